@@ -1,0 +1,86 @@
+data "aws_ec2_instance_type" "this" {
+  instance_type = var.instance_type
+}
+
+data "aws_ami" "ubuntu" {
+  count = var.ami_id == null ? 1 : 0
+
+  owners      = ["099720109477"] # Canonical
+  most_recent = true
+
+  filter {
+    name   = "name"
+    values = ["ubuntu/images/hvm-ssd-gp3/ubuntu-noble-24.04-*-server-*"]
+  }
+
+  filter {
+    name   = "architecture"
+    values = [contains(data.aws_ec2_instance_type.this.supported_architectures, "arm64") ? "arm64" : "x86_64"]
+  }
+
+  filter {
+    name   = "virtualization-type"
+    values = ["hvm"]
+  }
+}
+
+resource "aws_key_pair" "login" {
+  key_name_prefix = "${var.name}-"
+  public_key      = var.ssh_public_key
+
+  # A key pair counts at an instance's first boot only, so a new one replaces
+  # the server; it must exist before the old one goes.
+  lifecycle {
+    create_before_destroy = true
+  }
+}
+
+resource "terraform_data" "host_key" {
+  triggers_replace = var.ssh_host_public_key
+}
+
+resource "aws_instance" "this" {
+  ami                    = var.ami_id != null ? var.ami_id : data.aws_ami.ubuntu[0].id
+  instance_type          = var.instance_type
+  subnet_id              = var.subnet_id
+  vpc_security_group_ids = [aws_security_group.this.id]
+  key_name               = aws_key_pair.login.key_name
+  user_data              = local.user_data
+
+  metadata_options {
+    http_endpoint = "enabled"
+    http_tokens   = "required"
+
+    # One hop ends at the host: containers on its bridges cannot read the
+    # metadata, and with it the host key.
+    http_put_response_hop_limit = 1
+  }
+
+  root_block_device {
+    volume_type = "gp3"
+    volume_size = var.root_volume_size
+    encrypted   = true
+  }
+
+  tags = { Name = var.name }
+
+  lifecycle {
+    # A newer Ubuntu image, or other words in the first boot's configuration,
+    # are for the next server and must not replace or stop this one.
+    ignore_changes = [ami, user_data]
+
+    # A new host key only takes effect on a new server.
+    replace_triggered_by = [terraform_data.host_key]
+  }
+}
+
+resource "aws_eip" "this" {
+  domain = "vpc"
+
+  tags = { Name = var.name }
+}
+
+resource "aws_eip_association" "this" {
+  allocation_id = aws_eip.this.id
+  instance_id   = aws_instance.this.id
+}

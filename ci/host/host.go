@@ -1,0 +1,190 @@
+// Package host reaches a server over SSH and works on it: it checks the host
+// key before anything else, waits until the host is ready, runs commands and
+// puts files there. It never learns a host key from the network.
+package host
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"strings"
+	"sync"
+	"time"
+
+	"golang.org/x/crypto/ssh"
+
+	"gitops/ci/secret"
+	"gitops/ci/stage"
+)
+
+const (
+	defaultPort        = "22"
+	defaultDialTimeout = 15 * time.Second
+	defaultWaitTimeout = 5 * time.Minute
+	defaultLoginGrace  = 90 * time.Second
+)
+
+// Config says which host to reach, as whom, and how it proves who it is.
+type Config struct {
+	// Address is "host" or "host:port"; the port defaults to 22.
+	Address string
+	// User is the login name.
+	User string
+	// Key is the private login key, PEM. When empty, the agent at SSH_AUTH_SOCK
+	// is asked instead.
+	Key secret.Value
+	// KnownHosts is the content of a known_hosts file; hashed entries and
+	// @cert-authority lines included. A host that is not in it is refused.
+	KnownHosts []byte
+	// Timeout bounds one Dial (default 15 s) or a whole Wait (default 5 min).
+	Timeout time.Duration
+	// LoginGrace is how long Wait goes on when the host refuses the login key,
+	// because a fresh cloud host starts sshd before it writes the key
+	// (default 90 s).
+	LoginGrace time.Duration
+}
+
+// Client is a connection to one host. It is safe for concurrent use; each
+// command has a session of its own.
+type Client struct {
+	ssh     *ssh.Client
+	address string
+	close   sync.Once
+	closed  chan struct{}
+}
+
+// Address returns "host:port" of the host.
+func (c *Client) Address() string { return c.address }
+
+// Close ends the connection and every command that still runs on it.
+func (c *Client) Close() error {
+	var err error
+	c.close.Do(func() {
+		close(c.closed)
+		err = c.ssh.Close()
+	})
+	return err
+}
+
+// target is a Config that was found complete.
+type target struct {
+	address    string
+	user       string
+	knownHosts *knownHosts
+	auth       ssh.AuthMethod
+	closeAuth  func()
+}
+
+// Check reports what is missing or malformed in c, without any connection.
+func (c Config) Check() error {
+	t, err := c.target()
+	if err != nil {
+		return err
+	}
+	t.closeAuth()
+	return nil
+}
+
+func (c Config) target() (*target, error) {
+	address, err := normalize(c.Address)
+	if err != nil {
+		return nil, err
+	}
+	if c.User == "" {
+		return nil, stage.Invalid("no user to log in as on %s: give the SSH user", c.Address)
+	}
+	known, err := parseKnownHosts(c.KnownHosts)
+	if err != nil {
+		return nil, err
+	}
+	auth, closeAuth, err := authMethod(c.Key)
+	if err != nil {
+		return nil, err
+	}
+	return &target{address: address, user: c.User, knownHosts: known, auth: auth, closeAuth: closeAuth}, nil
+}
+
+// normalize returns address with a port.
+func normalize(address string) (string, error) {
+	if address == "" {
+		return "", stage.Invalid("no address of the host: give one, for example Terraform's output static_ip")
+	}
+	if strings.ContainsAny(address, " \t\r\n,*?!/@") {
+		return "", stage.Invalid("address %q is not host or host:port", address)
+	}
+	if ip := net.ParseIP(strings.Trim(address, "[]")); ip != nil {
+		return net.JoinHostPort(ip.String(), defaultPort), nil
+	}
+	if !strings.Contains(address, ":") {
+		return net.JoinHostPort(address, defaultPort), nil
+	}
+	host, port, err := net.SplitHostPort(address)
+	if err != nil || host == "" || port == "" {
+		return "", stage.Invalid("address %q is not host or host:port", address)
+	}
+	return net.JoinHostPort(host, port), nil
+}
+
+// Dial connects to the host, checks its key and logs in. Errors are a
+// *HostKeyError, an *AuthError or a *ConnectionError that names the phase.
+func Dial(ctx context.Context, c Config) (*Client, error) {
+	t, err := c.target()
+	if err != nil {
+		return nil, err
+	}
+	defer t.closeAuth()
+	timeout := c.Timeout
+	if timeout <= 0 {
+		timeout = defaultDialTimeout
+	}
+	return t.dial(ctx, timeout)
+}
+
+func (t *target) dial(ctx context.Context, timeout time.Duration) (*Client, error) {
+	ctx, cancel := context.WithTimeout(ctx, timeout)
+	defer cancel()
+	var dialer net.Dialer
+	conn, err := dialer.DialContext(ctx, "tcp", t.address)
+	if err != nil {
+		return nil, t.lost(ctx, PhaseTCP, timeout, err)
+	}
+	return t.handshake(ctx, conn, timeout)
+}
+
+// handshake agrees on keys, checks the host's and logs in, all before ctx ends.
+func (t *target) handshake(ctx context.Context, conn net.Conn, timeout time.Duration) (*Client, error) {
+	// The SSH library takes no context: closing the connection is what ends it.
+	stop := context.AfterFunc(ctx, func() { conn.Close() })
+	phase := PhaseHandshake
+	config := t.clientConfig(func() { phase = PhaseLogin })
+	sshConn, channels, requests, err := ssh.NewClientConn(conn, t.address, config)
+	if !stop() && err == nil {
+		sshConn.Close()
+		err = ctx.Err()
+	}
+	if err != nil {
+		conn.Close()
+		return nil, t.explain(ctx, phase, timeout, err)
+	}
+	client := &Client{ssh: ssh.NewClient(sshConn, channels, requests), address: t.address, closed: make(chan struct{})}
+	go client.keepAlive()
+	return client, nil
+}
+
+func (t *target) clientConfig(hostKeyAccepted func()) *ssh.ClientConfig {
+	return &ssh.ClientConfig{
+		User:              t.user,
+		Auth:              []ssh.AuthMethod{t.auth},
+		HostKeyAlgorithms: t.knownHosts.algorithms(t.address),
+		HostKeyCallback: func(address string, remote net.Addr, key ssh.PublicKey) error {
+			if err := t.knownHosts.check(address, remote, key); err != nil {
+				return err
+			}
+			hostKeyAccepted()
+			return nil
+		},
+	}
+}
+
+// String names the connection the way messages do.
+func (t *target) String() string { return fmt.Sprintf("%s@%s", t.user, t.address) }

@@ -1,0 +1,172 @@
+package host_test
+
+import (
+	"crypto"
+	"crypto/ecdsa"
+	"crypto/ed25519"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/rsa"
+	"errors"
+	"io"
+	"net"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"golang.org/x/crypto/ssh"
+	"golang.org/x/crypto/ssh/knownhosts"
+
+	"gitops/ci/host"
+	"gitops/ci/secret"
+)
+
+// server is an SSH server in this process. Its commands are Go functions.
+type server struct {
+	address string
+	keys    []ssh.Signer
+	login   secret.Value
+	config  *ssh.ServerConfig
+	// refuse is how many logins are refused before the key is accepted.
+	refuse atomic.Int64
+	logins atomic.Int64
+	// exec runs a command; it returns the exit code, or an error to cut the connection.
+	exec func(command string, channel ssh.Channel) (int, error)
+}
+
+var errCut = errors.New("cut")
+
+// newServer starts a server with the host keys given, ended with the test.
+func newServer(t *testing.T, keys ...ssh.Signer) *server {
+	t.Helper()
+	private, public, err := host.GenerateKey()
+	if err != nil {
+		t.Fatal(err)
+	}
+	authorized, _, _, _, err := ssh.ParseAuthorizedKey([]byte(public))
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &server{keys: keys, login: private, exec: func(string, ssh.Channel) (int, error) { return 0, nil }}
+	s.config = &ssh.ServerConfig{PublicKeyCallback: func(_ ssh.ConnMetadata, key ssh.PublicKey) (*ssh.Permissions, error) {
+		s.logins.Add(1)
+		if string(key.Marshal()) != string(authorized.Marshal()) || s.refuse.Add(-1) >= 0 {
+			return nil, errors.New("unknown key")
+		}
+		return nil, nil
+	}}
+	for _, key := range keys {
+		s.config.AddHostKey(key)
+	}
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { listener.Close() })
+	s.address = listener.Addr().String()
+	go s.accept(listener)
+	return s
+}
+
+func (s *server) accept(listener net.Listener) {
+	for {
+		conn, err := listener.Accept()
+		if err != nil {
+			return
+		}
+		go s.serve(conn)
+	}
+}
+
+func (s *server) serve(conn net.Conn) {
+	defer conn.Close()
+	_, channels, requests, err := ssh.NewServerConn(conn, s.config)
+	if err != nil {
+		return
+	}
+	go ssh.DiscardRequests(requests)
+	for incoming := range channels {
+		channel, requests, err := incoming.Accept()
+		if err != nil {
+			return
+		}
+		go s.session(conn, channel, requests)
+	}
+}
+
+func (s *server) session(conn net.Conn, channel ssh.Channel, requests <-chan *ssh.Request) {
+	defer channel.Close()
+	for request := range requests {
+		if request.Type != "exec" {
+			request.Reply(false, nil)
+			continue
+		}
+		request.Reply(true, nil)
+		var payload struct{ Command string }
+		ssh.Unmarshal(request.Payload, &payload)
+		exit, err := s.exec(payload.Command, channel)
+		if err != nil {
+			conn.Close()
+			return
+		}
+		channel.SendRequest("exit-status", false, ssh.Marshal(struct{ Status uint32 }{uint32(exit)}))
+		return
+	}
+}
+
+// client returns a Config that knows the server by the keys given.
+func (s *server) client(known ...ssh.Signer) host.Config {
+	var lines []string
+	for _, key := range known {
+		lines = append(lines, knownhosts.Line([]string{s.address}, key.PublicKey()))
+	}
+	return host.Config{Address: s.address, User: "ubuntu", Key: s.login,
+		KnownHosts: []byte(strings.Join(lines, "\n") + "\n"), Timeout: 5 * time.Second}
+}
+
+func signer(t *testing.T, kind string) ssh.Signer {
+	t.Helper()
+	var key crypto.Signer
+	var err error
+	switch kind {
+	case "ed25519":
+		_, key, err = ed25519.GenerateKey(rand.Reader)
+	case "ecdsa-256":
+		key, err = ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	case "ecdsa-384":
+		key, err = ecdsa.GenerateKey(elliptic.P384(), rand.Reader)
+	case "rsa":
+		key, err = rsa.GenerateKey(rand.Reader, 2048)
+	default:
+		t.Fatalf("no key kind %q", kind)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	made, err := ssh.NewSignerFromSigner(key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return made
+}
+
+// silent listens, accepts and says nothing.
+func silent(t *testing.T) string {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { listener.Close() })
+	go func() {
+		for {
+			conn, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			go io.Copy(io.Discard, conn)
+		}
+	}()
+	return listener.Addr().String()
+}

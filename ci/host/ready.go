@@ -20,6 +20,12 @@ const (
 type check struct {
 	name   string
 	script string
+	args   []string
+}
+
+// packageLocks are the files that apt and dpkg lock while they work.
+var packageLocks = []string{
+	"/var/lib/dpkg/lock-frontend", "/var/lib/dpkg/lock", "/var/lib/apt/lists/lock", "/var/cache/apt/archives/lock",
 }
 
 // cloudInitScript passes on the exit code of cloud-init: 1 is a failure, 2 means
@@ -35,11 +41,11 @@ cloud-init status --long >&2 || true
 exit 69
 `
 
-// packagesScript reads /proc/locks, because apt and dpkg take POSIX record
+// packagesScript looks for a holder of one of the files $1 … . It reads /proc/locks, because apt and dpkg take POSIX record
 // locks, which flock(1) does not see, and because a user who is not root sees no
 // holder through fuser.
 const packagesScript = `
-for file in /var/lib/dpkg/lock-frontend /var/lib/dpkg/lock /var/lib/apt/lists/lock /var/cache/apt/archives/lock; do
+for file; do
 	[ -e "$file" ] || continue
 	inode=$(stat -c %i "$file" 2>/dev/null) || continue
 	holder=
@@ -71,13 +77,13 @@ exit 75
 func (n Needs) checks() []check {
 	var checks []check
 	if n.CloudInit {
-		checks = append(checks, check{"cloud-init to end", cloudInitScript})
+		checks = append(checks, check{name: "cloud-init to end", script: cloudInitScript})
 	}
 	if n.Packages {
-		checks = append(checks, check{"package locks to be free", packagesScript})
+		checks = append(checks, check{name: "package locks to be free", script: packagesScript, args: packageLocks})
 	}
 	if n.Docker {
-		checks = append(checks, check{"Docker to answer", dockerScript})
+		checks = append(checks, check{name: "Docker to answer", script: dockerScript})
 	}
 	return checks
 }
@@ -95,7 +101,7 @@ func (w *waiter) ready(ctx context.Context, client *Client, n Needs) error {
 func (w *waiter) until(ctx context.Context, client *Client, check check) error {
 	begun, last := time.Now(), ""
 	for {
-		_, err := client.Script(ctx, check.script)
+		_, err := client.Script(ctx, check.script, check.args...)
 		var exit *ExitError
 		switch {
 		case err == nil:

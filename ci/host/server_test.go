@@ -10,6 +10,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"os/exec"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -33,6 +34,9 @@ type server struct {
 	logins atomic.Int64
 	// exec runs a command; it returns the exit code, or an error to cut the connection.
 	exec func(command string, channel ssh.Channel) (int, error)
+	// signalled is closed by the first signal to a command, seen has its name.
+	signalled chan struct{}
+	seen      chan string
 }
 
 var errCut = errors.New("cut")
@@ -48,7 +52,8 @@ func newServer(t *testing.T, keys ...ssh.Signer) *server {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &server{keys: keys, login: private, exec: func(string, ssh.Channel) (int, error) { return 0, nil }}
+	s := &server{keys: keys, login: private, signalled: make(chan struct{}), seen: make(chan string, 1),
+		exec: func(string, ssh.Channel) (int, error) { return 0, nil }}
 	s.config = &ssh.ServerConfig{PublicKeyCallback: func(_ ssh.ConnMetadata, key ssh.PublicKey) (*ssh.Permissions, error) {
 		s.logins.Add(1)
 		if string(key.Marshal()) != string(authorized.Marshal()) || s.refuse.Add(-1) >= 0 {
@@ -96,23 +101,32 @@ func (s *server) serve(conn net.Conn) {
 }
 
 func (s *server) session(conn net.Conn, channel ssh.Channel, requests <-chan *ssh.Request) {
-	defer channel.Close()
 	for request := range requests {
-		if request.Type != "exec" {
+		switch request.Type {
+		case "exec":
+			var payload struct{ Command string }
+			ssh.Unmarshal(request.Payload, &payload)
+			request.Reply(true, nil)
+			go s.run(conn, channel, payload.Command)
+		case "signal":
+			var payload struct{ Signal string }
+			ssh.Unmarshal(request.Payload, &payload)
+			s.seen <- payload.Signal
+			close(s.signalled)
+		default:
 			request.Reply(false, nil)
-			continue
 		}
-		request.Reply(true, nil)
-		var payload struct{ Command string }
-		ssh.Unmarshal(request.Payload, &payload)
-		exit, err := s.exec(payload.Command, channel)
-		if err != nil {
-			conn.Close()
-			return
-		}
-		channel.SendRequest("exit-status", false, ssh.Marshal(struct{ Status uint32 }{uint32(exit)}))
+	}
+}
+
+func (s *server) run(conn net.Conn, channel ssh.Channel, command string) {
+	defer channel.Close()
+	exit, err := s.exec(command, channel)
+	if err != nil {
+		conn.Close()
 		return
 	}
+	channel.SendRequest("exit-status", false, ssh.Marshal(struct{ Status uint32 }{uint32(exit)}))
 }
 
 // client returns a Config that knows the server by the keys given.
@@ -169,4 +183,20 @@ func silent(t *testing.T) string {
 		}
 	}()
 	return listener.Addr().String()
+}
+
+// halved gives only the first half of each read.
+type halved struct{ io.Reader }
+
+func (h *halved) Read(p []byte) (int, error) {
+	n, err := h.Reader.Read(p)
+	return (n + 1) / 2, err
+}
+
+// shell runs command as a login shell would, and returns its exit code.
+func shell(command string, stdin io.Reader, channel ssh.Channel) int {
+	cmd := exec.Command("sh", "-c", command)
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = stdin, channel, channel.Stderr()
+	cmd.Run()
+	return cmd.ProcessState.ExitCode()
 }

@@ -102,7 +102,7 @@ StrictModes no
 PasswordAuthentication no
 KbdInteractiveAuthentication no
 PermitRootLogin prohibit-password
-LogLevel VERBOSE
+LogLevel INFO
 Subsystem sftp internal-sftp
 `, port, dir)
 	path := filepath.Join(dir, "sshd_config")

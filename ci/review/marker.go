@@ -1,0 +1,64 @@
+package review
+
+import (
+	"fmt"
+	"regexp"
+	"strings"
+)
+
+// Marker returns the hidden first line by which the comment of a root directory
+// and workspace is found again. It shows nothing when rendered.
+func Marker(dir, workspace string) string {
+	if dir == "" {
+		dir = "."
+	}
+	if workspace == "" {
+		workspace = "default"
+	}
+	return "<!-- gitops:review dir=" + markerValue(dir) + " workspace=" + markerValue(workspace) + " -->"
+}
+
+// markerValue percent-encodes whatever could end the marker early.
+func markerValue(text string) string {
+	var b strings.Builder
+	for i := range len(text) {
+		c := text[i]
+		switch {
+		case c >= 'a' && c <= 'z', c >= 'A' && c <= 'Z', c >= '0' && c <= '9', c == '.', c == '_', c == '/':
+			b.WriteByte(c)
+		case c == '-' && i > 0 && i+1 < len(text) && text[i-1] != '-':
+			b.WriteByte(c)
+		default:
+			fmt.Fprintf(&b, "%%%02X", c)
+		}
+	}
+	return b.String()
+}
+
+const fingerprintPrefix = "<!-- gitops:fingerprint "
+
+var fingerprintLine = regexp.MustCompile(`^<!-- gitops:fingerprint (sha256:[0-9a-f]{64}) -->$`)
+
+func fingerprintMark(fingerprint string) string {
+	if fingerprint == "" {
+		fingerprint = "none"
+	}
+	return fingerprintPrefix + fingerprint + " -->"
+}
+
+// ParseFingerprint finds the fingerprint in the body of a comment that Render
+// made. It looks at the second line only, which Render alone writes: nothing
+// that a plan says can stand there. An error's comment has no fingerprint.
+func ParseFingerprint(body string) (fingerprint string, found bool) {
+	first, rest, _ := strings.Cut(body, "\n")
+	if !strings.HasPrefix(first, "<!-- gitops:review ") {
+		return "", false
+	}
+	second, _, _ := strings.Cut(rest, "\n")
+	// A browser that edits a comment sends lines that end in CR LF.
+	match := fingerprintLine.FindStringSubmatch(strings.TrimSuffix(second, "\r"))
+	if match == nil {
+		return "", false
+	}
+	return match[1], true
+}

@@ -1,0 +1,76 @@
+package review
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/shopspring/decimal"
+)
+
+func (r *renderer) cost() {
+	if r.NoCost != "" {
+		r.page.write("**Cost**: not estimated: " + r.clean.code(r.NoCost) + "\n\n")
+	}
+	cost := r.safeCost()
+	if cost == nil {
+		return
+	}
+	r.page.write(fmt.Sprintf("**Cost** a month: %s before, %s after, difference %s\n\n",
+		Money(cost.Before, cost.Currency), Money(cost.After, cost.Currency), MoneyDiff(cost.Diff, cost.Currency)))
+	r.costTable(*cost)
+	r.costNotes(*cost)
+}
+
+// costTable lists what makes the difference, and what may: a cost that depends on
+// usage. What stays as it is, is in the totals.
+func (r *renderer) costTable(cost Cost) {
+	var rows []string
+	for _, resource := range cost.Resources {
+		if resource.Diff.IsZero() && !resource.Added && !resource.Removed {
+			continue
+		}
+		rows = append(rows, fmt.Sprintf("| %s | %s | %s | %s |\n", r.costName(resource),
+			costCell(resource.Before, resource.Added, cost.Currency),
+			costCell(resource.After, resource.Removed, cost.Currency),
+			MoneyDiff(resource.Diff, cost.Currency)))
+	}
+	head := "| resource | before | after | difference |\n|---|--:|--:|--:|\n"
+	r.page.list(costBudget, head, rows, func(left int) string {
+		return fmt.Sprintf("| … and %d more | | | |\n", left)
+	})
+	if len(rows) > 0 {
+		r.page.write("\n")
+	}
+}
+
+func (r *renderer) costName(resource ResourceCost) string {
+	if resource.Project == "" {
+		return r.clean.code(resource.Name)
+	}
+	return r.clean.code(resource.Name) + " in " + r.clean.code(resource.Project)
+}
+
+func costCell(value *decimal.Decimal, absent bool, currency string) string {
+	switch {
+	case absent:
+		return "–"
+	case value == nil:
+		return "by usage"
+	}
+	return Money(*value, currency)
+}
+
+func (r *renderer) costNotes(cost Cost) {
+	var notes []string
+	if cost.NotPriced > 0 {
+		notes = append(notes, fmt.Sprintf("%d %s of a type that Infracost does not price",
+			cost.NotPriced, plural(cost.NotPriced, "resource is", "resources are")))
+	}
+	const most = 5
+	for _, problem := range cost.Problems[:min(most, len(cost.Problems))] {
+		notes = append(notes, "Infracost: "+r.clean.code(problem))
+	}
+	if len(notes) > 0 {
+		r.page.write(strings.Join(notes, " · ") + "\n\n")
+	}
+}

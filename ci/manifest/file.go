@@ -1,0 +1,103 @@
+package manifest
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"syscall"
+
+	"gitops/ci/stage"
+)
+
+// BumpFile is Bump on the file at path. The file is written only when something
+// changed, in one step, and keeps its mode and owner; a symbolic link stays one.
+func BumpFile(path string, images map[string]string, o Options) ([]Change, error) {
+	if o.File == "" {
+		o.File = path
+	}
+	original, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, stage.Invalid("reading manifest: %w: check the path", err)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("reading manifest: %w", err)
+	}
+	rewritten, changes, err := Bump(original, images, o)
+	if err != nil || len(changes) == 0 {
+		return nil, err
+	}
+	if err := replaceFile(path, rewritten); err != nil {
+		return nil, fmt.Errorf("writing manifest, it is as it was: %w", err)
+	}
+	return changes, nil
+}
+
+// replaceFile gives the file at path new content in one step.
+func replaceFile(path string, content []byte) error {
+	path, err := filepath.EvalSymlinks(path)
+	if err != nil {
+		return err
+	}
+	info, err := os.Stat(path)
+	if err != nil {
+		return err
+	}
+	temp, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*")
+	if err != nil {
+		return err
+	}
+	defer os.Remove(temp.Name()) // gone already when all went well
+	if err := fill(temp, content, info); err != nil {
+		return err
+	}
+	if err := os.Rename(temp.Name(), path); err != nil {
+		return err
+	}
+	return syncFolder(filepath.Dir(path))
+}
+
+// fill writes content to temp and makes it look like the file that info is of.
+func fill(temp *os.File, content []byte, info fs.FileInfo) error {
+	_, err := temp.Write(content)
+	if err == nil {
+		err = keepOwner(temp, info)
+	}
+	if err == nil {
+		err = temp.Chmod(info.Mode().Perm() | info.Mode()&(fs.ModeSetuid|fs.ModeSetgid|fs.ModeSticky))
+	}
+	if err == nil {
+		err = temp.Sync()
+	}
+	return errors.Join(err, temp.Close())
+}
+
+// keepOwner gives temp the owner and group of info, where they differ.
+func keepOwner(temp *os.File, info fs.FileInfo) error {
+	want, ok := info.Sys().(*syscall.Stat_t)
+	if !ok {
+		return nil
+	}
+	var have syscall.Stat_t
+	if err := syscall.Fstat(int(temp.Fd()), &have); err != nil {
+		return err
+	}
+	if have.Uid == want.Uid && have.Gid == want.Gid {
+		return nil
+	}
+	if err := temp.Chown(int(want.Uid), int(want.Gid)); err != nil {
+		return fmt.Errorf("keeping owner %d:%d: %w: run as the file's owner", want.Uid, want.Gid, err)
+	}
+	return nil
+}
+
+// syncFolder makes a rename in folder last through a power cut.
+func syncFolder(folder string) error {
+	f, err := os.Open(folder)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	return f.Sync()
+}

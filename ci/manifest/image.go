@@ -1,0 +1,193 @@
+package manifest
+
+import (
+	"fmt"
+	"strings"
+
+	"gopkg.in/yaml.v3"
+
+	"gitops/ci/stage"
+)
+
+// Images returns the image of every service that has one, its own or one that
+// it gets by an alias, a merge key or extends within the file. Variables stand
+// in it as they are written.
+func Images(text []byte) (map[string]string, error) {
+	m, err := parse(text, "manifest")
+	if err != nil {
+		return nil, err
+	}
+	images := map[string]string{}
+	for name := range m.services() {
+		if s, err := m.imageOf(name); err == nil {
+			images[name] = s.ref()
+		}
+	}
+	return images, nil
+}
+
+// site is a scalar in the text that gives at least one service its image.
+type site struct{ node *yaml.Node }
+
+// ref returns what the scalar says, without the line break that ends a block.
+func (s *site) ref() string { return strings.TrimRight(s.node.Value, "\n") }
+
+func (m *document) site(node *yaml.Node) *site {
+	if m.sites[node] == nil {
+		m.sites[node] = &site{node}
+	}
+	return m.sites[node]
+}
+
+// services returns the definitions of each service, one per YAML document that
+// has it; the later one wins, as compose merges them.
+func (m *document) services() map[string][]*yaml.Node {
+	if m.defined != nil {
+		return m.defined
+	}
+	found := map[string][]*yaml.Node{}
+	for _, root := range m.roots {
+		for _, e := range entries(lookup(root, "services")) {
+			found[e.key.Value] = append(found[e.key.Value], resolve(e.value))
+		}
+	}
+	m.defined = found
+	return found
+}
+
+// imageOf returns the scalar that gives service its image.
+func (m *document) imageOf(service string) (*site, error) {
+	return m.inheritedImage(service, service, map[string]bool{})
+}
+
+func (m *document) inheritedImage(service, asked string, seen map[string]bool) (*site, error) {
+	definitions := m.services()[service]
+	if len(definitions) == 0 {
+		return nil, m.unknown(service)
+	}
+	seen[service] = true
+	for i := len(definitions) - 1; i >= 0; i-- {
+		if image := lookup(definitions[i], "image"); image != nil && image.Tag != "!reset" {
+			return m.textual(image, service)
+		}
+	}
+	for i := len(definitions) - 1; i >= 0; i-- {
+		base, file := extends(definitions[i])
+		if file != "" {
+			return nil, m.invalid(definitions[i], "service %q has no image: here, it extends a service in %s: bump that file", asked, file)
+		}
+		if base != "" && !seen[base] {
+			return m.inheritedImage(base, asked, seen)
+		}
+	}
+	return nil, m.invalid(definitions[0], "service %q has no image: add one by hand, then it can be bumped", asked)
+}
+
+// textual accepts an image that is text, whatever its tag or style.
+func (m *document) textual(image *yaml.Node, service string) (*site, error) {
+	switch {
+	case image.Kind != yaml.ScalarNode:
+		return nil, m.invalid(image, "image of service %q is not a text", service)
+	case strings.TrimSpace(image.Value) == "":
+		return nil, m.invalid(image, "image of service %q is empty: write its first ref by hand", service)
+	case strings.HasPrefix(image.ShortTag(), "!!") && image.ShortTag() != "!!str":
+		return nil, m.invalid(image, "image of service %q is read as %s, not as text: put it in quotes", service, image.ShortTag())
+	}
+	return m.site(image), nil
+}
+
+func (m *document) unknown(service string) error {
+	var hint string
+	for _, root := range m.roots {
+		if include := lookup(root, "include"); include != nil {
+			hint = "; it may stand in a file that include: names at " + m.where(include) + ", which is bumped by itself"
+		}
+	}
+	names := strings.Join(sortedKeys(m.services()), ", ")
+	for _, root := range m.roots {
+		if services := lookup(root, "services"); services != nil && names != "" {
+			return m.invalid(services, "no service %q, the manifest has %s%s", service, names, hint)
+		}
+	}
+	return stage.Invalid("%s:1:1: no service %q, the manifest has no services%s", m.file, service, hint)
+}
+
+// extends returns the service, and the file if it is another one, that a
+// definition extends.
+func extends(definition *yaml.Node) (service, file string) {
+	node := lookup(definition, "extends")
+	if node == nil {
+		return "", ""
+	}
+	if node.Kind == yaml.ScalarNode {
+		return node.Value, ""
+	}
+	if f := lookup(node, "file"); f != nil {
+		file = f.Value
+	}
+	if s := lookup(node, "service"); s != nil {
+		service = s.Value
+	}
+	return service, file
+}
+
+// replaceable refuses images whose text is not the whole truth.
+func (m *document) replaceable(s *site, service string, force bool) error {
+	if strings.Contains(s.node.Value, "$") && !force {
+		return m.invalid(s.node, "image of service %q is %s: a variable decides what runs, so a ref written here would end that; "+
+			"set the variable instead, or replace it with --force", service, s.node.Value)
+	}
+	return nil
+}
+
+// use is a place that a scalar reaches.
+type use struct {
+	service string // the service whose image it is; empty for anything else
+	path    string
+	node    *yaml.Node
+}
+
+// uses returns the places that s reaches, following aliases, merge keys and
+// extends. Definitions under x- keys are no use.
+func (m *document) uses(s *site) []use {
+	if m.reached != nil {
+		return m.reached[s.node]
+	}
+	m.reached = map[*yaml.Node][]use{}
+	for _, root := range m.roots {
+		m.walk(root, nil, func(u use, node *yaml.Node) { m.reached[node] = append(m.reached[node], u) })
+	}
+	for _, name := range sortedKeys(m.services()) {
+		if inherited, err := m.imageOf(name); err == nil {
+			node := inherited.node
+			m.reached[node] = append(m.reached[node], use{name, "services." + name + ".image", node})
+		}
+	}
+	return m.reached[s.node]
+}
+
+// walk visits every scalar below node, as often as it can be reached.
+func (m *document) walk(node *yaml.Node, path []string, visit func(use, *yaml.Node)) {
+	if depth := len(path); depth > 0 && depth != 2 && strings.HasPrefix(path[depth-1], "x-") {
+		return // an extension; on the second level it is a name
+	}
+	target := resolve(node)
+	switch target.Kind {
+	case yaml.ScalarNode:
+		u := use{path: strings.Join(path, "."), node: node}
+		if len(path) == 3 && path[0] == "services" && path[2] == "image" {
+			u.service = path[1]
+		}
+		visit(u, target)
+	case yaml.MappingNode:
+		for _, e := range entries(target) {
+			here := append(path[:len(path):len(path)], e.key.Value)
+			visit(use{path: "as a key in " + strings.Join(path, "."), node: e.at}, e.key)
+			m.walk(e.value, here, visit)
+		}
+	case yaml.SequenceNode:
+		for i, item := range target.Content {
+			m.walk(item, append(path[:len(path):len(path)], fmt.Sprint(i)), visit)
+		}
+	}
+}

@@ -1,0 +1,51 @@
+package manifest
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/distribution/reference"
+)
+
+// Reference is an image reference taken apart.
+type Reference struct {
+	Name   string // registry and repository, as written
+	Tag    string // empty when there is none
+	Digest string // with its algorithm; empty when there is none
+}
+
+// ParseReference takes ref apart by the grammar that container engines use. It
+// does not add defaults.
+func ParseReference(ref string) (Reference, error) {
+	named, err := reference.ParseNormalizedNamed(ref)
+	if err != nil {
+		return Reference{}, fmt.Errorf("invalid image reference %q: %w", ref, err)
+	}
+	var parsed Reference
+	if tagged, ok := named.(reference.Tagged); ok {
+		parsed.Tag = tagged.Tag()
+	}
+	if digested, ok := named.(reference.Digested); ok {
+		parsed.Digest = digested.Digest().String()
+	}
+	parsed.Name = strings.TrimSuffix(strings.TrimSuffix(ref, "@"+parsed.Digest), ":"+parsed.Tag)
+	return parsed, nil
+}
+
+// finalRef returns ref as it is to be written.
+func finalRef(ref string, pin *bool) (string, error) {
+	parsed, err := ParseReference(ref)
+	switch {
+	case err != nil:
+		return "", err
+	case pin == nil:
+		return ref, nil
+	case *pin && parsed.Digest == "":
+		return "", fmt.Errorf("%s has no digest to pin: give it as name:tag@sha256:…", ref)
+	case !*pin && parsed.Tag == "":
+		return "", fmt.Errorf("%s has no tag to write without its digest: give it as name:tag", ref)
+	case !*pin:
+		return parsed.Name + ":" + parsed.Tag, nil
+	}
+	return ref, nil
+}

@@ -1,0 +1,51 @@
+package manifest
+
+import (
+	"fmt"
+	"strings"
+
+	"gopkg.in/yaml.v3"
+)
+
+// verify parses the rewritten text and compares it with m, node by node: only
+// the edited scalars may differ, and they must hold their new refs.
+func (m *document) verify(rewritten []byte, edits []edit) error {
+	after, err := parse(rewritten, m.file)
+	if err != nil {
+		return fmt.Errorf("checking the rewritten manifest, nothing was written: %w", err)
+	}
+	want := map[*yaml.Node]string{}
+	for _, e := range edits {
+		want[e.site.node] = e.ref
+	}
+	if len(m.roots) != len(after.roots) {
+		return fmt.Errorf("checking the rewritten manifest, nothing was written: it would have %d documents instead of %d",
+			len(after.roots), len(m.roots))
+	}
+	for i := range m.roots {
+		if err := same(m.roots[i], after.roots[i], want); err != nil {
+			return fmt.Errorf("checking the rewritten manifest, nothing was written: %s: %w", m.file, err)
+		}
+	}
+	return nil
+}
+
+// same compares two trees that must be equal but for the wanted scalars. Aliases
+// are compared by name: what they stand for is compared where it stands.
+func same(before, after *yaml.Node, want map[*yaml.Node]string) error {
+	value, style := before.Value, before.Style
+	if ref, edited := want[before]; edited {
+		value, style = ref+strings.Repeat("\n", strings.Count(before.Value, "\n")), after.Style
+	}
+	if before.Kind != after.Kind || style != after.Style || before.Tag != after.Tag || value != after.Value ||
+		before.Anchor != after.Anchor || len(before.Content) != len(after.Content) || before.Line != after.Line ||
+		before.HeadComment != after.HeadComment || before.LineComment != after.LineComment || before.FootComment != after.FootComment {
+		return fmt.Errorf("%d:%d would change from %q to %q", before.Line, before.Column, before.Value, after.Value)
+	}
+	for i := range before.Content {
+		if err := same(before.Content[i], after.Content[i], want); err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,5 +1,6 @@
 provider "aws" {
-  region = var.region
+  region      = var.region
+  max_retries = var.aws_max_retries
 
   default_tags {
     tags = merge(var.tags, {

@@ -33,6 +33,17 @@ variable "tags" {
   }
 }
 
+variable "aws_max_retries" {
+  description = "How often a failing AWS call is made in all; null takes the provider's own number, 25. For stand-ins that answer some calls with an error for ever."
+  type        = number
+  default     = null
+
+  validation {
+    condition     = var.aws_max_retries == null || try(var.aws_max_retries >= 1 && floor(var.aws_max_retries) == var.aws_max_retries, false)
+    error_message = "aws_max_retries must be a whole number of 1 or more, or null."
+  }
+}
+
 variable "vpc_cidr" {
   description = "IPv4 range of the VPC, /16 to /24. The public subnet takes the first sixteenth of it."
   type        = string

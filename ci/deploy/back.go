@@ -1,0 +1,133 @@
+package deploy
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// back brings back what ran before the run failed with cause, also when the run
+// was cancelled, and returns the error to show.
+func (r *run) back(ctx context.Context, cause error) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), r.o.GateTimeout*2+tidyPatience)
+	defer cancel()
+	doing := "deploying"
+	if r.receipt.Kind == KindRollback {
+		doing = "rolling back to"
+	}
+	cause = fmt.Errorf("%s %s: %w%s", doing, short(r.target.commit), cause, r.receipt.Failure.words())
+	outcome, work, now := Restored, r.restore, "what ran before runs again: "+r.before()
+	if r.previous == "" {
+		outcome, work, now = Removed, r.remove, "it was the first deploy: what it had started was removed"
+	}
+	if err := r.step(ctx, "back", work); err != nil {
+		r.receipt.Outcome = Failed
+		return fmt.Errorf("%w\ngoing back failed too: %w\n%s", cause, err, r.whatNow(ctx))
+	}
+	r.receipt.Outcome = outcome
+	if services, _, err := r.containers(ctx); err == nil {
+		r.receipt.Services = changes(r.state.Services, services)
+	}
+	return fmt.Errorf("%w\n%s", cause, now)
+}
+
+// before names what ran before.
+func (r *run) before() string {
+	if r.receipt.Previous == "" {
+		return r.previous
+	}
+	return "release " + r.receipt.Previous
+}
+
+// restore starts the manifest that ran before, with the images and the values
+// that it ran with.
+func (r *run) restore(ctx context.Context) error {
+	var items []string
+	for _, image := range images(r.state.Services) {
+		items = append(items, pin(image.Ref, []Image{image}))
+	}
+	if release := r.state.release(r.state.Current); release != nil {
+		for _, image := range release.Images {
+			if !slices.ContainsFunc(r.state.Services, func(s Service) bool { return s.Service == image.Service }) {
+				items = append(items, pin(image.Ref, release.Images))
+			}
+		}
+	}
+	if err := r.pull(ctx, items, nil); err != nil {
+		return err
+	}
+	file, err := r.oldManifest(ctx)
+	if err != nil {
+		return fmt.Errorf("reading the manifest that ran before: %w", err)
+	}
+	if err := r.up(ctx, r.previous, r.env); err != nil {
+		return err
+	}
+	if err := r.gate(ctx, file, r.troubled()); err != nil {
+		return err
+	}
+	if r.opened {
+		r.tidy(ctx, "discard", r.target.release)
+	}
+	return nil
+}
+
+// remove takes away what a failed first deploy started. Volumes and networks
+// that were there before stay.
+func (r *run) remove(ctx context.Context) error {
+	args := []string{r.path(r.target.release)}
+	out, err := r.script(ctx, "volumes", "")
+	if err != nil {
+		return err
+	}
+	for _, volume := range strings.Fields(out) {
+		if !slices.Contains(r.volumes, volume) {
+			args = append(args, "volume:"+volume)
+		}
+	}
+	if r.network {
+		args = append(args, "network:"+r.o.Network)
+	}
+	out, err = r.script(ctx, "down", withEnv(r.o.Env), args...)
+	if err != nil {
+		return fmt.Errorf("removing what was started: %w", shortened(err))
+	}
+	for line := range strings.Lines(out) {
+		if strings.HasPrefix(line, "still there: ") {
+			r.warn("%s", strings.TrimSpace(line))
+		}
+	}
+	if r.opened {
+		r.tidy(ctx, "discard", r.target.release)
+	}
+	return nil
+}
+
+// troubled returns the services that were not fine before the run.
+func (r *run) troubled() []string {
+	var names []string
+	for _, s := range r.state.Services {
+		if !s.fine() {
+			names = append(names, s.Service)
+		}
+	}
+	return names
+}
+
+// whatNow says what runs after going back failed, and what to type.
+func (r *run) whatNow(ctx context.Context) string {
+	var now []string
+	services, _, err := r.containers(ctx)
+	for _, s := range services {
+		now = append(now, fmt.Sprintf("%s %s (%s)", s.Service, s.Ref, describe(s)))
+	}
+	runs := strings.Join(now, ", ")
+	switch {
+	case err != nil:
+		runs = "not known, because the host does not answer"
+	case len(now) == 0:
+		runs = "nothing"
+	}
+	return fmt.Sprintf("what runs now: %s\nwhen the cause is gone, deploy again, or `gitops rollback` to %s", runs, r.before())
+}

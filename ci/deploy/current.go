@@ -1,0 +1,107 @@
+package deploy
+
+import (
+	"context"
+	"fmt"
+	"path"
+	"slices"
+	"strings"
+)
+
+// makeCurrent writes down what the target runs and makes it the current release.
+func (r *run) makeCurrent(ctx context.Context) error {
+	services, _, err := r.containers(ctx)
+	if err != nil {
+		return err
+	}
+	r.receipt.Services = changes(r.state.Services, services)
+	known := r.state.release(r.target.release)
+	if known == nil || r.receipt.Kind == KindDeploy {
+		err = r.writeRelease(ctx, services)
+	}
+	if err != nil {
+		return err
+	}
+	if _, err := r.script(ctx, "switch", "", r.target.release); err != nil {
+		return err
+	}
+	r.receipt.Outcome = Deployed
+	if !touched(r.receipt.Services) {
+		r.receipt.Outcome = Unchanged
+	}
+	return nil
+}
+
+func (r *run) writeRelease(ctx context.Context, services []Service) error {
+	release := Release{
+		Name: r.target.release, Commit: r.target.commit, Actor: r.o.Actor,
+		Manifest: sum(r.target.manifest), Images: images(services),
+	}
+	content, err := encode(release)
+	if err != nil {
+		return err
+	}
+	return r.host.Upload(ctx, path.Join(r.Dir, "releases", release.Name, "release.json"), 0o600, content)
+}
+
+// prune removes old releases and the images that only they needed. It is no
+// reason for a deploy to fail.
+func (r *run) prune(ctx context.Context) {
+	err := r.step(ctx, "prune", func(ctx context.Context) error {
+		state, err := r.remote.state(ctx)
+		if err != nil {
+			return err
+		}
+		if things := state.superfluous(r.o.Keep); len(things) > 0 {
+			_, err = r.script(ctx, "prune", "", things...)
+		}
+		return err
+	})
+	if err != nil {
+		r.warn("pruning old releases: %v", err)
+	}
+}
+
+// superfluous returns what prune.sh removes to leave keep releases: other
+// releases, unfinished ones, and images that we pulled and nothing kept needs.
+func (s *State) superfluous(keep int) []string {
+	var things, needed []string
+	for i, release := range s.Releases {
+		if i < len(s.Releases)-keep && release.Name != s.Current {
+			things = append(things, "release:"+release.Name)
+			continue
+		}
+		for _, image := range release.Images {
+			needed = append(needed, image.Ref, image.Digest)
+		}
+	}
+	for _, name := range s.unfinished {
+		things = append(things, "release:"+name)
+	}
+	for _, service := range s.Services {
+		needed = append(needed, service.Ref, service.Digest)
+	}
+	for i := range needed {
+		needed[i] = canonical(needed[i])
+	}
+	for _, ref := range s.ledger {
+		if !slices.Contains(needed, canonical(ref)) {
+			things = append(things, "image:"+ref)
+		}
+	}
+	return things
+}
+
+// canonical returns ref in the form by which two refs are the same image: by
+// digest when it has one.
+func canonical(ref string) string {
+	if repository, digest, found := strings.Cut(ref, "@"); found {
+		return repositoryOf(repository) + "@" + digest
+	}
+	return ref
+}
+
+// String names the release for people.
+func (r Release) String() string {
+	return fmt.Sprintf("%s (%s, by %s)", r.Name, short(r.Commit), r.Actor)
+}

@@ -1,0 +1,49 @@
+// Package deploy puts a manifest on a host with Docker Compose and takes it
+// back when it does not get healthy: lock, check, release, login, pull, rollout,
+// gate, rollback, receipt, prune. Everything on the host is done by small shell
+// scripts sent over one SSH connection.
+//
+// Values of the manifest's ${VAR}s, and registry passwords, travel on the
+// standard input of those scripts into the environment of the one command that
+// needs them. No file on the host has them, so a later rollback needs them again.
+package deploy
+
+import (
+	"context"
+	"io/fs"
+
+	"gitops/ci/host"
+)
+
+// Host is the server that a deploy works on. *host.Client is one.
+type Host interface {
+	// Run runs a command and waits for its end.
+	Run(ctx context.Context, cmd host.Command) (host.Output, error)
+	// Script runs a POSIX shell script that arrives on standard input.
+	Script(ctx context.Context, script string, args ...string) (host.Output, error)
+	// Upload puts content at path in one step.
+	Upload(ctx context.Context, path string, mode fs.FileMode, content []byte) error
+}
+
+// Deploy puts o.Manifest on the host, waits until it is healthy and returns the
+// receipt. When it fails, what ran before runs again, the receipt says what was
+// tried, and the error carries the last words of the service that failed.
+func Deploy(ctx context.Context, h Host, o Options) (Receipt, error) {
+	o, err := o.checked()
+	if err != nil {
+		return Receipt{}, err
+	}
+	file, err := parseManifest(o.Manifest)
+	if err != nil {
+		return Receipt{}, err
+	}
+	if err := file.needs(o.Env); err != nil {
+		return Receipt{}, err
+	}
+	r := newRun(h, o, KindDeploy)
+	r.target = target{commit: o.Commit, manifest: o.Manifest, file: file}
+	if err := r.reach(ctx); err != nil {
+		return r.receipt, err
+	}
+	return r.do(ctx)
+}

@@ -1,0 +1,120 @@
+package deploy
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"gitops/ci/secret"
+)
+
+// Kinds of drift between a manifest and what runs.
+const (
+	DriftImage     = "image"     // another image runs
+	DriftMissing   = "missing"   // the service has no container
+	DriftStopped   = "stopped"   // its container does not run
+	DriftUnhealthy = "unhealthy" // it runs, and its health check fails
+	DriftExtra     = "extra"     // a service runs that the manifest does not have
+)
+
+// Finding is one difference between the manifest and what runs.
+type Finding struct {
+	Service string `json:"service"`
+	Kind    string `json:"kind"`
+	// Want is what the manifest says, Have what was found.
+	Want string `json:"want,omitempty"`
+	Have string `json:"have,omitempty"`
+}
+
+func (f Finding) String() string {
+	switch f.Kind {
+	case DriftImage:
+		return fmt.Sprintf("%s runs %s, the manifest says %s", f.Service, f.Have, f.Want)
+	case DriftMissing:
+		return f.Service + " has no container"
+	case DriftExtra:
+		return fmt.Sprintf("%s runs %s and is not in the manifest", f.Service, f.Have)
+	}
+	return fmt.Sprintf("%s is %s", f.Service, f.Have)
+}
+
+// Drift is how what runs differs from a manifest.
+type Drift struct {
+	Findings []Finding `json:"findings"`
+}
+
+// Any reports whether there is a difference.
+func (d Drift) Any() bool { return len(d.Findings) > 0 }
+
+// Running compares what runs with the manifest. env gives values for variables
+// in image names, and may be nil; other variables are not needed.
+func Running(ctx context.Context, h Host, p Place, content []byte, env map[string]secret.Value) (Drift, error) {
+	file, err := parseManifest(content)
+	if err != nil {
+		return Drift{}, err
+	}
+	m, err := reach(ctx, h, p)
+	if err != nil {
+		return Drift{}, err
+	}
+	services, _, err := m.containers(ctx)
+	if err != nil {
+		return Drift{}, err
+	}
+	lookup := func(name string) (string, bool) {
+		value, ok := env[name]
+		return value.Reveal(), ok
+	}
+	return compare(file, services, lookup), nil
+}
+
+func compare(file *manifest, services []Service, lookup func(string) (string, bool)) Drift {
+	d := Drift{Findings: []Finding{}}
+	for _, name := range file.names() {
+		found := false
+		for _, s := range services {
+			if s.Service == name {
+				found = true
+				d.add(s, file.Services[name].Image, lookup)
+			}
+		}
+		if !found {
+			d.Findings = append(d.Findings, Finding{Service: name, Kind: DriftMissing, Want: file.Services[name].Image})
+		}
+	}
+	for _, s := range services {
+		// A service behind a profile may have been started on purpose.
+		if _, known := file.Services[s.Service]; !known {
+			d.Findings = append(d.Findings, Finding{Service: s.Service, Kind: DriftExtra, Have: s.Ref})
+		}
+	}
+	return d
+}
+
+// add compares one container with the image that the manifest names.
+func (d *Drift) add(s Service, image string, lookup func(string) (string, bool)) {
+	want, known := expand(image, lookup)
+	switch {
+	case image != "" && known && !s.runs(want):
+		have := s.Ref
+		if have == want {
+			have = s.Digest // the tag is right, what it names is not
+		}
+		d.Findings = append(d.Findings, Finding{Service: s.Service, Kind: DriftImage, Want: want, Have: have})
+	case s.State != "running" && !s.finished():
+		d.Findings = append(d.Findings, Finding{Service: s.Service, Kind: DriftStopped, Want: "running", Have: s.State})
+	case s.Health == "unhealthy":
+		d.Findings = append(d.Findings, Finding{Service: s.Service, Kind: DriftUnhealthy, Want: "healthy", Have: s.Health})
+	}
+}
+
+// runs reports whether the container runs the image want. Where want has a
+// digest, the image itself must have it.
+func (s Service) runs(want string) bool {
+	if s.Ref != want {
+		return false
+	}
+	_, digest, pinned := strings.Cut(want, "@")
+	return !pinned || slices.Contains(strings.Split(s.Digest, "@"), digest)
+}

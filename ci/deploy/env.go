@@ -1,0 +1,124 @@
+package deploy
+
+import (
+	"encoding/base64"
+	"maps"
+	"regexp"
+	"slices"
+	"strings"
+
+	"gitops/ci/secret"
+)
+
+// quote returns text as one word of a POSIX shell.
+func quote(text string) string { return "'" + strings.ReplaceAll(text, "'", `'\''`) + "'" }
+
+// withEnv returns the shell function with_env, which runs a command with env in
+// its environment and leaves the script's own alone.
+func withEnv(env map[string]secret.Value) string {
+	var text strings.Builder
+	text.WriteString("with_env() {\n(\n")
+	for _, name := range slices.Sorted(maps.Keys(env)) {
+		text.WriteString("export " + name + "=" + quote(env[name].Reveal()) + "\n")
+	}
+	text.WriteString("exec \"$@\"\n)\n}\n")
+	return text.String()
+}
+
+// login returns the shell function login, which logs in to registries. The
+// password goes through a builtin and a pipe, so no process list shows it.
+func login(registries []Registry) string {
+	var text strings.Builder
+	text.WriteString("login() {\n:\n")
+	for _, r := range registries {
+		host := quote(loginHost(r.Host))
+		text.WriteString("printf %s " + quote(r.Password.Reveal()) + " | docker login --username " + quote(r.Username) +
+			" --password-stdin " + host + " >/dev/null 2>\"$errors\" || refused " + host + "\n")
+	}
+	text.WriteString("}\n")
+	return text.String()
+}
+
+// loginHost is the name by which Docker knows a registry's login.
+func loginHost(registry string) string {
+	switch registry {
+	case "docker.io", "index.docker.io", "registry-1.docker.io":
+		return "https://index.docker.io/v1/"
+	}
+	return registry
+}
+
+// document returns the shell function document, which writes content.
+func document(content []byte) string {
+	return "document() {\nbase64 -d <<'END-OF-DOCUMENT'\n" + base64.StdEncoding.EncodeToString(content) + "\nEND-OF-DOCUMENT\n}\n"
+}
+
+// recoverEnv reads the values that the manifest's variables had when its
+// containers were made off the containers' own environment. Going back uses
+// them, because a deploy may have failed for a value that was given with it.
+func recoverEnv(m *manifest, containers []environment) map[string]secret.Value {
+	found := map[string]secret.Value{}
+	for _, c := range containers {
+		for key, template := range m.Services[c.Service].environment() {
+			if value, ok := c.value(key); ok {
+				maps.Copy(found, match(template, value))
+			}
+		}
+	}
+	return found
+}
+
+// environment is what a service's container was started with.
+type environment struct {
+	Service string   `json:"service"`
+	Env     []string `json:"env"`
+}
+
+func (e environment) value(key string) (string, bool) {
+	for _, entry := range e.Env {
+		if value, ok := strings.CutPrefix(entry, key+"="); ok {
+			return value, true
+		}
+	}
+	return "", false
+}
+
+// environment returns the service's environment section, whichever form it has.
+func (s service) environment() map[string]string {
+	entries := map[string]string{}
+	if s.Environment.Decode(&entries) == nil {
+		return entries
+	}
+	var list []string
+	if s.Environment.Decode(&list) == nil {
+		for _, entry := range list {
+			if key, value, ok := strings.Cut(entry, "="); ok {
+				entries[key] = value
+			}
+		}
+	}
+	return entries
+}
+
+// match returns the value of template's variable that makes it value. It is empty
+// when template has no variable, several, or does not fit.
+func match(template, value string) map[string]secret.Value {
+	var pattern strings.Builder
+	var name string
+	for _, p := range split(template) {
+		switch {
+		case p.name == "":
+			pattern.WriteString(regexp.QuoteMeta(p.text))
+		case name != "" && name != p.name, strings.HasSuffix(p.operator, "+"):
+			return nil // the value does not tell what the variables were
+		default:
+			name = p.name
+			pattern.WriteString("(.*)")
+		}
+	}
+	groups := regexp.MustCompile(`(?s)^` + pattern.String() + `$`).FindStringSubmatch(value)
+	if name == "" || groups == nil || len(slices.Compact(groups[1:])) > 1 {
+		return nil
+	}
+	return map[string]secret.Value{name: secret.New(groups[1])}
+}

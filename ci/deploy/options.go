@@ -1,0 +1,188 @@
+package deploy
+
+import (
+	"path"
+	"regexp"
+	"strings"
+	"time"
+
+	"gitops/ci/secret"
+	"gitops/ci/stage"
+)
+
+// Defaults of Options.
+const (
+	DefaultNetwork     = "web_net"
+	DefaultGateTimeout = 2 * time.Minute
+	DefaultStable      = 3 * time.Second
+	DefaultLockWait    = 5 * time.Minute
+	DefaultLockTTL     = time.Minute
+	DefaultKeep        = 5
+	DefaultRestarts    = 5
+)
+
+// Registry is a registry that the host pulls from with a login.
+type Registry struct {
+	// Host is the registry's name as in the refs, "docker.io" for Docker Hub.
+	Host string
+	// Username is the login name.
+	Username string
+	// Password is its password or token.
+	Password secret.Value
+}
+
+// Options say what is deployed, where on the host, and how patient to be.
+type Options struct {
+	// Dir is the folder on the host that has releases, receipts and the lock;
+	// <home>/deploy when empty.
+	Dir string
+	// Project is the compose project, which volumes belong to; the last part of
+	// Dir when empty, as for `cd deploy && docker compose up`.
+	Project string
+	// Manifest is the compose file, kept byte for byte.
+	Manifest []byte
+	// Commit is the SHA that the manifest comes from.
+	Commit string
+	// Actor is who deploys, for the lock and the receipt.
+	Actor string
+	// Network is the shared network that is made when missing (DefaultNetwork).
+	Network string
+	// GateTimeout bounds the rollout until every service is healthy.
+	GateTimeout time.Duration
+	// Stable is how long a service without a health check must run.
+	Stable time.Duration
+	// Restarts is how often a service may restart before it counts as failed.
+	Restarts int
+	// LockWait is how long to wait for another deploy's lock.
+	LockWait time.Duration
+	// LockTTL is the age of a heartbeat at which a lock counts as left behind.
+	LockTTL time.Duration
+	// Keep is how many releases stay on the host.
+	Keep int
+	// PullAlways asks the registry for every ref without a digest, not only for
+	// those that the host does not have.
+	PullAlways bool
+	// Progress is told what happens; nil is silent.
+	Progress *stage.Progress
+	// Env has the values of the manifest's variables.
+	Env map[string]secret.Value
+	// Registries are those that need a login.
+	Registries []Registry
+}
+
+// Place is a folder and a compose project on a host; see Options.
+type Place struct{ Dir, Project string }
+
+var (
+	commitForm   = regexp.MustCompile(`^[0-9a-f]{7,64}$`)
+	projectForm  = regexp.MustCompile(`^[a-z0-9][a-z0-9_-]*$`)
+	networkForm  = regexp.MustCompile(`^[a-zA-Z0-9][a-zA-Z0-9_.-]*$`)
+	registryForm = regexp.MustCompile(`^[a-zA-Z0-9][a-zA-Z0-9.:/_-]*$`)
+	envForm      = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
+	reservedForm = regexp.MustCompile(`^(PATH|HOME|IFS|ENV|SHELL|PWD|LD_.*|DOCKER_.*|COMPOSE_.*)$`)
+)
+
+// checked returns o with its defaults, or what is wrong with it.
+func (o Options) checked() (Options, error) {
+	if len(o.Manifest) == 0 {
+		return o, stage.Invalid("no manifest to deploy: give the compose file")
+	}
+	if !commitForm.MatchString(o.Commit) {
+		return o, stage.Invalid("commit %q is not a git SHA: give the commit that the manifest comes from", o.Commit)
+	}
+	return o.common()
+}
+
+// common checks what a deploy and a rollback both need.
+func (o Options) common() (Options, error) {
+	o = o.withDefaults()
+	if err := (Place{o.Dir, o.Project}).check(); err != nil {
+		return o, err
+	}
+	if !networkForm.MatchString(o.Network) {
+		return o, stage.Invalid("%q is not a name for a Docker network", o.Network)
+	}
+	for _, registry := range o.Registries {
+		if !registryForm.MatchString(registry.Host) {
+			return o, stage.Invalid("%q is not the name of a registry", registry.Host)
+		}
+		if registry.Username == "" || registry.Password.Empty() {
+			return o, stage.Invalid("registry %s has no user name or no password: give both, or leave the registry out", registry.Host)
+		}
+	}
+	return o, checkEnv(o.Env)
+}
+
+func checkEnv(env map[string]secret.Value) error {
+	for name, value := range env {
+		switch {
+		case !envForm.MatchString(name):
+			return stage.Invalid("%q is not a name for a variable", name)
+		case reservedForm.MatchString(name):
+			return stage.Invalid("variable %s would change how commands on the host work: use another name in the manifest", name)
+		case strings.ContainsRune(value.Reveal(), 0):
+			return stage.Invalid("variable %s has a NUL byte, which no environment can carry", name)
+		}
+	}
+	return nil
+}
+
+func (o Options) withDefaults() Options {
+	orString(&o.Network, DefaultNetwork)
+	orString(&o.Actor, "unknown")
+	orPositive(&o.GateTimeout, DefaultGateTimeout)
+	orPositive(&o.Stable, DefaultStable)
+	orPositive(&o.LockWait, DefaultLockWait)
+	orPositive(&o.LockTTL, DefaultLockTTL)
+	orPositive(&o.Keep, DefaultKeep)
+	orPositive(&o.Restarts, DefaultRestarts)
+	o.Actor = strings.Join(strings.Fields(o.Actor), " ")
+	return o
+}
+
+func orString(value *string, otherwise string) {
+	if *value == "" {
+		*value = otherwise
+	}
+}
+
+func orPositive[T int | time.Duration](value *T, otherwise T) {
+	if *value <= 0 {
+		*value = otherwise
+	}
+}
+
+func (p Place) check() error {
+	if p.Dir != "" && (!path.IsAbs(p.Dir) || path.Clean(p.Dir) != p.Dir || p.Dir == "/") {
+		return stage.Invalid("folder %q on the host is not a clean absolute path", p.Dir)
+	}
+	if p.Project != "" && !projectForm.MatchString(p.Project) {
+		return stage.Invalid("%q is not a name for a compose project: lower case letters, digits, - and _", p.Project)
+	}
+	return nil
+}
+
+// in returns p with its defaults for a user with this home folder.
+func (p Place) in(home string) Place {
+	if p.Dir == "" {
+		p.Dir = path.Join(home, "deploy")
+	}
+	if p.Project == "" {
+		p.Project = projectName(path.Base(p.Dir))
+	}
+	return p
+}
+
+// projectName makes a project name of a folder's name as Docker Compose does.
+func projectName(folder string) string {
+	kept := strings.Map(func(r rune) rune {
+		if r >= 'a' && r <= 'z' || r >= '0' && r <= '9' || r == '-' || r == '_' {
+			return r
+		}
+		return -1
+	}, strings.ToLower(folder))
+	if kept = strings.TrimLeft(kept, "_-"); kept == "" {
+		return "deploy"
+	}
+	return kept
+}

@@ -1,0 +1,24 @@
+# Takes the lock: $1 time to live in seconds, $2 owner, $3 commit. Says
+# free, held or taken (from a run that is dead), and what the lock was.
+ttl=$1 owner=$2 commit=$3
+mkdir -p "$dir/releases" "$dir/receipts"
+exec 8>>"$dir/.guard"
+if ! flock -w 30 8; then
+	echo "the guard of the lock, $dir/.guard, is not free" >&2
+	exit 75
+fi
+now=$(date +%s)
+if [ -e "$dir/lock" ]; then
+	age=$((now - $(stat -c %Y "$dir/lock")))
+	# The clock may have been set back: then an old heartbeat lies ahead.
+	if [ "$age" -lt 0 ]; then age=$((0 - age)); fi
+	state=held
+	if [ "$age" -gt "$ttl" ]; then state=taken; fi
+	printf '%s\n%s\n' "$state" "$age"
+	cat "$dir/lock"
+	if [ "$state" = held ]; then exit 0; fi
+else
+	echo free
+fi
+printf '%s\n' "$token" "$owner" "$commit" "$(date -u +%Y-%m-%dT%H:%M:%SZ)" >"$dir/.lock.$token"
+mv -f "$dir/.lock.$token" "$dir/lock"

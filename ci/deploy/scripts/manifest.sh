@@ -1,0 +1,2 @@
+# Writes the manifest at $1.
+cat "$1"

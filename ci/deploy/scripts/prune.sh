@@ -1,0 +1,27 @@
+# Removes release:NAME and image:REF. An image that something uses stays, and
+# stays in the list of those that we brought.
+held
+for thing in "$@"; do
+	name=${thing#*:}
+	case $thing in
+	release:*) rm -rf "$dir/releases/$name" ;;
+	image:*)
+		pulled=$name
+		case $name in
+		*@*) # Docker removes by digest only without the tag.
+			repository=${name%%@*}
+			case ${repository##*/} in
+			*:*) repository=${repository%:*} ;;
+			esac
+			name=$repository@${name#*@}
+			;;
+		esac
+		if docker image rm "$name" >/dev/null 2>&1 || ! docker image inspect "$name" >/dev/null 2>&1; then
+			grep -vxF -- "$pulled" "$dir/images" >"$dir/.images.$token" || true
+			mv -f "$dir/.images.$token" "$dir/images"
+		fi
+		;;
+	esac
+done
+rm -f "$dir"/.lock.* "$dir"/.current.*
+find "$dir/receipts" -name '*.json' -type f | sort -r | sed -n '200,$p' | while read -r old; do rm -f "$old"; done

@@ -1,0 +1,2 @@
+# Lists the project's volumes.
+docker volume ls --quiet --filter "$(ours)"

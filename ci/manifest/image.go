@@ -29,8 +29,16 @@ func Images(text []byte) (map[string]string, error) {
 // site is a scalar in the text that gives at least one service its image.
 type site struct{ node *yaml.Node }
 
-// ref returns what the scalar says, without the line break that ends a block.
-func (s *site) ref() string { return strings.TrimRight(s.node.Value, "\n") }
+// ref returns what the scalar says, without the line breaks that end a block.
+func (s *site) ref() string { return strings.TrimSuffix(s.node.Value, s.ending()) }
+
+// ending returns the line breaks that belong to a block scalar's value.
+func (s *site) ending() string {
+	if s.node.Style&(yaml.LiteralStyle|yaml.FoldedStyle) == 0 {
+		return ""
+	}
+	return s.node.Value[len(strings.TrimRight(s.node.Value, "\n")):]
+}
 
 func (m *document) site(node *yaml.Node) *site {
 	if m.sites[node] == nil {

@@ -224,8 +224,9 @@ func takeImages(docs []map[string]any, asked map[string]string) map[string]strin
 		maps.DeleteFunc(doc, func(key string, _ any) bool { return strings.HasPrefix(key, "x-") })
 		services, _ := doc["services"].(map[string]any)
 		for name := range asked {
-			if service, ok := services[name].(map[string]any); ok {
-				taken[name], _ = service["image"].(string)
+			service, _ := services[name].(map[string]any)
+			if image, ok := service["image"].(string); ok {
+				taken[name] = image // of the last document that has one, as compose merges them
 				delete(service, "image")
 			}
 		}

@@ -2,7 +2,6 @@ package manifest
 
 import (
 	"fmt"
-	"strings"
 
 	"gopkg.in/yaml.v3"
 )
@@ -16,7 +15,7 @@ func (m *document) verify(rewritten []byte, edits []edit) error {
 	}
 	want := map[*yaml.Node]string{}
 	for _, e := range edits {
-		want[e.site.node] = e.ref
+		want[e.site.node] = e.ref + e.site.ending()
 	}
 	if len(m.roots) != len(after.roots) {
 		return fmt.Errorf("checking the rewritten manifest, nothing was written: it would have %d documents instead of %d",
@@ -30,12 +29,12 @@ func (m *document) verify(rewritten []byte, edits []edit) error {
 	return nil
 }
 
-// same compares two trees that must be equal but for the wanted scalars. Aliases
+// same compares two trees that must be equal but for the edited scalars, whose values are wanted. Aliases
 // are compared by name: what they stand for is compared where it stands.
 func same(before, after *yaml.Node, want map[*yaml.Node]string) error {
 	value, style := before.Value, before.Style
-	if ref, edited := want[before]; edited {
-		value, style = ref+strings.Repeat("\n", strings.Count(before.Value, "\n")), after.Style
+	if edited, ok := want[before]; ok {
+		value, style = edited, after.Style
 	}
 	if before.Kind != after.Kind || style != after.Style || before.Tag != after.Tag || value != after.Value ||
 		before.Anchor != after.Anchor || len(before.Content) != len(after.Content) || before.Line != after.Line ||

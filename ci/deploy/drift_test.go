@@ -1,0 +1,51 @@
+package deploy
+
+import (
+	"fmt"
+	"testing"
+)
+
+func TestCompare(t *testing.T) {
+	file, err := parseManifest([]byte(`
+services:
+  good: {image: "r.local/good:1@sha256:aa"}
+  variable: {image: "${REG:-r.local}/v:1"}
+  unknown: {image: "${NEVER}/u:1"}
+  older: {image: "r.local/older:2"}
+  moved: {image: "r.local/moved:1@sha256:cc"}
+  missing: {image: m}
+  stopped: {image: s}
+  sick: {image: k}
+  done: {image: d}
+  tool: {image: t, profiles: [tools]}
+  none: {image: n, scale: 0}
+  never: {image: n, deploy: {replicas: "0"}}
+`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	running := func(name, ref, digest string) Service {
+		return Service{Image: Image{Service: name, Ref: ref, Digest: digest}, State: "running"}
+	}
+	services := []Service{
+		running("good", "r.local/good:1@sha256:aa", "r.local/good@sha256:aa"),
+		running("variable", "r.local/v:1", ""),
+		running("unknown", "x/u:1", ""),
+		running("older", "r.local/older:1", ""),
+		running("moved", "r.local/moved:1@sha256:cc", "r.local/moved@sha256:dd"),
+		{Image: Image{Service: "stopped", Ref: "s"}, State: "exited", policy: "always"},
+		{Image: Image{Service: "sick", Ref: "k"}, State: "running", Health: "unhealthy"},
+		{Image: Image{Service: "done", Ref: "d"}, State: "exited"},
+		running("tool", "t", ""),
+		running("stranger", "z:1", ""),
+	}
+	got := compare(file, services, func(string) (string, bool) { return "", false })
+	want := `[missing has no container moved runs r.local/moved@sha256:dd, the manifest says r.local/moved:1@sha256:cc ` +
+		`older runs r.local/older:1, the manifest says r.local/older:2 sick is unhealthy stopped is exited stranger runs z:1 and is not in the manifest]`
+	if fmt.Sprint(got.Findings) != want {
+		t.Errorf("got  %v\nwant %s", got.Findings, want)
+	}
+	if !got.Any() || compare(file, nil, nil).Findings[0].Kind != DriftMissing {
+		t.Error("drift was not noticed")
+	}
+}

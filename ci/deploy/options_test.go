@@ -1,0 +1,57 @@
+package deploy
+
+import (
+	"context"
+	"strings"
+	"testing"
+
+	"gitops/ci/secret"
+	"gitops/ci/stage"
+)
+
+const commitA = "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+
+func TestBadInputIsRefusedBeforeTheHostIsReached(t *testing.T) {
+	good := func() Options {
+		return Options{Manifest: []byte("services: {a: {image: x}}"), Commit: commitA}
+	}
+	for name, c := range map[string]struct {
+		change func(*Options)
+		says   string
+	}{
+		"no manifest":      {func(o *Options) { o.Manifest = nil }, "no manifest"},
+		"bad yaml":         {func(o *Options) { o.Manifest = []byte("services: [") }, "reading manifest"},
+		"no services":      {func(o *Options) { o.Manifest = []byte("a: b") }, "no services"},
+		"bad commit":       {func(o *Options) { o.Commit = "../../etc" }, "not a git SHA"},
+		"relative folder":  {func(o *Options) { o.Dir = "deploy" }, "absolute"},
+		"folder with dots": {func(o *Options) { o.Dir = "/srv/../etc" }, "absolute"},
+		"bad project":      {func(o *Options) { o.Project = "Web App" }, "compose project"},
+		"bad network":      {func(o *Options) { o.Network = "--help" }, "network"},
+		"registry alone":   {func(o *Options) { o.Registries = []Registry{{Host: "r.local"}} }, "no user name or no password"},
+		"registry option":  {func(o *Options) { o.Registries = []Registry{{Host: "-x"}} }, "not the name of a registry"},
+		"variable name":    {func(o *Options) { o.Env = map[string]secret.Value{"A B": {}} }, "not a name"},
+		"reserved":         {func(o *Options) { o.Env = map[string]secret.Value{"DOCKER_HOST": {}} }, "another name"},
+		"NUL":              {func(o *Options) { o.Env = map[string]secret.Value{"A": secret.New("a\x00b")} }, "NUL"},
+		"missing variable": {func(o *Options) { o.Manifest = []byte("services: {a: {image: x, environment: {A: \"${B:?}${C}\"}}}") }, "B, C, which are not set"},
+	} {
+		o := good()
+		c.change(&o)
+		_, err := Deploy(context.Background(), nil, o)
+		if err == nil || stage.ExitCode(err) != stage.ExitInvalid || !strings.Contains(err.Error(), c.says) {
+			t.Errorf("%s: got %v (exit %d), want exit 2 and %q", name, err, stage.ExitCode(err), c.says)
+		}
+	}
+}
+
+func TestPlaceDefaults(t *testing.T) {
+	for _, c := range []struct{ place, want Place }{
+		{Place{}, Place{"/home/ubuntu/deploy", "deploy"}},
+		{Place{Dir: "/srv/My.App_2"}, Place{"/srv/My.App_2", "myapp_2"}},
+		{Place{Dir: "/srv/__"}, Place{"/srv/__", "deploy"}},
+		{Place{Dir: "/srv/a", Project: "b"}, Place{"/srv/a", "b"}},
+	} {
+		if got := c.place.in("/home/ubuntu"); got != c.want {
+			t.Errorf("%+v becomes %+v, want %+v", c.place, got, c.want)
+		}
+	}
+}

@@ -1,0 +1,130 @@
+package deploy
+
+import (
+	"encoding/base64"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	"gitops/ci/stage"
+)
+
+const listing = `time 20260102T030405Z
+container {"service":"web","file":"/d/releases/r/docker-compose.yml","id":"c2","name":"/deploy-web-1","ref":"r.local/web:abc","image":"sha256:2","state":"running","exit":0,"restarts":2,"policy":"always","started":"2026-01-02T03:00:00Z","health":"healthy"}
+container {"service":"db","file":"/d/releases/r/docker-compose.yml","id":"c1","name":"/deploy-db-1","ref":"postgres:17","image":"sha256:1","state":"exited","exit":3,"restarts":0,"policy":"no","started":"2026-01-02T03:00:00Z","health":""}
+image {"id":"sha256:2","digests":["other.local/web@sha256:bb","r.local/web@sha256:aa"]}
+image {"id":"sha256:1","digests":null}
+`
+
+func TestParseContainers(t *testing.T) {
+	services, now, err := parseContainers(listing)
+	if err != nil || now != "20260102T030405Z" || len(services) != 2 {
+		t.Fatalf("got %v, %q, %v", services, now, err)
+	}
+	db, web := services[0], services[1]
+	if db.Service != "db" || db.Digest != "" || db.failing(5) != "exited with code 3" || db.fine() {
+		t.Errorf("db is %+v", db)
+	}
+	if web.Container != "deploy-web-1" || web.Digest != "r.local/web@sha256:aa" || !web.fine() || web.failing(2) != "" {
+		t.Errorf("web is %+v", web)
+	}
+	if got := web.failing(1); !strings.HasPrefix(got, "was restarted 2 times") {
+		t.Errorf("web after more restarts than allowed: %q", got)
+	}
+	if _, _, err := parseContainers("container {"); err == nil {
+		t.Error("half a line was accepted")
+	}
+}
+
+func b64(format string, args ...any) string {
+	return base64.StdEncoding.EncodeToString(fmt.Appendf(nil, format, args...))
+}
+
+func someState(t *testing.T) State {
+	t.Helper()
+	lines := []string{
+		"current r3",
+		"release r3 " + b64(`{"commit":"333333333333","images":[{"service":"a","ref":"x/a:3","digest":"x/a@sha256:3","id":"i3"}]}`),
+		"release r1 " + b64(`{"commit":"111111111111","images":[{"service":"a","ref":"x/a:1","digest":"x/a@sha256:1","id":"i1"}]}`),
+		"release r2 " + b64(`{"commit":"222222222222","images":[{"service":"a","ref":"x/a:2@sha256:2","digest":"x/a@sha256:2","id":"i2"}]}`),
+		"release r4 " + b64(`{"commit":"444444444444"`),
+		"unfinished r5",
+		"receipt " + b64(`{"kind":"deploy","outcome":"deployed","release":"r3"}`),
+		"image x/a:1", "image x/a:2@sha256:2", "image x/a:3", "image x/old:9",
+		"lock 7 " + b64("token\nalice\n333333333333\n2026-01-02T03:04:05Z\n"),
+	}
+	s, err := parseState(strings.Join(lines, "\n") + "\n")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+func TestParseState(t *testing.T) {
+	s := someState(t)
+	if s.Current != "r3" || len(s.Releases) != 3 || s.Releases[0].Name != "r1" {
+		t.Errorf("releases are %v, current %q", s.Releases, s.Current)
+	}
+	if !slices.Equal(s.unfinished, []string{"r4", "r5"}) {
+		t.Errorf("unfinished are %v", s.unfinished)
+	}
+	if s.Last == nil || s.Last.Release != "r3" {
+		t.Errorf("last receipt is %+v", s.Last)
+	}
+	if s.Lock == nil || *s.Lock != (Lock{Owner: "alice", Commit: "333333333333", Since: "2026-01-02T03:04:05Z", Heartbeat: 7}) {
+		t.Errorf("lock is %+v", s.Lock)
+	}
+	if gone, _ := parseState("current r9\n"); gone.Current != "" {
+		t.Errorf("a current release without a folder is %q", gone.Current)
+	}
+}
+
+func TestFindRelease(t *testing.T) {
+	s := someState(t)
+	for wanted, want := range map[string]string{"": "r2", "r1": "r1", "1111111": "r1", "333333333333": "r3"} {
+		if got, err := s.find(wanted); err != nil || got.Name != want {
+			t.Errorf("find(%q) = %v, %v, want %s", wanted, got, err, want)
+		}
+	}
+	for _, wanted := range []string{"r9", "111"} {
+		if _, err := s.find(wanted); stage.ExitCode(err) != stage.ExitInvalid || !strings.Contains(err.Error(), "r1 (111111111111") {
+			t.Errorf("find(%q): %v, want exit 2 and what there is", wanted, err)
+		}
+	}
+	s.Current = "r1"
+	if _, err := s.find(""); stage.ExitCode(err) != stage.ExitInvalid {
+		t.Errorf("before the first release: %v, want exit 2", err)
+	}
+}
+
+func TestSuperfluousKeepsWhatIsNeeded(t *testing.T) {
+	s := someState(t)
+	s.Services = []Service{{Image: Image{Service: "b", Ref: "x/old:9"}}}
+	for keep, want := range map[int][]string{
+		3: {"release:r4", "release:r5"},
+		2: {"release:r1", "release:r4", "release:r5", "image:x/a:1"},
+		1: {"release:r1", "release:r2", "release:r4", "release:r5", "image:x/a:1", "image:x/a:2@sha256:2"},
+	} {
+		if got := s.superfluous(keep); !slices.Equal(got, want) {
+			t.Errorf("keeping %d removes %v, want %v", keep, got, want)
+		}
+	}
+	s.Current = "r1" // after a rollback
+	if got := s.superfluous(1); slices.Contains(got, "release:r1") || slices.Contains(got, "image:x/a:1") {
+		t.Errorf("the current release would go: %v", got)
+	}
+}
+
+func TestChanges(t *testing.T) {
+	before := []Service{{Image: Image{Service: "same"}, id: "1"}, {Image: Image{Service: "new"}, id: "2"}, {Image: Image{Service: "gone"}, id: "3"}}
+	after := []Service{{Image: Image{Service: "same"}, id: "1"}, {Image: Image{Service: "new", Ref: "n"}, id: "4"}, {Image: Image{Service: "first"}, id: "5"}}
+	got := map[string]string{}
+	for _, c := range changes(before, after) {
+		got[c.Service] = c.Action
+	}
+	want := map[string]string{"same": "unchanged", "new": "recreated", "gone": "removed", "first": "created"}
+	if fmt.Sprint(got) != fmt.Sprint(want) {
+		t.Errorf("got %v, want %v", got, want)
+	}
+}

@@ -1,0 +1,30 @@
+package main
+
+import (
+	"gitops/.dagger/internal/dagger"
+)
+
+// Rehearse runs the whole loop against stand-ins, without any account.
+//
+// It goes through the same functions that the workflows call, and returns a
+// folder with rehearsal.html and rehearsal.json. It fails at the first stage
+// that fails.
+//
+// +cache="never"
+func (m *Gitops) Rehearse(
+	// Repository to rehearse, this module's files included.
+	// +defaultPath="/"
+	// +ignore=["**/.git", "**/node_modules", "**/.terraform"]
+	source *dagger.Directory,
+	// Registry that the stand-in host pulls Docker Hub's images from, such as
+	// http://10.0.0.5:5000, where Docker Hub cannot be reached.
+	// +optional
+	mirror string,
+) *dagger.Directory {
+	return m.container(m.GitImage).
+		WithDirectory(workdir, source).
+		WithEnvVariable("GITOPS_CALL", now()).
+		WithExec(concat([]string{"gitops", "rehearse", "--engine", "session", "--report", "/report"}, optional("--mirror", mirror)),
+			dagger.ContainerWithExecOpts{ExperimentalPrivilegedNesting: true}).
+		Directory("/report")
+}

@@ -1,0 +1,448 @@
+package github
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"gitops/ci/lab/githubtest"
+	"gitops/ci/secret"
+	"gitops/ci/stage"
+)
+
+const (
+	marker = "<!-- gitops:review dir=terraform workspace=default -->"
+	token  = "ghs_averysecrettoken"
+)
+
+type lab struct {
+	*githubtest.Server
+	*Client
+	url      string
+	waits    []time.Duration
+	progress bytes.Buffer
+}
+
+// newLab starts the double and a client of it that notes its waits instead of
+// waiting.
+func newLab(t *testing.T, options githubtest.Options, change ...func(*Config)) *lab {
+	t.Helper()
+	options.Token, options.Repo = token, "octo/site"
+	l := &lab{Server: githubtest.New(options)}
+	server := httptest.NewServer(l.Server)
+	server.Config.ErrorLog = nil
+	t.Cleanup(server.Close)
+	l.url = server.URL
+	config := Config{APIURL: server.URL, Token: secret.New(token), Repo: "octo/site", Progress: stage.NewProgress(&l.progress)}
+	for _, f := range change {
+		f(&config)
+	}
+	client, err := New(config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	client.sleep = func(ctx context.Context, d time.Duration) error {
+		l.waits = append(l.waits, d)
+		return ctx.Err()
+	}
+	l.Client = client
+	return l
+}
+
+func (l *lab) bodies() []string {
+	var bodies []string
+	for _, comment := range l.State().Comments {
+		bodies = append(bodies, comment.User.Login+": "+strings.TrimPrefix(comment.Body, marker+"\n"))
+	}
+	return bodies
+}
+
+func (l *lab) wantBodies(t *testing.T, want ...string) {
+	t.Helper()
+	if got := l.bodies(); fmt.Sprint(got) != fmt.Sprint(want) {
+		t.Errorf("comments are\n%q, want\n%q", got, want)
+	}
+}
+
+func (l *lab) upsert(t *testing.T, body string, wantCreated bool) string {
+	t.Helper()
+	url, created, err := l.UpsertComment(context.Background(), 1, marker, body)
+	if err != nil || created != wantCreated {
+		t.Fatalf("UpsertComment = %q, created %v, %v; want created %v", url, created, err, wantCreated)
+	}
+	return url
+}
+
+const bot = "github-actions[bot]: "
+
+func TestUpsertCommentUpdatesInPlace(t *testing.T) {
+	for name, options := range map[string]githubtest.Options{
+		"a workflow's token": {},
+		"a person's token":   {Author: githubtest.User{Login: "alice", ID: 7, Type: "User"}},
+		"another app":        {Author: githubtest.User{Login: "our-robot[bot]", ID: 8, Type: "Bot"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			l := newLab(t, options)
+			l.OpenPull(0, "Bigger", "infra_features", "infra_main", "aaa")
+			first := l.upsert(t, "one", true)
+			if second := l.upsert(t, "two", false); second != first {
+				t.Errorf("the comment moved from %s to %s", first, second)
+			}
+			state := l.State()
+			if len(state.Comments) != 1 || state.Comments[0].Edits != 1 || state.Comments[0].Body != marker+"\ntwo" {
+				t.Errorf("comments are %+v, want one with one edit", state.Comments)
+			}
+			body, found, err := l.FindComment(context.Background(), 1, marker)
+			if err != nil || !found || body != marker+"\ntwo" {
+				t.Errorf("FindComment = %q, %v, %v", body, found, err)
+			}
+		})
+	}
+}
+
+func TestUpsertCommentFindsItPast100Comments(t *testing.T) {
+	l := newLab(t, githubtest.Options{})
+	l.OpenPull(0, "Bigger", "f", "m", "aaa")
+	for i := range 250 {
+		if i == 230 {
+			l.upsert(t, "one", true)
+		}
+		l.AddComment(1, githubtest.User{Login: "bob", Type: "User"}, "talk "+strconv.Itoa(i))
+	}
+	l.upsert(t, "two", false)
+	if got := len(l.State().Comments); got != 251 {
+		t.Errorf("there are %d comments, want 251", got)
+	}
+	if got := l.Requests()["GET /issues/1/comments"]; got != 3+3 {
+		t.Errorf("listing took %d requests, want 3 each time", got)
+	}
+}
+
+func TestOthersCommentsAreNotOurs(t *testing.T) {
+	l := newLab(t, githubtest.Options{})
+	l.OpenPull(0, "Bigger", "f", "m", "aaa")
+	forged := marker + "\nforged"
+	l.AddComment(1, githubtest.User{Login: "mallory", Type: "User"}, forged)
+	l.AddComment(1, githubtest.User{Login: "github-actions", Type: "User"}, forged)
+	l.AddComment(1, githubtest.User{Login: "dependabot[bot]", Type: "Bot"}, forged)
+	l.AddComment(1, githubtest.ActionsBot, "> "+marker+"\nquoted")
+	l.AddComment(1, githubtest.ActionsBot, "<!-- gitops:review dir=other workspace=default -->\nother directory")
+	if body, found, err := l.FindComment(context.Background(), 1, marker); err != nil || found {
+		t.Fatalf("FindComment = %q, %v, %v; want none", body, found, err)
+	}
+	l.upsert(t, "ours", true)
+	if got := l.bodies(); len(got) != 6 || got[5] != bot+"ours" {
+		t.Errorf("comments are %q", got)
+	}
+	for _, comment := range l.State().Comments[:5] {
+		if comment.Edits != 0 {
+			t.Errorf("somebody else's comment was edited: %+v", comment)
+		}
+	}
+}
+
+func TestUpsertCommentWhenItWasDeletedOrDoubled(t *testing.T) {
+	l := newLab(t, githubtest.Options{})
+	l.OpenPull(0, "Bigger", "f", "m", "aaa")
+	l.upsert(t, "one", true)
+	l.DeleteComment(1)
+	l.upsert(t, "two", true)
+	l.AddComment(1, githubtest.ActionsBot, marker+"\nof a run at the same time")
+	l.upsert(t, "three", false)
+	l.wantBodies(t, bot+"three")
+}
+
+// The comment goes away between being listed and being edited.
+func TestUpsertCommentDeletedMeanwhile(t *testing.T) {
+	l := newLab(t, githubtest.Options{})
+	l.OpenPull(0, "Bigger", "f", "m", "aaa")
+	l.upsert(t, "one", true)
+	l.Server.Inject(githubtest.Fault{Times: 1, Method: "PATCH", Status: 404, Message: "Not Found"})
+	l.Server.Inject(githubtest.Fault{Times: 1, Method: "DELETE", Status: 404, Message: "Not Found"})
+	l.upsert(t, "two", false)
+	l.wantBodies(t, bot+"two")
+}
+
+func TestEditedByHandIsStillOurs(t *testing.T) {
+	l := newLab(t, githubtest.Options{})
+	l.OpenPull(0, "Bigger", "f", "m", "aaa")
+	l.upsert(t, "one", true)
+	l.EditComment(1, marker+"\r\nedited in a browser")
+	l.upsert(t, "two", false)
+	l.wantBodies(t, bot+"two")
+}
+
+func TestFaultsThatPass(t *testing.T) {
+	soon := strconv.FormatInt(time.Now().Add(20*time.Second).Unix(), 10)
+	tests := map[string]struct {
+		fault githubtest.Fault
+		waits []time.Duration
+	}{
+		"5xx three times": {githubtest.Fault{Times: 3, Status: 502, Message: "Bad Gateway"},
+			[]time.Duration{time.Second, 2 * time.Second, 4 * time.Second}},
+		"429 with retry-after": {githubtest.Fault{Times: 1, Status: 429, Message: "too fast",
+			Headers: map[string]string{"Retry-After": "7"}}, []time.Duration{7 * time.Second}},
+		"secondary limit": {githubtest.Fault{Times: 1, Status: 403,
+			Message: "You have exceeded a secondary rate limit.", Headers: map[string]string{"Retry-After": "30"}},
+			[]time.Duration{30 * time.Second}},
+		"primary limit": {githubtest.Fault{Times: 1, Status: 403, Message: "API rate limit exceeded",
+			Headers: map[string]string{"X-RateLimit-Remaining": "0", "X-RateLimit-Reset": soon}}, nil},
+		"broken connection": {githubtest.Fault{Times: 1, Status: 0}, []time.Duration{time.Second}},
+	}
+	for name, test := range tests {
+		for _, method := range []string{"GET", "POST", "PATCH"} {
+			t.Run(name+" "+method, func(t *testing.T) {
+				l := newLab(t, githubtest.Options{})
+				l.OpenPull(0, "Bigger", "f", "m", "aaa")
+				if method == "PATCH" {
+					l.AddComment(1, githubtest.ActionsBot, marker+"\nzero")
+				}
+				fault := test.fault
+				fault.Method, fault.Path = method, "comments"
+				l.Server.Inject(fault)
+				l.upsert(t, "one", method != "PATCH")
+				l.wantBodies(t, bot+"one")
+				if test.waits != nil && len(l.waits) > 0 && fmt.Sprint(l.waits) != fmt.Sprint(test.waits) {
+					t.Errorf("waited %v, want %v", l.waits, test.waits)
+				}
+				// net/http itself repeats a GET on a connection that was open before.
+				transparent := fault.Status == 0 && method == "GET"
+				if !transparent && (len(l.waits) != fault.Times || !strings.Contains(l.progress.String(), "again in")) {
+					t.Errorf("waited %v and said %q", l.waits, l.progress.String())
+				}
+			})
+		}
+	}
+}
+
+// The comment was written and the answer got lost: there must not be a second one.
+func TestLostAnswerWritesNoSecondComment(t *testing.T) {
+	for _, status := range []int{502, 0} {
+		l := newLab(t, githubtest.Options{})
+		l.OpenPull(0, "Bigger", "f", "m", "aaa")
+		l.Server.Inject(githubtest.Fault{Times: 1, Method: "POST", Path: "comments", Status: status, After: true})
+		l.upsert(t, "one", false)
+		l.wantBodies(t, bot+"one")
+	}
+}
+
+func TestErrorsNameWhatAndRemedy(t *testing.T) {
+	tests := map[string]struct {
+		fault    githubtest.Fault
+		want     []string
+		requests int // of the call that fails
+	}{
+		"no permission": {githubtest.Fault{Times: 9, Method: "POST", Status: 403, Message: "Resource not accessible by integration"},
+			[]string{"writing the comment on pull request 1 of octo/site", "403 Forbidden", "Resource not accessible by integration", "`pull-requests: write`"}, 1},
+		"bad token": {githubtest.Fault{Times: 9, Path: "/user", Status: 401, Message: "Bad credentials"},
+			[]string{"asking who the GitHub token belongs to", "401", "Bad credentials", "not valid or has expired"}, 0},
+		"single sign-on": {githubtest.Fault{Times: 9, Method: "POST", Status: 403, Message: "Resource protected by organization SAML enforcement",
+			Headers: map[string]string{"X-GitHub-SSO": "required; url=https://github.com/orgs/x/sso"}},
+			[]string{"single sign-on"}, 1},
+		"never recovers": {githubtest.Fault{Times: 99, Method: "POST", Path: "comments", Status: 503, Message: "unavailable"},
+			[]string{"503 Service Unavailable", "run this again later"}, attempts},
+		"long limit": {githubtest.Fault{Times: 9, Method: "POST", Status: 429, Message: "slow down", Headers: map[string]string{"Retry-After": "3600"}},
+			[]string{"429", "slow down", "wait for 3600.0 s"}, 1},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			l := newLab(t, githubtest.Options{})
+			l.OpenPull(0, "Bigger", "f", "m", "aaa")
+			// A workflow's token asks GraphQL who it is, by POST as well.
+			if test.fault.Method == "POST" {
+				test.fault.Path = "comments"
+			}
+			l.Server.Inject(test.fault)
+			_, _, err := l.UpsertComment(context.Background(), 1, marker, "one")
+			if err == nil {
+				t.Fatal("no error")
+			}
+			for _, want := range test.want {
+				if !strings.Contains(err.Error(), want) {
+					t.Errorf("error %q does not say %q", err, want)
+				}
+			}
+			if got := l.Requests()["POST /issues/1/comments"]; got != test.requests {
+				t.Errorf("%d requests to write, want %d", got, test.requests)
+			}
+			if stage.ExitCode(err) != stage.ExitFailed {
+				t.Errorf("exit code %d", stage.ExitCode(err))
+			}
+			if strings.Contains(err.Error()+fmt.Sprintf("%+v", err)+l.progress.String(), token) {
+				t.Error("the token was printed")
+			}
+		})
+	}
+}
+
+func TestErrorsOfGitHubItself(t *testing.T) {
+	l := newLab(t, githubtest.Options{})
+	l.OpenPull(0, "Bigger", "f", "m", "aaa")
+	_, _, err := l.UpsertComment(context.Background(), 1, marker, strings.Repeat("é", 65536))
+	if err == nil || !strings.Contains(err.Error(), "422 Unprocessable Entity: Validation Failed: Body is too long (maximum is 65536 characters)") {
+		t.Errorf("too long: %v", err)
+	}
+	_, _, err = l.UpsertComment(context.Background(), 99, marker, "x")
+	if err == nil || !strings.Contains(err.Error(), "pull request 99") || !strings.Contains(err.Error(), "404") {
+		t.Errorf("no such pull request: %v", err)
+	}
+	wrong := newLab(t, githubtest.Options{}, func(c *Config) { c.Token = secret.New("wrong-token") })
+	_, _, err = wrong.FindComment(context.Background(), 1, marker)
+	if err == nil || !strings.Contains(err.Error(), "401") || strings.Contains(err.Error(), "wrong-token") {
+		t.Errorf("wrong token: %v", err)
+	}
+}
+
+func TestPrimaryRateLimitOfTheDouble(t *testing.T) {
+	l := newLab(t, githubtest.Options{Limit: 4}, func(c *Config) { c.MaxWait = time.Minute })
+	l.OpenPull(0, "Bigger", "f", "m", "aaa")
+	l.upsert(t, "one", true) // who, viewer, list, create
+	_, _, err := l.UpsertComment(context.Background(), 1, marker, "two")
+	var failed *Error
+	if !errors.As(err, &failed) || failed.Status != http.StatusForbidden || !strings.Contains(failed.Remedy, "asks to wait") {
+		t.Errorf("error is %v, want one that says how long to wait", err)
+	}
+}
+
+func TestCancelledWhileWaiting(t *testing.T) {
+	l := newLab(t, githubtest.Options{})
+	l.OpenPull(0, "Bigger", "f", "m", "aaa")
+	l.Server.Inject(githubtest.Fault{Times: 99, Path: "comments", Status: 500})
+	ctx, cancel := context.WithCancel(context.Background())
+	l.Client.sleep = func(ctx context.Context, d time.Duration) error { cancel(); return sleep(ctx, time.Hour) }
+	_, _, err := l.UpsertComment(ctx, 1, marker, "one")
+	if !errors.Is(err, context.Canceled) {
+		t.Errorf("error is %v, want the cancellation", err)
+	}
+}
+
+func TestEnterpriseAPI(t *testing.T) {
+	l := newLab(t, githubtest.Options{}, func(c *Config) { c.APIURL += "/api/v3" })
+	l.OpenPull(0, "Bigger", "f", "m", "aaa")
+	l.upsert(t, "one", true)
+	l.upsert(t, "two", false)
+	if l.Requests()["POST /graphql"] != 1 {
+		t.Errorf("requests are %v, want one to /graphql beside the API", l.Requests())
+	}
+}
+
+func TestMergedPullRequest(t *testing.T) {
+	l := newLab(t, githubtest.Options{})
+	ctx := context.Background()
+	l.OpenPull(0, "First", "f", "infra_main", "aaa")
+	l.OpenPull(1, "First", "f", "infra_main", "bbb") // pushed again
+	want := func(commit string, number int) {
+		t.Helper()
+		if got, err := l.MergedPullRequest(ctx, commit); err != nil || got != number {
+			t.Errorf("MergedPullRequest(%s) = %d, %v; want %d", commit, got, err, number)
+		}
+	}
+	want("bbb", 0) // open is not merged
+	l.MergePull(1, "merge1")
+	want("merge1", 1)
+	want("bbb", 1)
+	want("aaa", 1)
+	want("ccc", 0)
+	l.OpenPull(0, "To the next branch", "infra_main", "production", "merge1")
+	l.MergePull(2, "merge2")
+	want("merge1", 1) // its merge commit wins over being in another one
+	want("merge2", 2)
+}
+
+func TestCreatePullRequestOnce(t *testing.T) {
+	l := newLab(t, githubtest.Options{})
+	pull := PullRequest{Title: "Release abc", Body: "b", Head: "bump", Base: "deployment"}
+	number, url, created, err := l.CreatePullRequest(context.Background(), pull)
+	if err != nil || !created || number != 1 || !strings.HasSuffix(url, "/octo/site/pull/1") {
+		t.Fatalf("first: %d %s %v %v", number, url, created, err)
+	}
+	l.Server.Inject(githubtest.Fault{Times: 1, Method: "GET", Path: "/pulls", Status: 500})
+	number, _, created, err = l.CreatePullRequest(context.Background(), pull)
+	if err != nil || created || number != 1 {
+		t.Errorf("second: %d %v %v, want the first one", number, created, err)
+	}
+	pull.Head = "other"
+	l.Server.Inject(githubtest.Fault{Times: 1, Method: "POST", Path: "/pulls", Status: 500, After: true})
+	number, _, created, err = l.CreatePullRequest(context.Background(), pull)
+	if err != nil || created || number != 2 || len(l.State().Pulls) != 2 {
+		t.Errorf("lost answer: %d %v %v and %d pull requests, want 2", number, created, err, len(l.State().Pulls))
+	}
+}
+
+func TestIssueIsOpenedUpdatedClosedReopened(t *testing.T) {
+	l := newLab(t, githubtest.Options{})
+	ctx, drift := context.Background(), "<!-- gitops:drift -->"
+	l.OpenPull(0, "no issue", "f", "m", "aaa")
+	step := func(wantState, wantBody string, wantEdits int) {
+		t.Helper()
+		issues := l.State().Issues
+		if len(issues) != 1 || issues[0].State != wantState || issues[0].Body != drift+"\n"+wantBody || issues[0].Edits != wantEdits {
+			t.Errorf("issues are %+v, want one that is %s and says %q after %d edits", issues, wantState, wantBody, wantEdits)
+		}
+	}
+	if _, closed, err := l.CloseIssue(ctx, drift, "gone"); err != nil || closed {
+		t.Errorf("closing nothing: %v %v", closed, err)
+	}
+	url, created, err := l.UpsertIssue(ctx, drift, "Drift", "one")
+	if err != nil || !created || !strings.HasSuffix(url, "/octo/site/issues/2") {
+		t.Fatalf("first: %s %v %v", url, created, err)
+	}
+	step("open", "one", 0)
+	if _, created, err := l.UpsertIssue(ctx, drift, "Drift", "two"); err != nil || created {
+		t.Errorf("second: %v %v", created, err)
+	}
+	step("open", "two", 1)
+	if _, closed, err := l.CloseIssue(ctx, drift, "gone"); err != nil || !closed {
+		t.Errorf("closing: %v %v", closed, err)
+	}
+	step("closed", "gone", 2)
+	if _, created, err := l.UpsertIssue(ctx, drift, "Drift again", "three"); err != nil || created {
+		t.Errorf("third: %v %v", created, err)
+	}
+	step("open", "three", 3)
+	if l.State().Issues[0].Labels[0].Name != "drift" || l.State().Issues[0].Title != "Drift again" {
+		t.Errorf("issue is %+v", l.State().Issues[0])
+	}
+}
+
+func TestNewRefusesBadConfig(t *testing.T) {
+	good := Config{Token: secret.New(token), Repo: "a/b"}
+	for want, change := range map[string]func(*Config){
+		"owner/name": func(c *Config) { c.Repo = "ab" },
+		"a/b/c":      func(c *Config) { c.Repo = "a/b/c" },
+		"token":      func(c *Config) { c.Token = secret.Value{} },
+		"address":    func(c *Config) { c.APIURL = "api.github.com" },
+	} {
+		config := good
+		change(&config)
+		if _, err := New(config); err == nil || !strings.Contains(err.Error(), want) || stage.ExitCode(err) != stage.ExitInvalid {
+			t.Errorf("New(%v) = %v, want an error with %q and exit 2", config, err, want)
+		}
+	}
+}
+
+func TestConcurrentRunsEndWithOneComment(t *testing.T) {
+	l := newLab(t, githubtest.Options{})
+	l.OpenPull(0, "Bigger", "f", "m", "aaa")
+	var wait sync.WaitGroup
+	for i := range 5 {
+		wait.Add(1)
+		go func() {
+			defer wait.Done()
+			if _, _, err := l.UpsertComment(context.Background(), 1, marker, fmt.Sprint("run ", i)); err != nil {
+				t.Error(err)
+			}
+		}()
+	}
+	wait.Wait()
+	l.upsert(t, "last", false)
+	l.wantBodies(t, bot+"last")
+}

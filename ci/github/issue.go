@@ -1,0 +1,117 @@
+package github
+
+import (
+	"context"
+	"fmt"
+
+	gh "github.com/google/go-github/v82/github"
+)
+
+// UpsertIssue makes sure that one open issue with marker says title and body: the
+// open one, else the last closed one, reopened, else a new one. Issues are found
+// by the label of Config, which must stay on them, and by marker.
+func (c *Client) UpsertIssue(ctx context.Context, marker, title, body string) (url string, created bool, err error) {
+	body = marked(marker, body)
+	for attempt := 1; ; attempt++ {
+		ours, err := c.issues(ctx, marker, "all")
+		if err != nil {
+			return "", false, err
+		}
+		if issue := current(ours); issue != nil {
+			state := "open"
+			url, err := c.editIssue(ctx, issue, &gh.IssueRequest{Title: &title, Body: &body, State: &state})
+			return url, false, err
+		}
+		url, err := c.createIssue(ctx, title, body)
+		failed, maybe := unsure(err)
+		if !maybe || attempt == attempts {
+			return url, err == nil, err
+		}
+		if err := c.pause(ctx, failed, backoff(attempt)); err != nil {
+			return "", false, err
+		}
+	}
+}
+
+// CloseIssue writes body into the open issues with marker and closes them. It
+// reports the address of the last one, and whether there was one.
+func (c *Client) CloseIssue(ctx context.Context, marker, body string) (url string, closed bool, err error) {
+	body = marked(marker, body)
+	ours, err := c.issues(ctx, marker, "open")
+	if err != nil {
+		return "", false, err
+	}
+	for _, issue := range ours {
+		state, reason := "closed", "completed"
+		url, err = c.editIssue(ctx, issue, &gh.IssueRequest{Body: &body, State: &state, StateReason: &reason})
+		if err != nil {
+			return "", false, err
+		}
+	}
+	return url, len(ours) > 0, nil
+}
+
+// current returns the issue to go on with: the oldest open one, else the newest
+// closed one. The issues come newest first.
+func current(issues []*gh.Issue) *gh.Issue {
+	for i := len(issues) - 1; i >= 0; i-- {
+		if issues[i].GetState() == "open" {
+			return issues[i]
+		}
+	}
+	if len(issues) > 0 {
+		return issues[0]
+	}
+	return nil
+}
+
+// issues lists our issues with marker, the newest first.
+func (c *Client) issues(ctx context.Context, marker, state string) ([]*gh.Issue, error) {
+	me, err := c.self(ctx)
+	if err != nil {
+		return nil, err
+	}
+	r := request{
+		what:       fmt.Sprintf("listing the issues labelled %q of %s/%s", c.label, c.owner, c.repo),
+		permission: "issues: read",
+		repeatable: true,
+	}
+	var ours []*gh.Issue
+	options := &gh.IssueListByRepoOptions{State: state, Labels: []string{c.label},
+		Sort: "created", Direction: "desc", ListOptions: gh.ListOptions{PerPage: pageSize}}
+	err = c.pages(ctx, r, &options.ListOptions, func() (*gh.Response, error) {
+		page, response, err := c.api.Issues.ListByRepo(ctx, c.owner, c.repo, options)
+		for _, issue := range page {
+			if err == nil && !issue.IsPullRequest() && me.wrote(issue.User) && isMarked(marker, issue.GetBody()) {
+				ours = append(ours, issue)
+			}
+		}
+		return response, err
+	})
+	return ours, err
+}
+
+func (c *Client) createIssue(ctx context.Context, title, body string) (url string, err error) {
+	r := request{what: fmt.Sprintf("opening an issue in %s/%s", c.owner, c.repo), permission: "issues: write"}
+	labels := []string{c.label}
+	var issue *gh.Issue
+	err = c.do(ctx, r, func() (response *gh.Response, err error) {
+		issue, response, err = c.api.Issues.Create(ctx, c.owner, c.repo, &gh.IssueRequest{Title: &title, Body: &body, Labels: &labels})
+		return response, err
+	})
+	return issue.GetHTMLURL(), err
+}
+
+func (c *Client) editIssue(ctx context.Context, issue *gh.Issue, change *gh.IssueRequest) (url string, err error) {
+	r := request{
+		what:       fmt.Sprintf("writing issue %d of %s/%s", issue.GetNumber(), c.owner, c.repo),
+		permission: "issues: write",
+		repeatable: true,
+	}
+	var edited *gh.Issue
+	err = c.do(ctx, r, func() (response *gh.Response, err error) {
+		edited, response, err = c.api.Issues.Edit(ctx, c.owner, c.repo, issue.GetNumber(), change)
+		return response, err
+	})
+	return edited.GetHTMLURL(), err
+}

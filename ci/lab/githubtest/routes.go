@@ -1,0 +1,154 @@
+package githubtest
+
+import (
+	"fmt"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+)
+
+// bodyLimit is how many characters GitHub takes as a body.
+const bodyLimit = 65536
+
+func (s *Server) routes() *http.ServeMux {
+	mux := http.NewServeMux()
+	mux.HandleFunc("/", func(w http.ResponseWriter, _ *http.Request) { notFound(w) })
+	mux.HandleFunc("GET /user", s.getUser)
+	mux.HandleFunc("POST /graphql", s.graphql)
+	repo := func(pattern string, handler http.HandlerFunc) {
+		method, path, _ := strings.Cut(pattern, " ")
+		mux.HandleFunc(method+" /repos/{owner}/{repo}"+path, s.inRepo(handler))
+	}
+	repo("GET /issues", s.listIssues)
+	repo("POST /issues", s.createIssue)
+	repo("GET /issues/{number}", s.getIssue)
+	repo("PATCH /issues/{number}", s.editIssue)
+	// Two of GitHub's paths, of which neither is the narrower pattern.
+	repo("GET /issues/{number}/{id}", s.listCommentsOrGetOne)
+	repo("POST /issues/{number}/comments", s.createComment)
+	repo("PATCH /issues/comments/{id}", s.editComment)
+	repo("DELETE /issues/comments/{id}", s.deleteComment)
+	repo("GET /pulls", s.listPulls)
+	repo("POST /pulls", s.createPull)
+	repo("GET /pulls/{number}", s.getPull)
+	repo("GET /commits/{sha}/pulls", s.pullsOfCommit)
+	s.labRoutes(mux)
+	return mux
+}
+
+func (s *Server) listCommentsOrGetOne(w http.ResponseWriter, r *http.Request) {
+	switch {
+	case r.PathValue("number") == "comments":
+		s.getComment(w, r)
+	case r.PathValue("id") == "comments":
+		s.listComments(w, r)
+	default:
+		notFound(w)
+	}
+}
+
+// inRepo answers 404 for any repository but the one there is.
+func (s *Server) inRepo(handler http.HandlerFunc) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		name := r.PathValue("owner") + "/" + r.PathValue("repo")
+		if s.options.Repo != "" && !strings.EqualFold(name, s.options.Repo) {
+			notFound(w)
+			return
+		}
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		handler(w, r)
+	}
+}
+
+func (s *Server) getUser(w http.ResponseWriter, _ *http.Request) {
+	if s.author.Type == "Bot" {
+		fail(w, http.StatusForbidden, "Resource not accessible by integration")
+		return
+	}
+	answer(w, http.StatusOK, s.author)
+}
+
+// graphql answers the one query that gitops makes: who am I.
+func (s *Server) graphql(w http.ResponseWriter, r *http.Request) {
+	var query struct {
+		Query string `json:"query"`
+	}
+	if !read(w, r, &query) {
+		return
+	}
+	if strings.Join(strings.Fields(query.Query), "") != "query{viewer{login}}" {
+		answer(w, http.StatusOK, map[string]any{"errors": []any{map[string]any{"message": "this double knows query { viewer { login } } alone"}}})
+		return
+	}
+	answer(w, http.StatusOK, map[string]any{"data": map[string]any{"viewer": map[string]any{"login": s.author.Login}}})
+}
+
+// issueOf finds the issue or pull request of a request, or answers 404.
+func (s *Server) issueOf(w http.ResponseWriter, r *http.Request) *Issue {
+	number, _ := strconv.Atoi(r.PathValue("number"))
+	issue := s.issues[number]
+	if issue == nil {
+		notFound(w)
+	}
+	return issue
+}
+
+func tooLong(body string) bool { return utf8.RuneCountInString(body) > bodyLimit }
+
+// page cuts the page that a request asks for out of count items, and links the
+// others the way GitHub does.
+func page(w http.ResponseWriter, r *http.Request, count int) (from, to int) {
+	query := r.URL.Query()
+	size := positive(query.Get("per_page"), 30)
+	size = min(size, 100)
+	number := positive(query.Get("page"), 1)
+	last := max(1, (count+size-1)/size)
+	var links []string
+	link := func(page int, rel string) {
+		links = append(links, fmt.Sprintf(`<%s>; rel="%s"`, pageURL(r, page), rel))
+	}
+	if number > 1 {
+		link(min(number-1, last), "prev")
+	}
+	if number < last {
+		link(number+1, "next")
+		link(last, "last")
+	}
+	if number > 1 {
+		link(1, "first")
+	}
+	if len(links) > 0 {
+		w.Header().Set("Link", strings.Join(links, ", "))
+	}
+	return min((number-1)*size, count), min(number*size, count)
+}
+
+func positive(text string, otherwise int) int {
+	if n, err := strconv.Atoi(text); err == nil && n > 0 {
+		return n
+	}
+	return otherwise
+}
+
+func pageURL(r *http.Request, page int) string {
+	query := r.URL.Query()
+	query.Set("page", strconv.Itoa(page))
+	address := url.URL{Scheme: "http", Host: r.Host, Path: r.URL.Path, RawQuery: query.Encode()}
+	return address.String()
+}
+
+// htmlURL is where a person would look at an issue or pull request.
+func htmlURL(r *http.Request, issue *Issue) string {
+	kind := "issues"
+	if issue.Pull != nil {
+		kind = "pull"
+	}
+	return fmt.Sprintf("http://%s/%s/%s/%s/%d", r.Host, r.PathValue("owner"), r.PathValue("repo"), kind, issue.Number)
+}
+
+func apiURL(r *http.Request, path string) string {
+	return fmt.Sprintf("http://%s/repos/%s/%s%s", r.Host, r.PathValue("owner"), r.PathValue("repo"), path)
+}

@@ -8,5 +8,5 @@ output "public_subnet_id" {
   value       = aws_subnet.public.id
 
   # A server must not boot, nor an Elastic IP be tied to it, before that.
-  depends_on = [aws_route.internet, aws_route_table_association.public]
+  depends_on = [aws_route_table_association.public]
 }

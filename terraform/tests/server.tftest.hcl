@@ -1,0 +1,142 @@
+# What the server module promises, and what must leave a running server alone.
+
+mock_provider "aws" {
+  mock_data "aws_ec2_instance_type" {
+    defaults = { supported_architectures = ["x86_64"] }
+  }
+
+  mock_data "aws_ami" {
+    defaults = { id = "ami-11111111111111111" }
+  }
+}
+
+variables {
+  name                 = "test"
+  vpc_id               = "vpc-1"
+  subnet_id            = "subnet-1"
+  instance_type        = "t3.micro"
+  root_volume_size     = 20
+  ssh_cidrs            = ["198.51.100.0/24", "203.0.113.7/32"]
+  ssh_public_key       = "ssh-ed25519 AAAAlogin"
+  ssh_host_private_key = "-----BEGIN TEST-----\nfirst\nsecond\n-----END TEST-----\n"
+  ssh_host_public_key  = "ssh-ed25519 AAAAhost"
+}
+
+run "first_apply" {
+  module {
+    source = "./modules/server"
+  }
+
+  assert {
+    condition     = one(aws_instance.this.metadata_options).http_tokens == "required" && one(aws_instance.this.metadata_options).http_put_response_hop_limit == 1
+    error_message = "The metadata service must ask for a token and stay out of containers' reach."
+  }
+
+  assert {
+    condition     = one(aws_instance.this.root_block_device).encrypted && one(aws_instance.this.root_block_device).volume_type == "gp3"
+    error_message = "The root volume must be encrypted gp3."
+  }
+
+  assert {
+    condition     = sort([for rule in aws_security_group.this.ingress : "${rule.from_port} ${join(",", sort(rule.cidr_blocks))}"]) == tolist(["22 198.51.100.0/24,203.0.113.7/32", "80 0.0.0.0/0"])
+    error_message = "Only 80 from everywhere and 22 from the chosen networks may be open."
+  }
+
+  assert {
+    condition     = alltrue([for rule in aws_security_group.this.ingress : rule.from_port == rule.to_port && rule.protocol == "tcp"])
+    error_message = "Each rule opens one TCP port."
+  }
+
+  assert {
+    condition = nonsensitive(yamldecode(aws_instance.this.user_data)) == {
+      ssh_deletekeys = true
+      ssh_keys = {
+        ed25519_private = "-----BEGIN TEST-----\nfirst\nsecond\n-----END TEST-----\n"
+        ed25519_public  = "ssh-ed25519 AAAAhost"
+      }
+      ssh_pwauth   = false
+      disable_root = true
+    }
+    error_message = "cloud-init must install the given host key, and no other."
+  }
+
+  assert {
+    condition     = startswith(nonsensitive(aws_instance.this.user_data), "#cloud-config\n")
+    error_message = "cloud-init only reads a configuration that begins with its mark."
+  }
+
+  assert {
+    condition     = aws_instance.this.ami == "ami-11111111111111111"
+    error_message = "Without an image of one's own, it is Canonical's newest."
+  }
+}
+
+run "a_newer_image_leaves_the_server_alone" {
+  module {
+    source = "./modules/server"
+  }
+
+  variables {
+    ami_id = "ami-22222222222222222"
+  }
+
+  assert {
+    condition     = aws_instance.this.id == run.first_apply.instance_id && aws_instance.this.ami == "ami-11111111111111111"
+    error_message = "A newer image must not replace a running server."
+  }
+}
+
+run "another_host_key_replaces_the_server" {
+  module {
+    source = "./modules/server"
+  }
+
+  variables {
+    ssh_host_private_key = "-----BEGIN TEST-----\nother\n-----END TEST-----\n"
+    ssh_host_public_key  = "ssh-ed25519 AAAAother"
+  }
+
+  assert {
+    condition     = aws_instance.this.id != run.first_apply.instance_id
+    error_message = "A new host key takes effect on a new server only."
+  }
+}
+
+run "port_22_can_be_closed" {
+  command = plan
+
+  module {
+    source = "./modules/server"
+  }
+
+  variables {
+    ssh_cidrs = []
+  }
+
+  assert {
+    condition     = [for rule in aws_security_group.this.ingress : rule.from_port] == [80]
+    error_message = "Without networks, nothing may reach port 22."
+  }
+}
+
+run "arm_servers_get_arm_images" {
+  command = plan
+
+  module {
+    source = "./modules/server"
+  }
+
+  override_data {
+    target = data.aws_ec2_instance_type.this
+    values = { supported_architectures = ["arm64"] }
+  }
+
+  variables {
+    instance_type = "t4g.micro"
+  }
+
+  assert {
+    condition     = one([for filter in data.aws_ami.ubuntu[0].filter : filter.values if filter.name == "architecture"]) == toset(["arm64"])
+    error_message = "The image must be built for the instance type's processor."
+  }
+}

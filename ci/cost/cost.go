@@ -1,0 +1,194 @@
+// Package cost asks Infracost what a plan costs. When it cannot be had, that is a
+// result with its reason and not an error: a review does without.
+package cost
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"time"
+
+	"gitops/ci/review"
+	"gitops/ci/secret"
+	"gitops/ci/stage"
+)
+
+// Options say what to estimate and how to reach Infracost.
+type Options struct {
+	PlanFile string       // the output of `terraform show -json`
+	APIKey   secret.Value // INFRACOST_API_KEY
+	// PricingEndpoint is the address of a price service of one's own, which may
+	// need no key; Infracost's when empty.
+	PricingEndpoint string
+	Currency        string        // ISO 4217; Infracost's default when empty
+	UsageFile       string        // an Infracost usage file; optional
+	Program         string        // "infracost" when empty
+	Timeout         time.Duration // three minutes when 0
+	Progress        *stage.Progress
+}
+
+// Unavailable says why there is no cost: "no INFRACOST_API_KEY".
+type Unavailable struct{ Why string }
+
+// Error implements error.
+func (u *Unavailable) Error() string { return "estimating the cost: " + u.Why }
+
+// Estimate is what Infracost said.
+type Estimate struct {
+	Cost review.Cost
+	JSON []byte // Infracost's document, for `gitops review --cost`
+}
+
+// Run estimates the cost of a plan. Where Infracost cannot be had it returns an
+// *Unavailable; whether that is a failure is the caller's to say.
+func Run(ctx context.Context, o Options) (estimate Estimate, err error) {
+	program, err := o.ready()
+	if err != nil {
+		return Estimate{}, err
+	}
+	end := o.Progress.Start("estimating the cost with Infracost")
+	defer func() { end(err) }()
+	dir, err := os.MkdirTemp("", "gitops-cost-")
+	if err != nil {
+		return Estimate{}, fmt.Errorf("estimating the cost: %w", err)
+	}
+	defer os.RemoveAll(dir)
+	out := filepath.Join(dir, "infracost.json")
+	if err := o.run(ctx, program, dir, out); err != nil {
+		return Estimate{}, err
+	}
+	document, err := os.ReadFile(out)
+	if err != nil {
+		return Estimate{}, &Unavailable{"infracost ended well and wrote nothing"}
+	}
+	parsed, err := review.ParseCost(document)
+	if err != nil {
+		return Estimate{}, &Unavailable{err.Error()}
+	}
+	return Estimate{Cost: parsed, JSON: document}, nil
+}
+
+// ready checks what can be checked before anything is started.
+func (o Options) ready() (program string, err error) {
+	if _, err := os.Stat(o.PlanFile); err != nil {
+		return "", stage.Invalid("estimating the cost: %w; give the output of `terraform show -json`", err)
+	}
+	// Infracost asks for a key only where it uses its own price service.
+	if o.APIKey.Empty() && o.PricingEndpoint == "" {
+		return "", &Unavailable{"no INFRACOST_API_KEY"}
+	}
+	name := o.Program
+	if name == "" {
+		name = "infracost"
+	}
+	program, err = exec.LookPath(name)
+	if err != nil {
+		return "", &Unavailable{"the program infracost is not installed"}
+	}
+	return program, nil
+}
+
+func (o Options) run(ctx context.Context, program, home, out string) error {
+	timeout := o.Timeout
+	if timeout == 0 {
+		timeout = 3 * time.Minute
+	}
+	limited, cancel := context.WithTimeout(ctx, timeout)
+	defer cancel()
+	command := exec.CommandContext(limited, program, buildArgs(o, out)...)
+	command.Env = buildEnv(o, home, os.Environ())
+	command.WaitDelay = 2 * time.Second
+	var said bytes.Buffer
+	command.Stdout, command.Stderr = &said, &said
+	err := command.Run()
+	switch {
+	case err == nil:
+		return nil
+	case ctx.Err() != nil:
+		return fmt.Errorf("estimating the cost: %w", ctx.Err())
+	case limited.Err() != nil:
+		return &Unavailable{"infracost did not end within " + stage.Seconds(timeout)}
+	}
+	return &Unavailable{why(secret.NewRedactor(o.APIKey).Redact(said.String()), err)}
+}
+
+// buildArgs returns the arguments of `infracost diff`. A plan's JSON holds the state
+// before the plan as well, so that diff needs nothing to compare with.
+func buildArgs(o Options, out string) []string {
+	args := []string{"diff", "--path", o.PlanFile, "--format", "json", "--out-file", out, "--no-color"}
+	if o.UsageFile != "" {
+		args = append(args, "--usage-file", o.UsageFile)
+	}
+	return args
+}
+
+// inherited are the variables that infracost gets from here: how to reach the
+// network, and nothing that the cloud or GitHub would take as a login.
+var inherited = []string{
+	"PATH", "TMPDIR", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy",
+	"SSL_CERT_FILE", "SSL_CERT_DIR", "INFRACOST_TLS_CA_CERT_FILE", "INFRACOST_TLS_INSECURE_SKIP_VERIFY",
+}
+
+// buildEnv returns infracost's environment. Its home is an empty directory: what it
+// finds or leaves in a real one would depend on who ran it before.
+func buildEnv(o Options, home string, environ []string) []string {
+	var env []string
+	for _, name := range inherited {
+		for _, variable := range environ {
+			if strings.HasPrefix(variable, name+"=") {
+				env = append(env, variable)
+			}
+		}
+	}
+	set := func(name, value string) {
+		if value != "" {
+			env = append(env, name+"="+value)
+		}
+	}
+	set("HOME", home)
+	set("INFRACOST_SKIP_UPDATE_CHECK", "true")
+	set("INFRACOST_API_KEY", o.APIKey.Reveal())
+	set("INFRACOST_PRICING_API_ENDPOINT", o.PricingEndpoint)
+	set("INFRACOST_CURRENCY", o.Currency)
+	return env
+}
+
+var (
+	colours    = regexp.MustCompile("\x1b\\[[0-9;]*m")
+	httpStatus = regexp.MustCompile(`\b([45][0-9]{2}) [A-Z]`)
+	noAnswer   = regexp.MustCompile(`Error sending API request|connection refused|no such host|i/o timeout|TLS handshake|context deadline exceeded`)
+)
+
+// why turns infracost's last words into a reason.
+func why(said string, err error) string {
+	said = strings.TrimSpace(colours.ReplaceAllString(said, ""))
+	var exit *exec.ExitError
+	switch {
+	case !errors.As(err, &exit):
+		return "infracost did not start: " + err.Error()
+	case strings.Contains(said, "Invalid API key"), strings.Contains(said, "Invalid API Key"):
+		return "the price service does not know this INFRACOST_API_KEY"
+	case strings.Contains(said, "No INFRACOST_API_KEY"):
+		return "no INFRACOST_API_KEY"
+	case noAnswer.MatchString(said):
+		return "the price service did not answer"
+	}
+	if status := httpStatus.FindStringSubmatch(said); status != nil {
+		code, _ := strconv.Atoi(status[1])
+		return strings.TrimSpace("price service answered " + status[1] + " " + http.StatusText(code))
+	}
+	lines := strings.Split(said, "\n")
+	last := strings.TrimSpace(lines[len(lines)-1])
+	if last == "" {
+		last = "it said nothing"
+	}
+	return fmt.Sprintf("infracost ended with %d: %s", exit.ExitCode(), last)
+}

@@ -79,11 +79,17 @@ func (s Service) failing(restarts int) string {
 	return ""
 }
 
-// container is a line of containers.sh.
+// container is a line of containers.sh, in Docker's words.
 type container struct {
-	Service, File, ID, Name, Ref, Image, State, Policy, Health string
-	Exit, Restarts                                             int
-	Started                                                    time.Time
+	Labels                       map[string]string
+	ID, Name, Ref, Image, Policy string
+	Restarts                     int
+	State                        struct {
+		Status    string
+		ExitCode  int
+		StartedAt time.Time
+		Health    *struct{ Status string }
+	}
 }
 
 // containers returns the project's containers and the host's time.
@@ -129,11 +135,16 @@ func parseContainers(out string) (services []Service, now string, err error) {
 }
 
 func (c container) service() Service {
-	return Service{
-		Image:     Image{Service: c.Service, Ref: c.Ref, ID: c.Image},
-		Container: strings.TrimPrefix(c.Name, "/"), State: c.State, Health: c.Health,
-		Restarts: c.Restarts, Started: c.Started, id: c.ID, exit: c.Exit, policy: c.Policy, file: c.File,
+	const label = "com.docker.compose."
+	s := Service{
+		Image:     Image{Service: c.Labels[label+"service"], Ref: c.Ref, ID: c.Image},
+		Container: strings.TrimPrefix(c.Name, "/"), State: c.State.Status, Restarts: c.Restarts, Started: c.State.StartedAt,
+		id: c.ID, exit: c.State.ExitCode, policy: c.Policy, file: c.Labels[label+"project.config_files"],
 	}
+	if c.State.Health != nil && c.State.Health.Status != "none" {
+		s.Health = c.State.Health.Status
+	}
+	return s
 }
 
 // digestOf returns the digest form of ref among those that an image has; any of

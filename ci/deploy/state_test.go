@@ -11,8 +11,8 @@ import (
 )
 
 const listing = `time 20260102T030405Z
-container {"service":"web","file":"/d/releases/r/docker-compose.yml","id":"c2","name":"/deploy-web-1","ref":"r.local/web:abc","image":"sha256:2","state":"running","exit":0,"restarts":2,"policy":"always","started":"2026-01-02T03:00:00Z","health":"healthy"}
-container {"service":"db","file":"/d/releases/r/docker-compose.yml","id":"c1","name":"/deploy-db-1","ref":"postgres:17","image":"sha256:1","state":"exited","exit":3,"restarts":0,"policy":"no","started":"2026-01-02T03:00:00Z","health":""}
+container {"labels":{"com.docker.compose.service":"web","other":"x"},"id":"c2","name":"/deploy-web-1","ref":"r.local/web:abc","image":"sha256:2","state":{"Status":"running","ExitCode":0,"StartedAt":"2026-01-02T03:00:00Z","Health":{"Status":"healthy","Log":[]}},"restarts":2,"policy":"always"}
+container {"labels":{"com.docker.compose.service":"db"},"id":"c1","name":"/deploy-db-1","ref":"postgres:17","image":"sha256:1","state":{"Status":"exited","ExitCode":3,"StartedAt":"2026-01-02T03:00:00Z"},"restarts":0,"policy":"no"}
 image {"id":"sha256:2","digests":["other.local/web@sha256:bb","r.local/web@sha256:aa"]}
 image {"id":"sha256:1","digests":null}
 `

@@ -2,4 +2,4 @@
 ids=$(docker ps --all --quiet --no-trunc --filter "$(ours)" --filter label=com.docker.compose.oneoff=False)
 [ -n "$ids" ] || exit 0
 # shellcheck disable=SC2086
-docker inspect --format '{"service":{{json (index .Config.Labels "com.docker.compose.service")}},"env":{{json .Config.Env}}}' $ids 2>/dev/null || true
+docker inspect --format '{"service":{{json (index .Config.Labels "com.docker.compose.service")}},"env":{{json .Config.Env}}}' $ids

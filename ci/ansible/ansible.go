@@ -1,0 +1,187 @@
+// Package ansible configures hosts by running ansible-playbook: it writes the
+// inventory, lends the login key through an agent in memory, insists on known
+// host keys and returns what changed as a value.
+package ansible
+
+import (
+	"bytes"
+	"context"
+	_ "embed"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+
+	"gitops/ci/secret"
+	"gitops/ci/stage"
+)
+
+// program is looked up in PATH.
+const program = "ansible-playbook"
+
+// endPatience is how long ansible-playbook may take to end when it is asked to.
+const endPatience = 5 * time.Second
+
+// eventsPlugin is the callback that reports what happened as JSON lines.
+//
+//go:embed gitops_events.py
+var eventsPlugin []byte
+
+// Options say which playbook to run, where and as whom.
+type Options struct {
+	// Dir is the folder of the playbook and its roles; ansible-playbook runs there.
+	Dir string
+	// Playbook is a path relative to Dir: "site.yml".
+	Playbook string
+	// Inventory is the inventory's path, as made by WriteInventory.
+	Inventory string
+	// Tags limits the run to plays, roles and tasks with one of them; none is everything.
+	Tags []string
+	// PrivateKey logs in to the hosts. When empty, the agent at SSH_AUTH_SOCK is used.
+	PrivateKey secret.Value
+	// KnownHosts is the content of a known_hosts file; every host must be in it.
+	KnownHosts []byte
+	// ExtraVarsFiles are YAML or JSON files of variables that win over all others.
+	ExtraVarsFiles []string
+	// Check only tells what would change; Diff also shows how.
+	Check, Diff bool
+	// Secrets are taken out of the log wherever they show. The roles read them
+	// from environment variables or ExtraVarsFiles.
+	Secrets []secret.Value
+	// Progress says that the run goes on.
+	Progress *stage.Progress
+	// Log gets Ansible's own output for people as it comes; nil drops it.
+	Log io.Writer
+}
+
+// Run runs the playbook and returns what it did, also beside an error. A task
+// that failed is a *TaskError, a host that could not be reached an
+// *UnreachableError. Nothing of the run stays on this machine.
+func Run(ctx context.Context, o Options) (Recap, error) {
+	if err := o.check(); err != nil {
+		return Recap{}, err
+	}
+	files, err := newFiles(o)
+	if err != nil {
+		return Recap{}, fmt.Errorf("preparing the Ansible run: %w", err)
+	}
+	defer files.remove()
+	end := o.Progress.Start("running " + o.Playbook + o.tagsText())
+	recap, err := o.run(ctx, files)
+	end(err)
+	return recap, err
+}
+
+func (o Options) tagsText() string {
+	if len(o.Tags) == 0 {
+		return ""
+	}
+	return " (" + strings.Join(o.Tags, ", ") + ")"
+}
+
+func (o Options) check() error {
+	if _, err := exec.LookPath(program); err != nil {
+		return stage.Invalid("%s is not in PATH: install Ansible (Debian package ansible), or call the stage through Dagger, which brings it", program)
+	}
+	if len(bytes.TrimSpace(o.KnownHosts)) == 0 {
+		return stage.Invalid("no known host keys for the Ansible run: give known_hosts, for example made from Terraform's output ssh_host_public_key")
+	}
+	for what, path := range map[string]string{"playbook": filepath.Join(o.Dir, o.Playbook), "inventory": o.Inventory} {
+		if _, err := os.Stat(path); err != nil {
+			return stage.Invalid("reading %s: %v", what, err)
+		}
+	}
+	for _, path := range o.ExtraVarsFiles {
+		if _, err := os.Stat(path); err != nil {
+			return stage.Invalid("reading extra variables: %v", err)
+		}
+	}
+	return nil
+}
+
+// args are the arguments of ansible-playbook. They have no secret in them.
+func (o Options) args() ([]string, error) {
+	inventory, err := filepath.Abs(o.Inventory)
+	if err != nil {
+		return nil, err
+	}
+	args := []string{"--inventory", inventory}
+	if len(o.Tags) > 0 {
+		args = append(args, "--tags", strings.Join(o.Tags, ","))
+	}
+	for _, path := range o.ExtraVarsFiles {
+		full, err := filepath.Abs(path)
+		if err != nil {
+			return nil, err
+		}
+		args = append(args, "--extra-vars", "@"+full)
+	}
+	if o.Check {
+		args = append(args, "--check")
+	}
+	if o.Diff {
+		args = append(args, "--diff")
+	}
+	return append(args, o.Playbook), nil
+}
+
+func (o Options) run(ctx context.Context, files *files) (Recap, error) {
+	args, err := o.args()
+	if err != nil {
+		return Recap{}, err
+	}
+	log := newLog(o.Log, append(o.Secrets, o.PrivateKey)...)
+	cmd := command(ctx, o.Dir, args...)
+	cmd.Env = append(os.Environ(), files.environment()...)
+	cmd.Stdout, cmd.Stderr = log, log
+	err = cmd.Run()
+	log.flush()
+	recap, failure := files.events()
+	switch {
+	case ctx.Err() != nil:
+		return recap, fmt.Errorf("running %s: %w", o.Playbook, context.Cause(ctx))
+	case failure != nil:
+		return recap, failure
+	case err != nil:
+		return recap, fmt.Errorf("running %s: %w: %s", o.Playbook, err, log.last())
+	}
+	return recap, nil
+}
+
+// command returns ansible-playbook with args in dir. It and its children are one
+// process group, so that none of them outlives ctx.
+func command(ctx context.Context, dir string, args ...string) *exec.Cmd {
+	cmd := exec.CommandContext(ctx, program, args...)
+	cmd.Dir = dir
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	cmd.Cancel = func() error {
+		time.AfterFunc(endPatience, func() { syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) })
+		return syscall.Kill(-cmd.Process.Pid, syscall.SIGTERM)
+	}
+	cmd.WaitDelay = 2 * endPatience
+	return cmd
+}
+
+// SyntaxCheck reports whether the playbook and its roles can be parsed. It needs
+// no host and no network.
+func SyntaxCheck(ctx context.Context, dir, playbook string) error {
+	if _, err := exec.LookPath(program); err != nil {
+		return stage.Invalid("%s is not in PATH: install Ansible (Debian package ansible), or call the stage through Dagger, which brings it", program)
+	}
+	cmd := command(ctx, dir, "--syntax-check", "--inventory", "localhost,", playbook)
+	cmd.Env = append(os.Environ(), "ANSIBLE_NOCOLOR=1", "ANSIBLE_FORCE_COLOR=0", "LC_ALL=C.UTF-8")
+	out, err := cmd.CombinedOutput()
+	var exit *exec.ExitError
+	if errors.As(err, &exit) && ctx.Err() == nil {
+		return fmt.Errorf("checking %s: %s", filepath.Join(dir, playbook), strings.TrimSpace(string(out)))
+	}
+	if err != nil {
+		return fmt.Errorf("checking %s: %w", filepath.Join(dir, playbook), err)
+	}
+	return nil
+}

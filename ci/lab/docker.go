@@ -1,0 +1,129 @@
+package lab
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"strings"
+	"time"
+
+	"golang.org/x/sync/semaphore"
+
+	"gitops/ci/stage"
+)
+
+// Docker is a Docker engine, worked through the docker command. Open one with
+// OpenDocker.
+type Docker struct {
+	Version  string // of the engine
+	progress *stage.Progress
+	building *semaphore.Weighted // admits two image builds at a time
+	hold     *hold               // keeps an engine that the lab started running; nil for others
+}
+
+func newDocker(version string, p *stage.Progress) *Docker {
+	return &Docker{Version: version, progress: p, building: semaphore.NewWeighted(2)}
+}
+
+// command is one call of the docker command.
+type command struct {
+	args  []string
+	env   []string // variables for the call, NAME=value; "--env NAME" passes one on
+	stdin io.Reader
+	log   io.Writer // gets standard error as it comes, if set
+	grace time.Duration
+}
+
+// output is what a call printed.
+type output struct {
+	stdout, stderr string
+	exit           int
+}
+
+// call runs the docker command. An exit code other than 0 is no error here.
+func (d *Docker) call(ctx context.Context, c command) (output, error) {
+	cmd := exec.CommandContext(ctx, "docker", c.args...)
+	cmd.Env = append(os.Environ(), c.env...)
+	cmd.Stdin = c.stdin
+	var stdout, stderr bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &stdout, &stderr
+	if c.log != nil {
+		cmd.Stderr = io.MultiWriter(&stderr, c.log)
+	}
+	// The docker command passes an interrupt on to the container it runs.
+	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
+	cmd.WaitDelay = max(c.grace, 5*time.Second)
+	err := cmd.Run()
+	out := output{stdout.String(), stderr.String(), cmd.ProcessState.ExitCode()}
+	var exit *exec.ExitError
+	switch {
+	case ctx.Err() != nil:
+		return out, fmt.Errorf("running docker %s: %w", c.args[0], ctx.Err())
+	case errors.As(err, &exit):
+		return out, nil
+	case err != nil:
+		return out, fmt.Errorf("running docker %s: %w", c.args[0], err)
+	}
+	return out, nil
+}
+
+// do runs the docker command and returns its trimmed standard output. An exit
+// code other than 0 is an error with the last words of standard error.
+func (d *Docker) do(ctx context.Context, args ...string) (string, error) {
+	return d.must(ctx, command{args: args})
+}
+
+func (d *Docker) must(ctx context.Context, c command) (string, error) {
+	out, err := d.call(ctx, c)
+	if err != nil {
+		return "", err
+	}
+	if out.exit != 0 {
+		return "", fmt.Errorf("running docker %s: exit %d: %s", c.args[0], out.exit, lastLines(out.stderr, 12))
+	}
+	return strings.TrimSpace(out.stdout), nil
+}
+
+// image tells of the image ref in the engine's store.
+type image struct {
+	ID     string
+	Labels map[string]string
+}
+
+// inspect returns the image ref, or nil when the store does not have it.
+func (d *Docker) inspect(ctx context.Context, ref string) (*image, error) {
+	out, err := d.call(ctx, command{args: []string{"image", "inspect", "--format", "{{json .}}", ref}})
+	if err != nil || out.exit != 0 {
+		return nil, err
+	}
+	var found struct {
+		ID     string `json:"Id"`
+		Config struct{ Labels map[string]string }
+	}
+	if err := json.Unmarshal([]byte(out.stdout), &found); err != nil {
+		return nil, fmt.Errorf("reading what docker says of image %s: %w", ref, err)
+	}
+	return &image{ID: found.ID, Labels: found.Config.Labels}, nil
+}
+
+// Pull brings ref into the engine's store.
+func (d *Docker) Pull(ctx context.Context, ref string) error {
+	_, err := d.do(ctx, "pull", "--quiet", ref)
+	return err
+}
+
+// lastLines returns the last n lines of text that are not empty.
+func lastLines(text string, n int) string {
+	var lines []string
+	for line := range strings.Lines(text) {
+		if line = strings.TrimRight(line, "\r\n"); strings.TrimSpace(line) != "" {
+			lines = append(lines, line)
+		}
+	}
+	return strings.Join(lines[max(0, len(lines)-n):], "\n")
+}

@@ -86,7 +86,7 @@ func (d *Docker) build(ctx context.Context, ref string, r recipe, labels ...stri
 }
 
 func (d *Docker) buildImage(ctx context.Context, ref string, r recipe, extra map[string]string, labels []string) (string, error) {
-	args := []string{"build", "--quiet", "--force-rm", "--tag", ref, "--label", labelKey + "=" + inputs}
+	args := []string{"build", "--quiet", "--force-rm", "--tag", ref}
 	for _, label := range labels {
 		args = append(args, "--label", label)
 	}

@@ -1,0 +1,73 @@
+package lab
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+)
+
+// mirrored returns the name of ref in a mirror of Docker Hub at address. Images
+// of other registries get their path without the registry's name.
+func mirrored(address, ref string) string {
+	first, rest, found := strings.Cut(ref, "/")
+	switch {
+	case !found:
+		ref = "library/" + ref
+	case strings.ContainsAny(first, ".:") || first == "localhost":
+		ref = rest
+	}
+	return address + "/" + ref
+}
+
+// fillMirror pushes the images that were built here into the mirror. What it has
+// from an earlier lab is not pushed again.
+func (l *Lab) fillMirror(ctx context.Context) (err error) {
+	record := filepath.Join(l.cache.dir, "mirror", "pushed.json")
+	held, err := lockPath(ctx, filepath.Join(l.cache.dir, "mirror.lock"))
+	if err != nil {
+		return err
+	}
+	defer held.release()
+	pushed := map[string]string{}
+	if content, err := os.ReadFile(record); err == nil {
+		// An unreadable record only costs pushing again.
+		_ = json.Unmarshal(content, &pushed)
+	}
+	for _, image := range l.Images {
+		stored, err := l.Docker.inspect(ctx, image.Ref)
+		if err != nil {
+			return err
+		}
+		if stored == nil || image.Holds == "" || pushed[image.Ref] == stored.ID {
+			continue
+		}
+		if err := l.push(ctx, image.Ref); err != nil {
+			return err
+		}
+		pushed[image.Ref] = stored.ID
+		content, err := json.MarshalIndent(pushed, "", "  ")
+		if err != nil {
+			return err
+		}
+		if err := os.WriteFile(record, content, 0o644); err != nil {
+			return fmt.Errorf("filling the mirror: %w", err)
+		}
+	}
+	return nil
+}
+
+// push pushes the image ref to the mirror under the name it has there.
+func (l *Lab) push(ctx context.Context, ref string) (err error) {
+	end := l.progress.Start("pushing " + ref + " to the lab's mirror, once")
+	defer func() { end(err) }()
+	name := mirrored(l.Mirror.Outside, ref)
+	if _, err := l.Docker.do(ctx, "tag", ref, name); err != nil {
+		return err
+	}
+	defer l.Docker.do(context.WithoutCancel(ctx), "rmi", "--no-prune", name)
+	_, err = l.Docker.do(ctx, "push", "--quiet", name)
+	return err
+}

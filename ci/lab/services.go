@@ -1,0 +1,316 @@
+package lab
+
+import (
+	"archive/tar"
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"gitops/ci/images"
+	"gitops/ci/secret"
+)
+
+// service is one stand-in: a container with a name in the lab's network.
+type service struct {
+	name    string   // the container's, and with ".local" its address
+	image   string   // folder in files' images, later the image's reference
+	ports   []string // published on this machine, on the loopback address
+	options []string // of docker create
+	secrets map[string]secret.Value
+	command []string
+	files   map[string]string // path below /run/lab → content, put in before the start
+	found   func(published []string)
+	ready   func(ctx context.Context) error
+}
+
+// binaryPath is where containers find the gitops command.
+const binaryPath = "/usr/local/bin/gitops"
+
+// services returns the stand-ins. Each sets its endpoint when it has started.
+func (l *Lab) services() []service {
+	binary := []string{"--volume", l.binary + ":" + binaryPath + ":ro"}
+	services := []service{
+		{
+			name: "git", image: "git", ports: []string{"8080"}, options: append(binary, "--env", "GIT_USERNAME="+User),
+			secrets: map[string]secret.Value{"GIT_PASSWORD": l.GitPassword},
+			command: []string{binaryPath, "lab", "git"},
+			found:   url(&l.Git, "git.local:8080"),
+			ready:   func(ctx context.Context) error { return answers(ctx, l.Git.Outside+"/healthz") },
+		},
+		{
+			name: "github", image: "git", ports: []string{"8080"}, options: binary,
+			secrets: map[string]secret.Value{"GITHUB_TOKEN": l.GitHubToken},
+			command: []string{binaryPath, "lab", "github"},
+			found:   url(&l.GitHub, "github.local:8080"),
+			ready:   func(ctx context.Context) error { return answers(ctx, l.GitHub.Outside) },
+		},
+		{
+			name: "aws", image: "aws", ports: []string{"5000"},
+			found: url(&l.AWS, "aws.local:5000"),
+			ready: func(ctx context.Context) error { return answers(ctx, l.AWS.Outside+"/moto-api/") },
+		},
+		{
+			name: "registry", image: "registry", ports: []string{"5000"}, options: []string{"--env", "REGISTRY_USER=" + User},
+			secrets: map[string]secret.Value{"REGISTRY_PASSWORD": l.RegistryPassword},
+			found:   address(&l.Registry, "registry.local:5000"),
+			ready:   func(ctx context.Context) error { return answers(ctx, "http://"+l.Registry.Outside+"/v2/") },
+		},
+		l.host(),
+	}
+	if l.AirGapped {
+		services = append(services, l.mirror())
+	}
+	return services
+}
+
+// host is the stand-in for the EC2 instance: a container in which a Docker
+// engine of its own can run.
+func (l *Lab) host() service {
+	return service{
+		name: "host", image: "host", ports: []string{"22", "80"}, options: nestedEngine(),
+		files: map[string]string{"host_key": l.HostKey.Reveal(), "authorized_keys": l.LoginPublicKey + "\n"},
+		found: func(published []string) {
+			address(&l.SSH, "host.local:22")(published[:1])
+			address(&l.HTTP, "host.local:80")(published[1:])
+		},
+		ready: func(ctx context.Context) error { return greets(ctx, l.SSH.Outside, "SSH-") },
+	}
+}
+
+func url(e *Endpoint, inside string) func([]string) {
+	return func(published []string) { *e = Endpoint{"http://" + inside, "http://" + published[0]} }
+}
+
+func address(e *Endpoint, inside string) func([]string) {
+	return func(published []string) { *e = Endpoint{inside, published[0]} }
+}
+
+// capabilities are what an engine inside a container needs. Privileged would be
+// more than some machines can give: those that withhold resource limits.
+var capabilities = strings.Fields(`AUDIT_CONTROL AUDIT_WRITE CHOWN DAC_OVERRIDE DAC_READ_SEARCH FOWNER FSETID IPC_LOCK
+	IPC_OWNER KILL LEASE LINUX_IMMUTABLE MKNOD NET_ADMIN NET_BIND_SERVICE NET_BROADCAST NET_RAW SETFCAP SETGID SETPCAP
+	SETUID SYSLOG SYS_ADMIN SYS_CHROOT SYS_NICE SYS_PTRACE SYS_TTY_CONFIG`)
+
+func nestedEngine() []string {
+	options := []string{
+		"--hostname", "host", "--cgroupns", "private", "--device-cgroup-rule", "a *:* rwm",
+		"--security-opt", "seccomp=unconfined", "--security-opt", "apparmor=unconfined", "--security-opt", "systempaths=unconfined",
+	}
+	for _, capability := range capabilities {
+		options = append(options, "--cap-add", capability)
+	}
+	return options
+}
+
+// buildServices builds the stand-ins' images and returns their references by
+// folder.
+func (l *Lab) buildServices(ctx context.Context) (map[string]string, error) {
+	debian, err := l.Docker.inspect(ctx, images.Debian)
+	if err != nil {
+		return nil, err
+	}
+	refs := map[string]string{}
+	group, ctx := errgroup.WithContext(ctx)
+	for _, folder := range []string{"git", "aws", "registry", "host"} {
+		refs[folder] = "gitops-lab/" + folder + ":local"
+		r := recipe{dir: "images/" + folder, args: map[string]string{"DEBIAN": images.Debian}, key: debian.ID}
+		group.Go(func() error {
+			_, err := l.Docker.build(ctx, "gitops-lab/"+folder+":local", r)
+			return err
+		})
+	}
+	return refs, group.Wait()
+}
+
+// startServices starts the stand-ins at once and waits until each answers.
+func (l *Lab) startServices(ctx context.Context, refs map[string]string) (err error) {
+	end := l.progress.Start("starting the stand-ins")
+	defer func() { end(err) }()
+	group, ctx := errgroup.WithContext(ctx)
+	for _, s := range l.services() {
+		s.image = refs[s.image]
+		group.Go(func() error {
+			if err := l.startService(ctx, s); err != nil {
+				return fmt.Errorf("starting stand-in %s: %w", s.name, err)
+			}
+			return nil
+		})
+	}
+	return group.Wait()
+}
+
+// startTime bounds how long a stand-in may take until it answers.
+const startTime = time.Minute
+
+func (l *Lab) startService(ctx context.Context, s service) error {
+	container := l.container(s.name)
+	args := append([]string{"create", "--name", container, "--network", l.Network, "--network-alias", s.name + ".local"}, l.labels()...)
+	for _, port := range s.ports {
+		args = append(args, "--publish", publish(port))
+	}
+	var env []string
+	for name, value := range s.secrets {
+		// The value goes through the environment: arguments are for all to see.
+		args, env = append(args, "--env", name), append(env, name+"="+value.Reveal())
+	}
+	args = append(append(append(args, s.options...), s.image), s.command...)
+	if _, err := l.Docker.must(ctx, command{args: args, env: env}); err != nil {
+		return err
+	}
+	if err := l.putFiles(ctx, container, s.files); err != nil {
+		return err
+	}
+	if _, err := l.Docker.do(ctx, "start", container); err != nil {
+		return err
+	}
+	if err := l.findPorts(ctx, container, s); err != nil {
+		return err
+	}
+	return l.await(ctx, container, s)
+}
+
+// container returns the name of the container of a stand-in.
+func (l *Lab) container(name string) string { return l.Network + "-" + name }
+
+// publish returns how a port is published: "5000", or "5050:5000" for a port of
+// this machine that others are to know.
+func publish(port string) string {
+	if !strings.Contains(port, ":") {
+		port = ":" + port
+	}
+	return "127.0.0.1:" + port
+}
+
+// putFiles puts files into a container that has not started yet, so that they
+// are in no environment and no image.
+func (l *Lab) putFiles(ctx context.Context, container string, files map[string]string) error {
+	if len(files) == 0 {
+		return nil
+	}
+	var content bytes.Buffer
+	archive := tar.NewWriter(&content)
+	for _, name := range sortedKeys(files) {
+		header := &tar.Header{Name: "run/lab/" + name, Mode: 0o600, Size: int64(len(files[name]))}
+		if err := archive.WriteHeader(header); err != nil {
+			return err
+		}
+		if _, err := archive.Write([]byte(files[name])); err != nil {
+			return err
+		}
+	}
+	if err := archive.Close(); err != nil {
+		return err
+	}
+	_, err := l.Docker.must(ctx, command{args: []string{"cp", "-", container + ":/"}, stdin: &content})
+	return err
+}
+
+// findPorts asks where the service's ports were published.
+func (l *Lab) findPorts(ctx context.Context, container string, s service) error {
+	var published []string
+	for _, port := range s.ports {
+		inside := port[strings.LastIndex(port, ":")+1:]
+		out, err := l.Docker.do(ctx, "port", container, inside+"/tcp")
+		if err != nil {
+			return err
+		}
+		first, _, _ := strings.Cut(out, "\n")
+		published = append(published, first)
+	}
+	s.found(published)
+	return nil
+}
+
+// await waits until the service answers; its last words are in the error.
+func (l *Lab) await(ctx context.Context, container string, s service) error {
+	ctx, cancel := context.WithTimeout(ctx, startTime)
+	defer cancel()
+	for {
+		err := s.ready(ctx)
+		if err == nil {
+			return nil
+		}
+		state, _ := l.Docker.do(ctx, "inspect", "--format", "{{.State.Status}}", container)
+		if state == "exited" || ctx.Err() != nil {
+			logs, _ := l.Docker.call(context.WithoutCancel(ctx), command{args: []string{"logs", "--tail", "10", container}})
+			return fmt.Errorf("it does not answer (%w); its last words:\n%s", err, lastLines(logs.stdout+logs.stderr, 10))
+		}
+		select {
+		case <-ctx.Done():
+		case <-time.After(150 * time.Millisecond):
+		}
+	}
+}
+
+// answers reports why an HTTP server does not answer. Asking for credentials is
+// an answer.
+func answers(ctx context.Context, address string) error {
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+	defer cancel()
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
+	if err != nil {
+		return err
+	}
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		return err
+	}
+	response.Body.Close()
+	if response.StatusCode >= 500 {
+		return errors.New(response.Status)
+	}
+	return nil
+}
+
+// greets reports why a TCP server's first words are not greeting.
+func greets(ctx context.Context, address, greeting string) error {
+	dialer := net.Dialer{Timeout: 3 * time.Second}
+	conn, err := dialer.DialContext(ctx, "tcp", address)
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	conn.SetReadDeadline(time.Now().Add(3 * time.Second))
+	said := make([]byte, len(greeting))
+	if _, err := conn.Read(said); err != nil {
+		return err
+	}
+	if string(said) != greeting {
+		return fmt.Errorf("it said %q", said)
+	}
+	return nil
+}
+
+// mirror is the registry that has the base images where no other does.
+func (l *Lab) mirror() service {
+	storage := filepath.Join(l.cache.dir, "mirror")
+	return service{
+		name: "mirror", image: "registry", ports: []string{mirrorPort() + "5000"},
+		options: []string{"--volume", storage + ":/var/lib/registry"},
+		found:   address(&l.Mirror, "mirror.local:5000"),
+		ready: func(ctx context.Context) error {
+			return answers(ctx, "http://"+l.Mirror.Outside+"/v2/")
+		},
+	}
+}
+
+// MirrorPort is the port of this machine that the mirror of a lab is published
+// on, if it is free, so that a Dagger engine can be told where to look.
+const MirrorPort = "5050"
+
+func mirrorPort() string {
+	listener, err := net.Listen("tcp", "127.0.0.1:"+MirrorPort)
+	if err != nil {
+		return ""
+	}
+	listener.Close()
+	return MirrorPort + ":"
+}

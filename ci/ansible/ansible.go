@@ -24,6 +24,9 @@ import (
 // program is looked up in PATH.
 const program = "ansible-playbook"
 
+// ErrNotInstalled is the cause when ansible-playbook cannot be found.
+var ErrNotInstalled = errors.New(program + " is not in PATH")
+
 // endPatience is how long ansible-playbook may take to end when it is asked to.
 const endPatience = 5 * time.Second
 
@@ -85,8 +88,8 @@ func (o Options) tagsText() string {
 }
 
 func (o Options) check() error {
-	if _, err := exec.LookPath(program); err != nil {
-		return stage.Invalid("%s is not in PATH: install Ansible (Debian package ansible), or call the stage through Dagger, which brings it", program)
+	if err := installed(); err != nil {
+		return err
 	}
 	if len(bytes.TrimSpace(o.KnownHosts)) == 0 {
 		return stage.Invalid("no known host keys for the Ansible run: give known_hosts, for example made from Terraform's output ssh_host_public_key")
@@ -100,6 +103,13 @@ func (o Options) check() error {
 		if _, err := os.Stat(path); err != nil {
 			return stage.Invalid("reading extra variables: %v", err)
 		}
+	}
+	return nil
+}
+
+func installed() error {
+	if _, err := exec.LookPath(program); err != nil {
+		return stage.Invalid("%w: install Ansible (Debian package ansible), or call the stage through Dagger, which brings it", ErrNotInstalled)
 	}
 	return nil
 }
@@ -170,8 +180,8 @@ func command(ctx context.Context, dir string, args ...string) *exec.Cmd {
 // SyntaxCheck reports whether the playbook and its roles can be parsed. It needs
 // no host and no network.
 func SyntaxCheck(ctx context.Context, dir, playbook string) error {
-	if _, err := exec.LookPath(program); err != nil {
-		return stage.Invalid("%s is not in PATH: install Ansible (Debian package ansible), or call the stage through Dagger, which brings it", program)
+	if err := installed(); err != nil {
+		return err
 	}
 	cmd := command(ctx, dir, "--syntax-check", "--inventory", "localhost,", playbook)
 	cmd.Env = append(os.Environ(), "ANSIBLE_NOCOLOR=1", "ANSIBLE_FORCE_COLOR=0", "LC_ALL=C.UTF-8")

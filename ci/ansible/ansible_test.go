@@ -393,6 +393,20 @@ func TestPlaybooksThatCannotBeParsed(t *testing.T) {
 	nothingLeft(t)
 }
 
+func TestWithoutAnsible(t *testing.T) {
+	t.Setenv("PATH", t.TempDir())
+	for name, err := range map[string]error{
+		"run":          second(ansible.Run(t.Context(), ansible.Options{Dir: t.TempDir()})),
+		"syntax check": ansible.SyntaxCheck(t.Context(), t.TempDir(), "site.yml"),
+	} {
+		if !errors.Is(err, ansible.ErrNotInstalled) || stage.ExitCode(err) != stage.ExitInvalid {
+			t.Errorf("%s: got %v", name, err)
+		}
+	}
+}
+
+func second[T any](_ T, err error) error { return err }
+
 func TestBadInputTouchesNothing(t *testing.T) {
 	o := prepare(t, oneTask)
 	tests := map[string]func(*ansible.Options){

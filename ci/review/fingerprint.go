@@ -40,8 +40,8 @@ const canonicalVersion = "gitops-plan-1"
 //	modules     "key source version" of each module that has a version, sorted
 //	outputs     output changes by name, without those that change nothing
 //	providers   "source version" of each locked provider, sorted
-//	resources   resource changes sorted by address and deposed key, without
-//	            those that change nothing
+//	resources   resource changes sorted by their own canonical form, which
+//	            begins with the address; without those that change nothing
 //	workspace   the workspace
 //
 // A resource has its address, the previous address of a move, deposed key, mode,

@@ -1,6 +1,8 @@
 package review
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"fmt"
 	"regexp"
 	"strings"
@@ -18,8 +20,16 @@ func Marker(dir, workspace string) string {
 	return "<!-- gitops:review dir=" + markerValue(dir) + " workspace=" + markerValue(workspace) + " -->"
 }
 
+// markerLimit is how many bytes of a name a marker holds; a longer one ends in its
+// hash.
+const markerLimit = 200
+
 // markerValue percent-encodes whatever could end the marker early.
 func markerValue(text string) string {
+	if len(text) > markerLimit {
+		sum := sha256.Sum256([]byte(text))
+		text = text[:markerLimit] + "#" + hex.EncodeToString(sum[:])
+	}
 	var b strings.Builder
 	for i := range len(text) {
 		c := text[i]

@@ -133,12 +133,14 @@ func (s *Summary) addOutput(name string, change *tfjson.Change) {
 		return
 	}
 	s.Counts.Outputs++
-	s.Outputs = append(s.Outputs, Output{
-		Name:   name,
-		Action: action,
-		Before: shown(change.Before, nil, change.BeforeSensitive),
-		After:  shown(change.After, change.AfterUnknown, change.AfterSensitive),
-	})
+	output := Output{Name: name, Action: action}
+	if action != ActionAdd {
+		output.Before = shown(change.Before, nil, change.BeforeSensitive)
+	}
+	if action != ActionDestroy {
+		output.After = shown(change.After, change.AfterUnknown, change.AfterSensitive)
+	}
+	s.Outputs = append(s.Outputs, output)
 }
 
 func (s *Summary) sort() {

@@ -1,0 +1,152 @@
+package review
+
+import (
+	"bytes"
+	"fmt"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/shopspring/decimal"
+	"github.com/yuin/goldmark"
+	"github.com/yuin/goldmark/extension"
+	"github.com/yuin/goldmark/renderer/html"
+)
+
+// canary stands on both sides of untrusted text.
+const canary = "kanarienvogel"
+
+// toHTML renders GitHub's Markdown, raw HTML included. It is goldmark and not
+// GitHub's own renderer; what both know is CommonMark and its GitHub extensions.
+func toHTML(t testing.TB, markdown string) string {
+	t.Helper()
+	var b bytes.Buffer
+	converter := goldmark.New(goldmark.WithExtensions(extension.GFM), goldmark.WithRendererOptions(html.WithUnsafe()))
+	if err := converter.Convert([]byte(markdown), &b); err != nil {
+		t.Fatal(err)
+	}
+	return b.String()
+}
+
+var codeElement = regexp.MustCompile(`(?s)<code[^>]*>[^<]*</code>`)
+
+// confined checks that untrusted text stands nowhere but in code, where GitHub
+// links no mention and reads no HTML, and that it did not change the structure.
+func confined(t testing.TB, body string) {
+	t.Helper()
+	if len(body) > Limit {
+		t.Fatalf("the comment has %d bytes", len(body))
+	}
+	if !strings.HasPrefix(body, "<!-- gitops:review ") {
+		t.Fatalf("the comment begins with %.80q", body)
+	}
+	// The two hidden lines name the directory, percent-encoded.
+	_, body, _ = strings.Cut(body, "-->\n")
+	_, body, _ = strings.Cut(body, "-->\n")
+	page := codeElement.ReplaceAllString(toHTML(t, body), "")
+	if strings.Contains(page, canary) {
+		t.Errorf("untrusted text stands outside of code:\n%s\nin\n%s", page, body)
+	}
+	for _, bad := range []string{"@", "<a ", "<img", "<script", "<h1", "<del", "<em", "<input"} {
+		if strings.Contains(page, bad) {
+			t.Errorf("the page holds %s:\n%s\nin\n%s", bad, page, body)
+		}
+	}
+	if opened, closed := strings.Count(page, "<details>"), strings.Count(page, "</details>"); opened > 1 || opened != closed {
+		t.Errorf("%d folds are opened and %d closed:\n%s", opened, closed, page)
+	}
+	cells := regexp.MustCompile(`(?s)<tr>.*?</tr>`)
+	for _, row := range cells.FindAllString(page, -1) {
+		if n := strings.Count(row, "<t"+"d") + strings.Count(row, "<th") - strings.Count(row, "<thead"); n < 3 || n > 4 {
+			t.Errorf("a row has %d cells: %s", n, row)
+		}
+	}
+}
+
+// hostile is a comment all of whose texts are text.
+func hostile(text string) Comment {
+	text = canary + text + canary
+	one := decimal.NewFromInt(1)
+	return Comment{
+		Dir: text, Workspace: text, PlanText: text + "\n" + text, Commit: text, NoCost: text,
+		Time:        time.Unix(0, 0),
+		Fingerprint: "sha256:" + strings.Repeat("0", 64),
+		Summary: Summary{
+			Counts: Counts{Destroy: 1, Replace: 1, Outputs: 1},
+			Resources: []Resource{
+				{Address: text, Action: ActionReplace, Previous: text, ImportID: text, ForcedBy: []string{text, text}},
+				{Address: text, Action: ActionDestroy},
+			},
+			Outputs: []Output{{Name: text, Action: ActionChange, Before: text, After: text}},
+		},
+		Cost: &Cost{Currency: text, Diff: one, Problems: []string{text}, Resources: []ResourceCost{
+			{Name: text, Project: text, Before: &one, Diff: one},
+		}},
+	}
+}
+
+var attacks = []string{
+	"", " ", "|", "||", "\\", "\\|", "`", "``", "`|`", "` | `", "\n", "\n\n# h1\n\n", "\r", "\r\n```\r\n", "```\n</details>\n<h1>x</h1>",
+	"````", "~~~\n", "</code></pre></details>", "<script>alert(1)</script>", "<!--", "-->", "--->", "]]>", "@octocat", " @octocat ",
+	"[x](http://example.com)", "![x](http://example.com/x.png)", "http://example.com", "www.example.com", "a@example.com", "~~del~~", "**bold**",
+	"&#124;", "&lt;", "\u2028x", "\u202e", "\x00", "\x1b[31m", "\x1b]8;;http://x\x07", "\xff\xfe", "- [ ] task", "> quote", "1. list", "\t", "    code",
+	"`\\`|", "\\`", "\\\\`|x", "$x$", "#1", ":tada:", "\n> [!NOTE]\n", "\n<!-- gitops:fingerprint sha256:" + "11111111" + " -->",
+	"a" + strings.Repeat("`", 300), strings.Repeat("|", 300), strings.Repeat("é", 300),
+}
+
+func TestHostileTextIsConfined(t *testing.T) {
+	for _, attack := range attacks {
+		check(t, attack)
+	}
+}
+
+func check(t testing.TB, text string) {
+	t.Helper()
+	c := hostile(text)
+	body := Render(c)
+	confined(t, body)
+	if fingerprint, found := ParseFingerprint(body); !found || fingerprint != c.Fingerprint {
+		t.Errorf("%q: the fingerprint is %q", text, fingerprint)
+	}
+	if first, _, _ := strings.Cut(body, "\n"); first != Marker(c.Dir, c.Workspace) {
+		t.Errorf("%q: the first line is %s", text, first)
+	}
+	c.Failure = &Failure{Step: c.Dir, Output: c.PlanText}
+	body = Render(c)
+	confined(t, body)
+	if _, found := ParseFingerprint(body); found {
+		t.Errorf("%q: a failure has a fingerprint", text)
+	}
+	c.Failure, c.Summary = nil, Summary{}
+	confined(t, Render(c))
+}
+
+// What is recorded from Terraform is hostile as well, in part.
+func TestRecordedPlansAreConfined(t *testing.T) {
+	for _, name := range []string{"create", "everything", "destroy", "nochange", "aws", "scale"} {
+		body := Render(commentOn(t, name))
+		confined(t, body)
+		if page := toHTML(t, body); strings.Contains(page, "<b>") || strings.Contains(page, "<strong>stars") {
+			t.Errorf("%s: a for_each key is HTML or Markdown", name)
+		}
+	}
+}
+
+func TestEveryBudgetHolds(t *testing.T) {
+	// The plan is this twice, with canaries and a line between.
+	long := strings.Repeat("`|é\n", 20000)
+	for _, rows := range []int{0, 1, 20, 400} {
+		c := hostile(long)
+		for i := range rows {
+			c.Summary.Resources = append(c.Summary.Resources, Resource{Address: fmt.Sprint(i, long[:300]), Action: ActionReplace, ForcedBy: []string{long, long, long, long, long, long}})
+			c.Summary.Outputs = append(c.Summary.Outputs, Output{Name: long, Before: long, After: long, Action: ActionAdd})
+			c.Cost.Resources = append(c.Cost.Resources, ResourceCost{Name: long, Project: long, Added: true})
+		}
+		body := Render(c)
+		confined(t, body)
+		if !strings.Contains(body, "<sub>") || !strings.Contains(body, "cut here: 1600") && !strings.Contains(body, "does not fit here: 1600") {
+			t.Errorf("%d rows: the footer or the cut is missing", rows)
+		}
+	}
+}

@@ -1,0 +1,310 @@
+package review
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+	"testing"
+
+	"gitops/ci/secret"
+	"gitops/ci/stage"
+
+	"github.com/shopspring/decimal"
+)
+
+// The plans in testdata/plans are recorded from Terraform 1.11.4 by
+// testdata/record/record.sh.
+func TestComments(t *testing.T) {
+	for _, name := range []string{"create", "everything", "destroy", "nochange", "aws"} {
+		t.Run(name, func(t *testing.T) {
+			c := commentOn(t, name)
+			switch name {
+			case "everything":
+				c.Cost = recordedCost(t, "v02-diff")
+			case "create":
+				c.NoCost = "no INFRACOST_API_KEY"
+			case "destroy":
+				c.Cost = recordedCost(t, "zero")
+			case "aws":
+				c.Cost = recordedCost(t, "v01")
+				c.Workspace = "staging"
+			}
+			golden(t, name+".md", Render(c))
+		})
+	}
+}
+
+func TestSummaryOfEverything(t *testing.T) {
+	s := Summarize(recordedPlan(t, "everything"))
+	want := Counts{Add: 7, Change: 3, Destroy: 5, Replace: 2, Forget: 1, Import: 1, Move: 1, Read: 1, Outputs: 5}
+	if s.Counts != want {
+		t.Errorf("counts are %+v, want %+v", s.Counts, want)
+	}
+	var order []string
+	for _, r := range s.Resources {
+		if len(order) == 0 || order[len(order)-1] != string(r.Action) {
+			order = append(order, string(r.Action))
+		}
+	}
+	if got := strings.Join(order, " "); got != "destroy replace forget change add move read" {
+		t.Errorf("actions come in the order %s", got)
+	}
+	data, err := json.MarshalIndent(s, "", "  ")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if strings.Contains(string(data), "hunter2") {
+		t.Error("the summary holds a sensitive value")
+	}
+	golden(t, "everything-summary.json", string(data)+"\n")
+}
+
+func TestHeadline(t *testing.T) {
+	cost := func(diff string) *Cost {
+		return &Cost{Currency: "USD", Diff: decimal.RequireFromString(diff)}
+	}
+	some := []Resource{{Address: "a.b"}}
+	tests := []struct {
+		summary Summary
+		cost    *Cost
+		want    string
+	}{
+		{Summary{Counts: Counts{Add: 2, Change: 1, Destroy: 1}, Resources: some}, cost("7.3"), "2 to add, 1 to change, 1 to destroy · +$7.30/month"},
+		{Summary{Counts: Counts{Replace: 1, Import: 2, Move: 3, Deferred: 1, Forget: 1}, Resources: some}, cost("-1234.5"),
+			"1 to replace, 1 to forget, 2 to import, 3 to move, 1 deferred · -$1,234.50/month"},
+		{Summary{Counts: Counts{Outputs: 1}, Outputs: []Output{{Name: "x"}}}, nil, "1 output changes"},
+		{Summary{Counts: Counts{Outputs: 2}, Outputs: []Output{{Name: "x"}, {Name: "y"}}}, nil, "2 outputs change"},
+		{Summary{Counts: Counts{Read: 1}, Resources: some}, nil, "1 to read"},
+		{Summary{}, cost("0"), "No changes · $0.00/month"},
+		{Summary{}, nil, "No changes"},
+	}
+	for _, test := range tests {
+		if got := Headline(test.summary, test.cost); got != test.want {
+			t.Errorf("headline is %q, want %q", got, test.want)
+		}
+	}
+}
+
+func TestMoney(t *testing.T) {
+	tests := []struct{ value, currency, want, diff string }{
+		{"0", "USD", "$0.00", "$0.00"},
+		{"7.3", "USD", "$7.30", "+$7.30"},
+		{"-3", "EUR", "-€3.00", "-€3.00"},
+		{"1234567.895", "GBP", "£1,234,567.90", "+£1,234,567.90"},
+		{"12", "CHF", "12.00 CHF", "+12.00 CHF"},
+		{"0.0042", "USD", "$0.0042", "+$0.0042"},
+		{"-0.0000000001", "USD", "-$0.000001", "-$0.000001"},
+		{"0.1", "", "0.10", "+0.10"},
+		{"100000", "USD", "$100,000.00", "+$100,000.00"},
+	}
+	for _, test := range tests {
+		value := decimal.RequireFromString(test.value)
+		if got := Money(value, test.currency); got != test.want {
+			t.Errorf("Money(%s %s) = %s, want %s", test.value, test.currency, got, test.want)
+		}
+		if got := MoneyDiff(value, test.currency); got != test.diff {
+			t.Errorf("MoneyDiff(%s %s) = %s, want %s", test.value, test.currency, got, test.diff)
+		}
+	}
+}
+
+func TestParseCost(t *testing.T) {
+	tests := map[string]struct{ before, after, diff, currency, resources string }{
+		"v02-diff": {"10.468", "18.834", "8.366", "USD",
+			`aws_instance.web:8.468>15.184=6.716 aws_eip.web["a|b"]:->3.65=3.65 aws_ebs_volume.old:2>-=-2 aws_s3_bucket.logs:?>?=0`},
+		"v01":  {"0", "7.3", "7.3", "USD", `aws_instance.web@network:->7.3=7.3 aws_instance.web@data:->?=0`},
+		"zero": {"7.3", "7.3", "0", "EUR", `a.b:7.3>7.3=0`},
+	}
+	for name, test := range tests {
+		cost := recordedCost(t, name)
+		if cost.Before.String() != test.before || cost.After.String() != test.after || cost.Diff.String() != test.diff || cost.Currency != test.currency {
+			t.Errorf("%s: %s to %s, difference %s %s", name, cost.Before, cost.After, cost.Diff, cost.Currency)
+		}
+		var resources []string
+		for _, r := range cost.Resources {
+			if r.Project != "" {
+				r.Name += "@" + r.Project
+			}
+			resources = append(resources, fmt.Sprintf("%s:%s>%s=%s", r.Name, side(r.Before, r.Added), side(r.After, r.Removed), r.Diff))
+		}
+		if got := strings.Join(resources, " "); got != test.resources {
+			t.Errorf("%s: resources are\n%s, want\n%s", name, got, test.resources)
+		}
+	}
+}
+
+func side(value *decimal.Decimal, absent bool) string {
+	switch {
+	case absent:
+		return "-"
+	case value == nil:
+		return "?"
+	}
+	return value.String()
+}
+
+func TestParseCostRefuses(t *testing.T) {
+	for name, document := range map[string]string{
+		"no JSON":          `{`,
+		"no version":       `{"projects":[]}`,
+		"later version":    `{"version":"0.3","projects":[]}`,
+		"no projects":      `{"version":"0.2"}`,
+		"a bomb":           `{"version":"0.2","projects":[],"totalMonthlyCost":"1e999999999"}`,
+		"not a number":     `{"version":"0.2","projects":[],"totalMonthlyCost":"$7"}`,
+		"a plan's JSON":    `{"format_version":"1.2"}`,
+		"number too large": `{"version":"0.2","projects":[],"totalMonthlyCost":"` + strings.Repeat("9", 99) + `"}`,
+	} {
+		if _, err := ParseCost([]byte(document)); stage.ExitCode(err) != stage.ExitInvalid {
+			t.Errorf("%s: %v, want exit 2", name, err)
+		}
+	}
+}
+
+func TestParsePlanRefuses(t *testing.T) {
+	for _, document := range []string{"", "{", "{}", `{"format_version":"99.0"}`, `{"format_version":"x"}`} {
+		if _, err := ParsePlan([]byte(document)); stage.ExitCode(err) != stage.ExitInvalid || !strings.Contains(err.Error(), "terraform show -json") {
+			t.Errorf("%q: %v, want exit 2 and what to give", document, err)
+		}
+	}
+}
+
+func TestFailureComment(t *testing.T) {
+	c := commentOn(t, "everything")
+	c.Redactor = secret.NewRedactor(secret.New("AKIA-very-secret"))
+	c.Failure = &Failure{Step: "plan", Output: "\x1b[31m╷\x1b[0m\n│ Error: AKIA-very-secret is wrong\n│ ```\n│ </details> @octocat\n╵\n"}
+	golden(t, "failure.md", Render(c))
+	if _, found := ParseFingerprint(Render(c)); found {
+		t.Error("a failed plan's comment has a fingerprint that could be applied")
+	}
+	c.Failure.Output = strings.Repeat("a line of output\n", 10000) + "Error: the last words\n"
+	body := Render(c)
+	if len(body) > Limit || !strings.Contains(body, "Error: the last words") || !strings.Contains(body, "Its last words, of 170021 characters") {
+		t.Errorf("a long failure gives %d bytes:\n%s", len(body), body[:300])
+	}
+	c.Failure.Output = ""
+	if body := Render(c); !strings.Contains(body, "It printed nothing.") {
+		t.Errorf("a silent failure gives\n%s", body)
+	}
+}
+
+func TestNoChangesIsOneLine(t *testing.T) {
+	c := commentOn(t, "nochange")
+	c.Cost = recordedCost(t, "zero")
+	body := Render(c)
+	lines := strings.Split(strings.TrimSuffix(body, "\n"), "\n")
+	if len(lines) != 4 || lines[2] != "" || !strings.Contains(lines[3], "**No changes** in `terraform`") || !strings.Contains(lines[3], "€0.00/month") {
+		t.Errorf("no changes give\n%s", body)
+	}
+	if fingerprint, found := ParseFingerprint(body); !found || fingerprint != c.Fingerprint {
+		t.Errorf("its fingerprint is %q, %v", fingerprint, found)
+	}
+}
+
+func TestLongPlanIsCut(t *testing.T) {
+	c := commentOn(t, "scale")
+	c.Cost = recordedCost(t, "v02-diff")
+	body := Render(c)
+	if len(body) > Limit || len(body) < Limit-2000 {
+		t.Errorf("the comment has %d bytes, want nearly %d", len(body), Limit)
+	}
+	for _, want := range []string{
+		"### 2000 to add · +$8.37/month", "characters in all, SHA-256 `", "| … | and 1", "Fingerprint `" + c.Fingerprint, "</details>",
+	} {
+		if !strings.Contains(body, want) {
+			t.Errorf("the comment does not hold %q", want)
+		}
+	}
+	// Whatever is long: the headline, the fingerprint and the footer stay.
+	c.PlanText = strings.Repeat("`", 70000)
+	for i := range c.Summary.Resources {
+		c.Summary.Resources[i].Action = ActionReplace
+		c.Summary.Resources[i].ForcedBy = []string{strings.Repeat("x", 1000), "y", "z", "1", "2", "3"}
+	}
+	c.Summary.Counts = Counts{Replace: 2000}
+	body = Render(c)
+	if len(body) > Limit || !strings.Contains(body, "### 2000 to replace") || !strings.Contains(body, "<sub>commit") ||
+		!strings.Contains(body, "> - … and ") || !strings.Contains(body, "The full plan does not fit here: 70000 characters in all") {
+		t.Errorf("%d bytes:\n%.500s", len(body), body)
+	}
+}
+
+func TestSecretsAppearNowhere(t *testing.T) {
+	hidden := "s3cr3t-|-`value`"
+	c := commentOn(t, "everything")
+	c.Redactor = secret.NewRedactor(secret.New(hidden), secret.New("first line\nsecond secret line"))
+	c.PlanText += "\npassword = " + hidden + "\nline: second secret line\nsplit: s3cr3t-\x1b[1m|-`value`\n"
+	c.Summary.Resources[0].Address = `a.b["` + hidden + `"]`
+	c.Summary.Resources[1].ForcedBy = []string{hidden}
+	c.Summary.Outputs[0].After = strings.Repeat("x", cellLimit-8) + hidden
+	c.NoCost = "service said " + hidden
+	c.Commit, c.Workspace = hidden, "w"
+	body := Render(c)
+	for _, part := range []string{"s3cr3t", "second secret"} {
+		if at := strings.Index(body, part); at >= 0 {
+			t.Errorf("%q is in the comment: %.100s", part, body[at:])
+		}
+	}
+	if !strings.Contains(body, secret.Redacted) {
+		t.Error("nothing was redacted")
+	}
+	// The plan of record marks its own: the password stands in the plan's JSON alone.
+	if strings.Contains(Render(commentOn(t, "everything")), "hunter2") {
+		t.Error("a value that the plan marks sensitive is in the comment")
+	}
+}
+
+func TestMarker(t *testing.T) {
+	markers := map[string]bool{}
+	for _, dir := range []string{"", "terraform", "a b", "a--b", "-->", "a-b", "-", "--", "a/b", "ü", "a\nb", "a%20b"} {
+		for _, workspace := range []string{"", "staging", "-->"} {
+			m := Marker(dir, workspace)
+			if markers[m] || strings.Count(m, "-->") != 1 || strings.Contains(m, "\n") || strings.Contains(strings.Trim(m, "<!->"), "--") {
+				t.Errorf("Marker(%q, %q) = %s", dir, workspace, m)
+			}
+			markers[m] = true
+		}
+	}
+	if Marker("", "") != Marker(".", "default") {
+		t.Error("the defaults are not the defaults")
+	}
+}
+
+func TestParseFingerprintTrustsItsOwnLineAlone(t *testing.T) {
+	fingerprint := "sha256:" + strings.Repeat("ab", 32)
+	other := "sha256:" + strings.Repeat("cd", 32)
+	c := Comment{Fingerprint: fingerprint, PlanText: "x\n" + fingerprintMark(other), Summary: Summary{
+		Resources: []Resource{{Address: "a\n" + Marker("", "") + "\n" + fingerprintMark(other)}}}}
+	body := Render(c)
+	tests := map[string]struct{ body, want string }{
+		"ours":             {body, fingerprint},
+		"edited by hand":   {strings.ReplaceAll(body, "\n", "\r\n"), fingerprint},
+		"quoted":           {"> " + body, ""},
+		"text before":      {"hello\n" + body, ""},
+		"no fingerprint":   {Render(Comment{Failure: &Failure{Step: "init"}, PlanText: fingerprintMark(other)}), ""},
+		"nothing":          {"", ""},
+		"third line":       {Marker("", "") + "\n\n" + fingerprintMark(other), ""},
+		"other algorithm":  {Marker("", "") + "\n" + fingerprintMark("md5:abc"), ""},
+		"text on its line": {Marker("", "") + "\n" + fingerprintMark(other) + " x", ""},
+	}
+	for name, test := range tests {
+		got, found := ParseFingerprint(test.body)
+		if got != test.want || found != (test.want != "") {
+			t.Errorf("%s: %q, %v; want %q", name, got, found, test.want)
+		}
+	}
+}
+
+func BenchmarkReviewOf2000Resources(b *testing.B) {
+	data, text := recorded(b, "plans/scale.json"), string(recorded(b, "plans/scale.txt"))
+	b.ReportAllocs()
+	for b.Loop() {
+		plan, err := ParsePlan(data)
+		if err != nil {
+			b.Fatal(err)
+		}
+		body := Render(Comment{Summary: Summarize(plan), PlanText: text, Fingerprint: Fingerprint(plan, extra)})
+		if len(body) > Limit {
+			b.Fatal("too long")
+		}
+	}
+}

@@ -69,6 +69,8 @@ func (s Service) finished() bool {
 // failing says what is wrong with the container for good, or nothing.
 func (s Service) failing(restarts int) string {
 	switch {
+	case s.Health == "unhealthy" && s.Restarts > 0:
+		return fmt.Sprintf("is unhealthy and was restarted %d times, last with exit code %d", s.Restarts, s.exit)
 	case s.Health == "unhealthy":
 		return "is unhealthy"
 	case s.Restarts > restarts:
@@ -147,8 +149,8 @@ func (c container) service() Service {
 	return s
 }
 
-// digestOf returns the digest form of ref among those that an image has; any of
-// them when none is from ref's repository.
+// digestOf returns the digest form of ref among those that an image has. An image
+// may have others, from repositories that had the same one.
 func digestOf(ref string, digests []string) string {
 	repository := repositoryOf(ref)
 	for _, digest := range digests {
@@ -156,19 +158,18 @@ func digestOf(ref string, digests []string) string {
 			return digest
 		}
 	}
-	if len(digests) > 0 {
-		return digests[0]
-	}
 	return ""
 }
 
-// repositoryOf returns ref without its tag and digest.
+// repositoryOf returns ref without its tag and digest, and Docker Hub's
+// repositories in their short form, as the engine tells them.
 func repositoryOf(ref string) string {
 	ref, _, _ = strings.Cut(ref, "@")
 	if colon := strings.LastIndex(ref, ":"); colon > strings.LastIndex(ref, "/") {
 		ref = ref[:colon]
 	}
-	return ref
+	ref = strings.TrimPrefix(strings.TrimPrefix(ref, "index."), "docker.io/")
+	return strings.TrimPrefix(ref, "library/")
 }
 
 // State is what a place on a host has and runs.

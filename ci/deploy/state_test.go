@@ -37,6 +37,24 @@ func TestParseContainers(t *testing.T) {
 	}
 }
 
+func TestDigestOf(t *testing.T) {
+	for _, c := range []struct {
+		ref, digest string
+		same        bool
+	}{
+		{"postgres:17", "postgres@sha256:1", true},
+		{"docker.io/library/postgres:17", "postgres@sha256:1", true},
+		{"index.docker.io/team/web:1", "team/web@sha256:1", true},
+		{"r.local:5000/web", "r.local:5000/web@sha256:1", true},
+		{"r.local:5000/web:1@sha256:1", "r.local:5000/web@sha256:1", true},
+		{"r.local/web:1", "other.local/web@sha256:1", false},
+	} {
+		if got := digestOf(c.ref, []string{"x/y@sha256:0", c.digest}); (got == c.digest) != c.same {
+			t.Errorf("digestOf(%s) = %q with %s there", c.ref, got, c.digest)
+		}
+	}
+}
+
 func b64(format string, args ...any) string {
 	return base64.StdEncoding.EncodeToString(fmt.Appendf(nil, format, args...))
 }

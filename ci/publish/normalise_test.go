@@ -1,0 +1,112 @@
+package publish
+
+import (
+	"archive/tar"
+	"bytes"
+	"io"
+	"testing"
+	"time"
+
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/google/go-containerregistry/pkg/v1/empty"
+	"github.com/google/go-containerregistry/pkg/v1/mutate"
+	"github.com/google/go-containerregistry/pkg/v1/tarball"
+)
+
+var commitTime = time.Date(2026, 3, 4, 5, 6, 7, 0, time.FixedZone("", 3600))
+
+func layer(t *testing.T, content string, modified time.Time) v1.Layer {
+	t.Helper()
+	var out bytes.Buffer
+	w := tar.NewWriter(&out)
+	w.WriteHeader(&tar.Header{Name: "file", Size: int64(len(content)), Mode: 0o755, ModTime: modified})
+	io.WriteString(w, content)
+	w.Close()
+	l, err := tarball.LayerFromOpener(func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(out.Bytes())), nil })
+	if err != nil {
+		t.Fatal(err)
+	}
+	return l
+}
+
+// builtAt returns an image as an engine would have built it at a time, and the
+// digests of its base.
+func builtAt(t *testing.T, base v1.Layer, at time.Time, host string) (v1.Image, []string) {
+	t.Helper()
+	image, err := mutate.AppendLayers(empty.Image, base, layer(t, "ours", at))
+	if err != nil {
+		t.Fatal(err)
+	}
+	config, _ := image.ConfigFile()
+	config = config.DeepCopy()
+	config.Created, config.Container, config.DockerVersion, config.Config.Hostname = v1.Time{Time: at}, host, "20.10", host
+	config.Config.Env = []string{"A=b"}
+	for i := range config.History {
+		config.History[i].Created = v1.Time{Time: at}
+	}
+	if image, err = mutate.ConfigFile(image, config); err != nil {
+		t.Fatal(err)
+	}
+	id, _ := base.DiffID()
+	return image, []string{id.String()}
+}
+
+func TestNormaliseDependsOnTheInputAlone(t *testing.T) {
+	base := layer(t, "base", time.Unix(1, 0))
+	var digests []v1.Hash
+	for _, at := range []time.Time{time.Unix(1e9, 0), time.Unix(2e9, 0)} {
+		image, ids := builtAt(t, base, at, at.String())
+		result, err := normalise(image, ids, commitTime)
+		if err != nil {
+			t.Fatal(err)
+		}
+		digest, _ := result.Digest()
+		digests = append(digests, digest)
+		checkNormal(t, result, base)
+	}
+	if digests[0] != digests[1] {
+		t.Errorf("the same input gave %v", digests)
+	}
+	image, ids := builtAt(t, base, time.Unix(1e9, 0), "a")
+	later, err := normalise(image, ids, commitTime.Add(time.Second))
+	if digest, _ := later.Digest(); err != nil || digest == digests[0] {
+		t.Errorf("another commit gave the same digest, %v", err)
+	}
+}
+
+func checkNormal(t *testing.T, image v1.Image, base v1.Layer) {
+	t.Helper()
+	config, err := image.ConfigFile()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !config.Created.Equal(commitTime) || config.Container != "" || config.Config.Hostname != "" || config.Config.Env[0] != "A=b" {
+		t.Errorf("the configuration is %+v", config)
+	}
+	layers, _ := image.Layers()
+	want, _ := base.Digest()
+	if got, _ := layers[0].Digest(); len(layers) != 2 || got != want {
+		t.Errorf("the layer of the base image changed: %s, want %s", got, want)
+	}
+	content, _ := layers[1].Uncompressed()
+	defer content.Close()
+	header, err := tar.NewReader(content).Next()
+	if err != nil || !header.ModTime.Equal(commitTime) || header.Mode != 0o755 {
+		t.Errorf("our layer has %+v, %v", header, err)
+	}
+}
+
+// Where the image does not start with the base's layers, all are ours.
+func TestNormaliseWithAnotherBase(t *testing.T) {
+	image, _ := builtAt(t, layer(t, "base", time.Unix(1e9, 0)), time.Unix(1e9, 0), "a")
+	result, err := normalise(image, []string{"sha256:other"}, commitTime)
+	if err != nil {
+		t.Fatal(err)
+	}
+	layers, _ := result.Layers()
+	content, _ := layers[0].Uncompressed()
+	defer content.Close()
+	if header, err := tar.NewReader(content).Next(); err != nil || !header.ModTime.Equal(commitTime) {
+		t.Errorf("the first layer has %+v, %v", header, err)
+	}
+}

@@ -1,0 +1,205 @@
+package infra
+
+import (
+	"context"
+	"encoding/json"
+	"reflect"
+	"sort"
+	"strings"
+
+	"github.com/hashicorp/terraform-exec/tfexec"
+	tfjson "github.com/hashicorp/terraform-json"
+)
+
+// Drift is how the cloud differs from what git says.
+type Drift struct {
+	Changes []Drifted `json:"changes"` // what differs from the configuration
+	Other   []Drifted `json:"other"`   // what else is new since the last apply; the configuration does not speak of it
+	Text    string    `json:"text"`    // Terraform's own account, without sensitive values and known secrets
+}
+
+// Drifted is one resource that is no longer as Terraform left it.
+type Drifted struct {
+	Address    string   `json:"address"`    // such as module.server.aws_instance.this
+	Deleted    bool     `json:"deleted"`    // whether it is gone
+	Attributes []string `json:"attributes"` // the top-level attributes that differ, sorted
+}
+
+// Found reports whether there is drift.
+func (d *Drift) Found() bool { return len(d.Changes) > 0 }
+
+// Drift compares the cloud with the state, changing neither. A provider or a
+// network that fails is an error, never drift and never its absence.
+func (w *Workspace) Drift(ctx context.Context) (*Drift, error) {
+	plan, err := w.plan(ctx, "looking for drift", "", tfexec.RefreshOnly(true))
+	if err != nil {
+		return nil, err
+	}
+	drift := drifted(plan.JSON)
+	if len(drift.Changes)+len(drift.Other) > 0 {
+		drift.Text = plan.Text
+	}
+	return drift, nil
+}
+
+// drifted reads the drift from a refresh-only plan. Attributes that the
+// configuration does not set are told apart: the cloud fills some in only after
+// the apply (an address that is associated later, say), and that is no drift
+// from git.
+func drifted(plan *tfjson.Plan) *Drift {
+	drift := &Drift{Changes: []Drifted{}, Other: []Drifted{}}
+	for _, change := range plan.ResourceDrift {
+		if change.Mode == tfjson.DataResourceMode || change.Change == nil {
+			continue
+		}
+		if change.Change.Actions.Delete() {
+			drift.Changes = append(drift.Changes, Drifted{Address: change.Address, Deleted: true, Attributes: []string{}})
+			continue
+		}
+		said := expressions(plan.Config, change)
+		configured, other := []string{}, []string{}
+		for _, name := range differing(change.Change) {
+			if said == nil || said[name] != nil || name == "tags_all" {
+				configured = append(configured, name)
+			} else {
+				other = append(other, name)
+			}
+		}
+		drift.Changes = appendDrifted(drift.Changes, change.Address, configured)
+		drift.Other = appendDrifted(drift.Other, change.Address, other)
+	}
+	return drift
+}
+
+func appendDrifted(all []Drifted, address string, attributes []string) []Drifted {
+	if len(attributes) == 0 {
+		return all
+	}
+	return append(all, Drifted{Address: address, Attributes: attributes})
+}
+
+// differing returns the names of the attributes that differ, sorted.
+func differing(change *tfjson.Change) []string {
+	before, _ := change.Before.(map[string]any)
+	after, _ := change.After.(map[string]any)
+	var names []string
+	for name := range union(before, after) {
+		if !reflect.DeepEqual(settled(before[name]), settled(after[name])) {
+			names = append(names, name)
+		}
+	}
+	sort.Strings(names)
+	return names
+}
+
+func union(a, b map[string]any) map[string]bool {
+	names := make(map[string]bool, len(a)+len(b))
+	for name := range a {
+		names[name] = true
+	}
+	for name := range b {
+		names[name] = true
+	}
+	return names
+}
+
+// settled returns value with everything empty as nil: providers are not of one
+// mind on how to say that there is nothing.
+func settled(value any) any {
+	switch value := value.(type) {
+	case string:
+		if value == "" {
+			return nil
+		}
+	case []any:
+		if len(value) == 0 {
+			return nil
+		}
+		items := make([]any, len(value))
+		for i, item := range value {
+			items[i] = settled(item)
+		}
+		return items
+	case map[string]any:
+		return settledFields(value)
+	case json.Number:
+		return value.String()
+	}
+	return value
+}
+
+func settledFields(fields map[string]any) any {
+	full := map[string]any{}
+	for name, field := range fields {
+		if field := settled(field); field != nil {
+			full[name] = field
+		}
+	}
+	if len(full) == 0 {
+		return nil
+	}
+	return full
+}
+
+// expressions returns what the configuration says of a resource, by attribute;
+// nil if it does not know the resource.
+func expressions(config *tfjson.Config, change *tfjson.ResourceChange) map[string]*tfjson.Expression {
+	if config == nil {
+		return nil
+	}
+	module := config.RootModule
+	for _, name := range moduleNames(change.ModuleAddress) {
+		if module == nil || module.ModuleCalls[name] == nil {
+			return nil
+		}
+		module = module.ModuleCalls[name].Module
+	}
+	if module == nil {
+		return nil
+	}
+	for _, resource := range module.Resources {
+		if resource.Mode == change.Mode && resource.Type == change.Type && resource.Name == change.Name {
+			if resource.Expressions == nil {
+				return map[string]*tfjson.Expression{}
+			}
+			return resource.Expressions
+		}
+	}
+	return nil
+}
+
+// moduleNames returns the calls that lead to a module, without their instance
+// keys: module.a["x.y"].module.b is a, b. A key may hold anything, dots and
+// brackets too.
+func moduleNames(address string) []string {
+	var names []string
+	for address != "" {
+		address = strings.TrimPrefix(strings.TrimPrefix(address, "."), "module.")
+		end := strings.IndexAny(address, ".[")
+		if end < 0 {
+			return append(names, address)
+		}
+		names = append(names, address[:end])
+		address = skipKey(address[end:])
+	}
+	return names
+}
+
+// skipKey returns what follows the instance key that text may begin with.
+func skipKey(text string) string {
+	if !strings.HasPrefix(text, "[") {
+		return text
+	}
+	quoted := false
+	for i := 1; i < len(text); i++ {
+		switch {
+		case quoted && text[i] == '\\':
+			i++
+		case text[i] == '"':
+			quoted = !quoted
+		case text[i] == ']' && !quoted:
+			return text[i+1:]
+		}
+	}
+	return ""
+}

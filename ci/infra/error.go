@@ -1,0 +1,115 @@
+package infra
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os/exec"
+	"regexp"
+	"strings"
+
+	"gitops/ci/stage"
+)
+
+// Error is a command of Terraform that failed.
+type Error struct {
+	Doing string // what was attempted, such as "planning"
+	Words string // Terraform's own errors, without known secrets
+	Err   error  // how the process ended
+}
+
+// Error implements error.
+func (e *Error) Error() string {
+	if e.Words == "" {
+		return fmt.Sprintf("%s: %v", e.Doing, e.Err)
+	}
+	return fmt.Sprintf("%s: terraform failed:\n%s", e.Doing, e.Words)
+}
+
+// Unwrap returns how the process ended.
+func (e *Error) Unwrap() error { return e.Err }
+
+// explain returns the error for a failed command, from what Terraform wrote.
+func explain(doing, dir, words string, err error) error {
+	if interrupted := stopped(err); interrupted != nil {
+		return fmt.Errorf("%s: interrupted: %s: %w", doing, ending(err), interrupted)
+	}
+	if lock, ok := parseLock(words); ok {
+		return &LockedError{Lock: lock, dir: dir}
+	}
+	words = lastWords(words)
+	if strings.Contains(words, "Saved plan is stale") {
+		return stage.Refused("%s: the state has changed since this plan was made, so nothing was applied: plan again, review it, apply that", doing)
+	}
+	return &Error{Doing: doing, Words: words + remedy(words), Err: exit(err)}
+}
+
+// stopped returns why the command was made to stop, nil if it ended by itself.
+func stopped(err error) error {
+	for _, reason := range []error{context.Canceled, context.DeadlineExceeded} {
+		if errors.Is(err, reason) {
+			return reason
+		}
+	}
+	return nil
+}
+
+// ending says how an interrupted Terraform ended.
+func ending(err error) string {
+	var ended *exec.ExitError
+	if errors.As(err, &ended) && !ended.Exited() {
+		return "terraform did not stop within " + stopTime.String() + " and was killed, so the state may still be locked"
+	}
+	return "terraform stopped in order and holds no lock; the next run goes on from what it left"
+}
+
+// exit returns the process's own end, for tfexec adds the whole of stderr.
+func exit(err error) error {
+	var ended *exec.ExitError
+	if errors.As(err, &ended) {
+		return ended
+	}
+	return err
+}
+
+// remedies tells what to do about errors whose own text does not.
+var remedies = []struct{ sign, remedy string }{
+	{"doesn't match any of the checksums", "The lock file has no checksum for this machine's platform: run terraform providers lock -platform=linux_amd64 -platform=linux_arm64 -platform=darwin_arm64 and commit .terraform.lock.hcl."},
+	{"could not connect to registry.terraform.io", "The provider registry cannot be reached: check the network, or name a provider mirror in TF_CLI_CONFIG_FILE."},
+	{"No valid credential sources found", "AWS credentials are missing: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_ROLE_ARN and AWS_WEB_IDENTITY_TOKEN_FILE."},
+	{"NoSuchBucket", "The state's bucket must exist before the first init: make it, with versioning on."},
+}
+
+func remedy(words string) string {
+	flat := strings.Join(strings.Fields(words), " ")
+	for _, known := range remedies {
+		if strings.Contains(flat, known.sign) {
+			return "\n\n" + known.remedy
+		}
+	}
+	return ""
+}
+
+// maxWords is how many bytes of Terraform's errors an error repeats.
+const maxWords = 8 << 10
+
+var (
+	box       = regexp.MustCompile(`(?m)^[╷│╵] ?`)
+	firstFail = regexp.MustCompile(`(?m)^Error: `)
+	blank     = regexp.MustCompile(`\n{3,}`)
+)
+
+// lastWords returns Terraform's errors from what it wrote: without warnings
+// before them, frames and runs of empty lines. The first error is kept when
+// there are too many.
+func lastWords(output string) string {
+	text := box.ReplaceAllString(strings.ReplaceAll(output, "\r\n", "\n"), "")
+	if at := firstFail.FindStringIndex(text); at != nil {
+		text = text[at[0]:]
+	}
+	text = strings.TrimSpace(blank.ReplaceAllString(text, "\n\n"))
+	if over := len(text) - maxWords; over > 0 {
+		text = strings.ToValidUTF8(text[:maxWords], "") + fmt.Sprintf("\n… and %d bytes more", over)
+	}
+	return text
+}

@@ -1,0 +1,110 @@
+package infra
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/netip"
+	"regexp"
+
+	"github.com/hashicorp/terraform-exec/tfexec"
+	"golang.org/x/crypto/ssh"
+	"golang.org/x/crypto/ssh/knownhosts"
+
+	"gitops/ci/secret"
+)
+
+// Outputs is what Terraform tells the later stages about the host.
+type Outputs struct {
+	StaticIP         string          // the host's address
+	SSHUser          string          // who logs in
+	SSHHostPublicKey string          // the host's key in OpenSSH format
+	Raw              json.RawMessage // all outputs as `terraform output -json` prints them, sensitive values masked
+}
+
+// Outputs reads the outputs from the state.
+func (w *Workspace) Outputs(ctx context.Context) (Outputs, error) {
+	var all map[string]tfexec.OutputMeta
+	err := w.tf.run("reading the outputs", w.progress, func() (err error) {
+		all, err = w.tf.Output(ctx)
+		return err
+	})
+	if err != nil {
+		return Outputs{}, err
+	}
+	raw, err := json.Marshal(all)
+	if err != nil {
+		return Outputs{}, fmt.Errorf("reading the outputs: %w", err)
+	}
+	return ParseOutputs(raw)
+}
+
+// ParseOutputs reads what `terraform output -json` prints, or the Raw of
+// earlier Outputs.
+func ParseOutputs(data []byte) (Outputs, error) {
+	var all map[string]tfexec.OutputMeta
+	if err := json.Unmarshal(data, &all); err != nil {
+		return Outputs{}, fmt.Errorf("reading the outputs: %w: expected what terraform output -json prints", err)
+	}
+	var o Outputs
+	for name, target := range map[string]*string{
+		"static_ip": &o.StaticIP, "ssh_user": &o.SSHUser, "ssh_host_public_key": &o.SSHHostPublicKey,
+	} {
+		if err := json.Unmarshal(all[name].Value, target); err != nil || *target == "" {
+			return Outputs{}, fmt.Errorf("reading the outputs: %s is missing or no text: declare it in outputs.tf and apply", name)
+		}
+	}
+	raw, err := json.MarshalIndent(masked(all), "", "  ")
+	if err != nil {
+		return Outputs{}, fmt.Errorf("reading the outputs: %w", err)
+	}
+	o.Raw = raw
+	return o, o.check()
+}
+
+func masked(all map[string]tfexec.OutputMeta) map[string]tfexec.OutputMeta {
+	safe := make(map[string]tfexec.OutputMeta, len(all))
+	for name, output := range all {
+		if output.Sensitive {
+			output.Value, _ = json.Marshal(secret.Redacted)
+		}
+		safe[name] = output
+	}
+	return safe
+}
+
+var userName = regexp.MustCompile(`^[a-z_][a-z0-9_-]{0,31}$`)
+
+// check makes sure that the values can go into known_hosts and an inventory.
+func (o Outputs) check() error {
+	if _, err := netip.ParseAddr(o.StaticIP); err != nil {
+		return fmt.Errorf("reading the outputs: static_ip: %w", err)
+	}
+	if !userName.MatchString(o.SSHUser) {
+		return fmt.Errorf("reading the outputs: ssh_user: %q is no user name", o.SSHUser)
+	}
+	_, err := o.hostKey()
+	return err
+}
+
+func (o Outputs) hostKey() (ssh.PublicKey, error) {
+	key, _, _, rest, err := ssh.ParseAuthorizedKey([]byte(o.SSHHostPublicKey))
+	if err != nil {
+		return nil, fmt.Errorf("reading the outputs: ssh_host_public_key: %w", err)
+	}
+	if len(bytes.TrimSpace(rest)) > 0 {
+		return nil, fmt.Errorf("reading the outputs: ssh_host_public_key: more than one line")
+	}
+	return key, nil
+}
+
+// KnownHosts returns the known_hosts file that makes the host known before the
+// first connection.
+func (o Outputs) KnownHosts() ([]byte, error) {
+	key, err := o.hostKey()
+	if err != nil {
+		return nil, err
+	}
+	return []byte(knownhosts.Line([]string{o.StaticIP}, key) + "\n"), nil
+}

@@ -1,0 +1,92 @@
+package infra
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"github.com/hashicorp/terraform-exec/tfexec"
+	tfjson "github.com/hashicorp/terraform-json"
+	"golang.org/x/sync/errgroup"
+
+	"gitops/ci/stage"
+)
+
+// Plan is what Terraform would do.
+type Plan struct {
+	File       string       // the saved plan, which Apply takes; it holds secrets in the clear
+	JSON       *tfjson.Plan // the plan's content, secrets in the clear: write Masked(JSON) for others
+	Text       string       // what a person reads, without sensitive values and known secrets
+	HasChanges bool         // whether anything would be done, outputs included
+}
+
+// Plan makes a plan and saves it to planFile, readable by its owner only. An
+// empty planFile saves it where Close removes it.
+func (w *Workspace) Plan(ctx context.Context, planFile string) (*Plan, error) {
+	return w.plan(ctx, "planning", planFile)
+}
+
+func (w *Workspace) plan(ctx context.Context, doing, planFile string, extra ...tfexec.PlanOption) (*Plan, error) {
+	file, err := w.reserve(planFile)
+	if err != nil {
+		return nil, err
+	}
+	plan := &Plan{File: file}
+	err = w.tf.run(doing, w.progress, func() (err error) {
+		plan.HasChanges, err = w.tf.Plan(ctx, append(w.planOptions(file), extra...)...)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return plan, w.show(ctx, plan)
+}
+
+func (w *Workspace) planOptions(file string) []tfexec.PlanOption {
+	options := []tfexec.PlanOption{tfexec.Out(file), tfexec.LockTimeout(w.timeout)}
+	for _, vars := range w.varFiles {
+		options = append(options, tfexec.VarFile(vars))
+	}
+	return options
+}
+
+// reserve makes the plan file before Terraform does, so that it never is
+// readable by others.
+func (w *Workspace) reserve(planFile string) (string, error) {
+	if planFile == "" {
+		planFile = filepath.Join(w.tf.temp, "plan")
+	}
+	planFile, err := filepath.Abs(planFile)
+	if err != nil {
+		return "", stage.Invalid("saving the plan: %w", err)
+	}
+	file, err := os.OpenFile(planFile, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
+	if err != nil {
+		return "", stage.Invalid("saving the plan: %w", err)
+	}
+	defer file.Close()
+	if err := file.Chmod(0o600); err != nil {
+		return "", fmt.Errorf("closing the plan to others: %w", err)
+	}
+	return planFile, nil
+}
+
+// show fills in what the saved plan says, in both its forms at once: each one
+// starts the providers anew.
+func (w *Workspace) show(ctx context.Context, plan *Plan) error {
+	return w.tf.run("reading the plan", w.progress, func() error {
+		group, ctx := errgroup.WithContext(ctx)
+		group.Go(func() (err error) {
+			// Numbers stay as they are written: floats would change long ones.
+			plan.JSON, err = w.tf.ShowPlanFile(ctx, plan.File, tfexec.JSONNumber(true))
+			return err
+		})
+		group.Go(func() error {
+			text, err := w.tf.ShowPlanFileRaw(ctx, plan.File)
+			plan.Text = w.tf.redactor.Redact(text)
+			return err
+		})
+		return group.Wait()
+	})
+}

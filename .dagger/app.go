@@ -90,10 +90,29 @@ func (m *Gitops) push(ctx context.Context, image *dagger.Container, current, com
 		return "", err
 	}
 	registry := registryHost(reference.Name)
-	if m.Registry != nil {
-		image = image.WithRegistryAuth(m.Registry.Address, m.Registry.Username, m.Registry.Password)
+	address, service := registry, m.service(registry)
+	if service != nil {
+		// A registry among the services speaks plain HTTP, which an engine that is
+		// not told otherwise allows for localhost alone.
+		_, port, _ := strings.Cut(registry, ":")
+		address = "localhost:" + either(port, "80")
 	}
-	return image.Publish(ctx, reference.Name+":"+commit, dagger.ContainerPublishOpts{RegistryService: m.service(registry)})
+	if m.Registry != nil {
+		image = image.WithRegistryAuth(address, m.Registry.Username, m.Registry.Password)
+	}
+	name := reference.Name
+	if service != nil {
+		name = address + strings.TrimPrefix(name, registry)
+	}
+	ref, err := image.Publish(ctx, name+":"+commit, dagger.ContainerPublishOpts{RegistryService: service})
+	if err != nil {
+		return "", err
+	}
+	_, digest, found := strings.Cut(ref, "@")
+	if !found {
+		return "", fmt.Errorf("the engine returned %q without a digest", ref)
+	}
+	return reference.Name + ":" + commit + "@" + digest, nil
 }
 
 // registryHost returns the registry of an image name; Docker Hub when it names none.

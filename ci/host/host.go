@@ -42,6 +42,9 @@ type Config struct {
 	// because a fresh cloud host starts sshd before it writes the key
 	// (default 90 s).
 	LoginGrace time.Duration
+	// Dial makes the TCP connection, for networks where the address is reached
+	// in another way; a net.Dialer when nil. The host key is that of Address.
+	Dial func(ctx context.Context, network, address string) (net.Conn, error)
 }
 
 // Client is a connection to one host. It is safe for concurrent use; each
@@ -73,6 +76,7 @@ type target struct {
 	knownHosts *knownHosts
 	auth       ssh.AuthMethod
 	closeAuth  func()
+	connect    func(ctx context.Context, network, address string) (net.Conn, error)
 }
 
 // Check reports what is missing or malformed in c, without any connection.
@@ -101,7 +105,11 @@ func (c Config) target() (*target, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &target{address: address, user: c.User, knownHosts: known, auth: auth, closeAuth: closeAuth}, nil
+	connect := c.Dial
+	if connect == nil {
+		connect = new(net.Dialer).DialContext
+	}
+	return &target{address: address, user: c.User, knownHosts: known, auth: auth, closeAuth: closeAuth, connect: connect}, nil
 }
 
 // normalize returns address with a port.
@@ -143,8 +151,7 @@ func Dial(ctx context.Context, c Config) (*Client, error) {
 func (t *target) dial(ctx context.Context, timeout time.Duration) (*Client, error) {
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
-	var dialer net.Dialer
-	conn, err := dialer.DialContext(ctx, "tcp", t.address)
+	conn, err := t.connect(ctx, "tcp", t.address)
 	if err != nil {
 		return nil, t.lost(ctx, PhaseTCP, timeout, err)
 	}

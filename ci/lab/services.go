@@ -110,6 +110,10 @@ func nestedEngine() []string {
 	return options
 }
 
+// DockerImage is the image that has the docker command and git, for the stage
+// that builds images.
+const DockerImage = "gitops-lab/docker:local"
+
 // buildServices builds the stand-ins' images and returns their references by
 // folder.
 func (l *Lab) buildServices(ctx context.Context) (map[string]string, error) {
@@ -119,7 +123,7 @@ func (l *Lab) buildServices(ctx context.Context) (map[string]string, error) {
 	}
 	refs := map[string]string{}
 	group, ctx := errgroup.WithContext(ctx)
-	for _, folder := range []string{"git", "aws", "registry", "host"} {
+	for _, folder := range []string{"git", "aws", "registry", "host", "docker"} {
 		refs[folder] = "gitops-lab/" + folder + ":local"
 		r := recipe{dir: "images/" + folder, args: map[string]string{"DEBIAN": images.Debian}, key: debian.ID}
 		group.Go(func() error {

@@ -5,6 +5,7 @@ package secret
 import (
 	"encoding/base64"
 	"fmt"
+	"io"
 	"os"
 	"sort"
 	"strings"
@@ -95,4 +96,20 @@ func (r *Redactor) Redact(text string) string {
 		return text
 	}
 	return r.replacer.Replace(text)
+}
+
+// Writer returns a writer that redacts what is written to w. It looks at each
+// write by itself, so writers must not split a line.
+func (r *Redactor) Writer(w io.Writer) io.Writer { return &redactingWriter{r: r, w: w} }
+
+type redactingWriter struct {
+	r *Redactor
+	w io.Writer
+}
+
+func (rw *redactingWriter) Write(p []byte) (int, error) {
+	if _, err := io.WriteString(rw.w, rw.r.Redact(string(p))); err != nil {
+		return 0, err
+	}
+	return len(p), nil
 }

@@ -1,0 +1,57 @@
+# Two commands: `make rehearse` and `make test`. Each sets up what it needs and
+# says what it installs; on a machine with a Docker engine it installs nothing.
+
+GO ?= go
+# The gitops command runs in containers of any distribution.
+export CGO_ENABLED = 0
+# How long one package's tests may take.
+TEST_TIMEOUT ?= 30m
+# The rehearsal of `make test`; empty to leave it out.
+REHEARSE ?= rehearse-docker
+
+.PHONY: help rehearse rehearse-docker rehearse-dagger test setup lint test-go test-backend test-frontend test-terraform test-ansible test-dagger bench build clean
+
+help: ## Show the targets
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 20
+
+rehearse: ## Run the whole loop against stand-ins: on Dagger where an engine is reachable, else on Docker
+	$(GO) run ./ci rehearse
+
+rehearse-docker: ## The rehearsal on a plain Docker engine
+	$(GO) run ./ci rehearse --engine docker
+
+rehearse-dagger: ## The rehearsal on a Dagger engine
+	$(GO) run ./ci rehearse --engine dagger
+
+test: setup ## Every test, the rehearsal included; what cannot run here is named at the end
+	.ci/test $(REHEARSE)
+
+setup: ## Install what the tests need, where no Docker engine is
+	.ci/setup
+
+lint: ## Formatting and vet, of every Go module
+	.ci/lint
+
+test-go: ## Tests of the stages
+	$(GO) tool gotestsum --format pkgname-and-test-fails -- -timeout $(TEST_TIMEOUT) ./ci/...
+
+test-backend: ## Tests of the backend
+	cd app/backend && $(GO) vet ./... && $(GO) test -timeout $(TEST_TIMEOUT) ./...
+
+test-frontend: ## Lint, tests and build of the frontend
+	cd app/frontend && npm ci --no-audit --no-fund && npm run lint && npm test && npm run build
+
+test-terraform: ## Formatting, validation and tests of the Terraform configuration
+	.ci/terraform
+
+test-ansible: ## Syntax and lint of the playbook, with what is installed of the linters
+	.ci/ansible
+
+bench: ## The measurements of the README
+	$(GO) run ./ci/bench
+
+build: ## Build the gitops command into bin/
+	CGO_ENABLED=0 $(GO) build -trimpath -o bin/gitops ./ci
+
+clean: ## Remove what was built here
+	rm -rf bin plan rehearsal.html rehearsal.json

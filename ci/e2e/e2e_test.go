@@ -1,0 +1,166 @@
+// Package e2e drives the Dagger module on a real engine, through Dagger's Go client.
+package e2e
+
+import (
+	"context"
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"dagger.io/dagger"
+	"github.com/dagger/querybuilder"
+
+	"gitops/ci/rehearsal/engine"
+)
+
+// commit is a SHA for the images of a test.
+const commit = "0123456789abcdef0123456789abcdef01234567"
+
+const composeFile = `services:
+  hello: # says hello
+    image: "registry.local:5000/team/hello:old" # kept
+    build: {context: ./hello}
+`
+
+// connect returns a session with the module at path served.
+func connect(t *testing.T, path string) (context.Context, *dagger.Client) {
+	t.Helper()
+	ctx := t.Context()
+	if !engine.Reachable(ctx) {
+		t.Skip("needs a Dagger engine")
+	}
+	client, err := engine.Connect(ctx, os.Stderr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { client.Close() })
+	root, err := filepath.Abs("../..")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := client.ModuleSource(filepath.Join(root, path)).AsModule().Serve(ctx); err != nil {
+		t.Fatalf("loading the module: %v", err)
+	}
+	return ctx, client
+}
+
+func project(client *dagger.Client) *dagger.Directory {
+	return client.Directory().
+		WithNewFile("docker-compose.yml", composeFile).
+		WithNewFile("hello/Dockerfile", "FROM scratch\nARG GIT_SHA\nLABEL sha=$GIT_SHA\nCOPY hello.txt /\n").
+		WithNewFile("hello/hello.txt", "hello\n")
+}
+
+func registry(client *dagger.Client) *dagger.Service {
+	root, _ := filepath.Abs("../..")
+	return client.Host().Directory(root + "/ci/lab/images/registry").DockerBuild().
+		WithExposedPort(5000).
+		AsService(dagger.ContainerAsServiceOpts{UseEntrypoint: true})
+}
+
+// TestConsumer installs the module in another one and calls publish and bump.
+func TestConsumer(t *testing.T) {
+	ctx, client := connect(t, "ci/e2e/consumer")
+	service := registry(client)
+	var refs []string
+	err := client.QueryBuilder().Select("consumer").Select("publish").Arg("source", project(client)).
+		Arg("commit", commit).Arg("registry", service).Bind(&refs).Execute(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	prefix := "hello=registry.local:5000/team/hello:" + commit + "@sha256:"
+	if len(refs) != 1 || !strings.HasPrefix(refs[0], prefix) {
+		t.Fatalf("publish returned %q, want one ref that begins with %s", refs, prefix)
+	}
+	manifest := bumped(ctx, t, client.QueryBuilder().Select("consumer"), client, refs)
+	want := strings.Replace(composeFile, "registry.local:5000/team/hello:old", strings.TrimPrefix(refs[0], "hello="), 1)
+	if manifest != want {
+		t.Errorf("bump returned\n%s\nwant\n%s", manifest, want)
+	}
+}
+
+func bumped(ctx context.Context, t *testing.T, q *querybuilder.Selection, client *dagger.Client, refs []string) string {
+	t.Helper()
+	var manifest string
+	err := q.Select("bump").Arg("manifest", project(client).File("docker-compose.yml")).Arg("images", refs).
+		Select("contents").Bind(&manifest).Execute(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return manifest
+}
+
+// TestEffectsHappenEachTime calls publish twice and counts the pushes at the
+// registry: the engine must not answer the second from its cache.
+func TestEffectsHappenEachTime(t *testing.T) {
+	ctx, client := connect(t, ".")
+	github := githubDouble(ctx, t, client)
+	for range 2 {
+		var out string
+		err := client.QueryBuilder().Select("gitops").
+			Select("withService").Arg("alias", "github.local").Arg("service", github).
+			Select("withVariable").Arg("name", "GITHUB_API_URL").Arg("value", "http://github.local:8080/").
+			Select("withGithub").Arg("repo", "example/loop").Arg("token", client.SetSecret("token", "lab-token")).
+			Select("review").Arg("source", brokenTerraform(client)).Arg("pullRequest", 1).Arg("commit", commit).
+			Bind(&out).Execute(ctx)
+		if err == nil || !strings.Contains(err.Error(), "") {
+			t.Fatal("review of a configuration that cannot be planned passed")
+		}
+	}
+	var state struct {
+		Comments []struct{ Edits int }
+	}
+	if err := json.Unmarshal([]byte(labState(ctx, t, client, github)), &state); err != nil {
+		t.Fatal(err)
+	}
+	if len(state.Comments) != 1 || state.Comments[0].Edits != 1 {
+		t.Errorf("two reviews left %+v, want one comment edited once", state.Comments)
+	}
+}
+
+func brokenTerraform(client *dagger.Client) *dagger.Directory {
+	return client.Directory().WithNewFile("terraform/main.tf", "resource \"x\" {\n")
+}
+
+// githubDouble runs the GitHub double with one open pull request.
+func githubDouble(ctx context.Context, t *testing.T, client *dagger.Client) *dagger.Service {
+	t.Helper()
+	root, _ := filepath.Abs("../..")
+	binary := client.Container().From("golang:1.26.8-trixie").
+		WithDirectory("/src", client.Host().Directory(root, dagger.HostDirectoryOpts{Include: []string{"go.mod", "go.sum", "ci/**"}})).
+		WithWorkdir("/src").WithEnvVariable("CGO_ENABLED", "0").
+		WithExec([]string{"go", "build", "-o", "/gitops", "./ci"}).File("/gitops")
+	service, err := client.Host().Directory(root+"/ci/lab/images/git").DockerBuild().
+		WithFile("/usr/local/bin/gitops", binary).
+		WithEnvVariable("GITHUB_TOKEN", "lab-token").
+		WithExposedPort(8080).
+		AsService(dagger.ContainerAsServiceOpts{Args: []string{"gitops", "lab", "github"}}).Start(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	post(ctx, t, client, service, "/_lab/pulls", `{"number":1,"title":"t","head":"a","base":"b","head_sha":"`+commit+`"}`)
+	return service
+}
+
+func post(ctx context.Context, t *testing.T, client *dagger.Client, service *dagger.Service, path, body string) {
+	t.Helper()
+	curl(ctx, t, client, service, "--data", body, "http://github.local:8080"+path)
+}
+
+func labState(ctx context.Context, t *testing.T, client *dagger.Client, service *dagger.Service) string {
+	t.Helper()
+	return curl(ctx, t, client, service, "http://github.local:8080/_lab/state")
+}
+
+func curl(ctx context.Context, t *testing.T, client *dagger.Client, service *dagger.Service, args ...string) string {
+	t.Helper()
+	out, err := client.Container().From("nginxinc/nginx-unprivileged:1.28.0").
+		WithServiceBinding("github.local", service).
+		WithExec(append([]string{"curl", "--silent", "--fail"}, args...)).Stdout(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return out
+}

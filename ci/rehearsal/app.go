@@ -1,0 +1,124 @@
+package rehearsal
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+)
+
+// releaseResult is what the release stage reports.
+type releaseResult struct {
+	Refs []struct{ Service, Ref string }
+	Push struct {
+		Outcome string
+		Commit  string
+	}
+}
+
+func (l *loop) releaseFirst(ctx context.Context) (string, error) {
+	return l.releaseCommit(ctx, "app/backend/RELEASE.txt", "first\n")
+}
+
+func (l *loop) releaseSecond(ctx context.Context) (string, error) {
+	return l.releaseCommit(ctx, "app/frontend/RELEASE.txt", "second\n")
+}
+
+// releaseCommit pushes a change to integration, releases it, and checks that the
+// robot's commit is there and names it.
+func (l *loop) releaseCommit(ctx context.Context, path, content string) (string, error) {
+	commit, err := l.dev.write(ctx, integration, path, content, "Change the application")
+	if err != nil {
+		return "", err
+	}
+	var result releaseResult
+	if err := l.stage(ctx, Call{Stage: "release", Commit: commit}, &result); err != nil {
+		return "", err
+	}
+	if result.Push.Outcome != "pushed" {
+		return "", fmt.Errorf("the robot reports %q instead of pushed", result.Push.Outcome)
+	}
+	head, err := l.dev.head(ctx, integration)
+	if err != nil {
+		return "", err
+	}
+	manifest, err := l.dev.show(ctx, integration, ManifestPath)
+	if err != nil {
+		return "", err
+	}
+	if count := strings.Count(manifest, ":"+commit); count != 2 {
+		return "", fmt.Errorf("the manifest on %s names %s %d times instead of 2", integration, short(commit), count)
+	}
+	l.released = append(l.released, release{source: commit, head: head})
+	return fmt.Sprintf("%d images at %s, bumped by %s", len(result.Refs), short(commit), short(head)), nil
+}
+
+func (l *loop) releaseAgain(ctx context.Context) (string, error) {
+	before, err := l.dev.head(ctx, integration)
+	if err != nil {
+		return "", err
+	}
+	var result releaseResult
+	if err := l.stage(ctx, Call{Stage: "release", Commit: l.last().source}, &result); err != nil {
+		return "", err
+	}
+	after, err := l.dev.head(ctx, integration)
+	if err != nil {
+		return "", err
+	}
+	if before != after || result.Push.Outcome != "unchanged" {
+		return "", fmt.Errorf("releasing again moved %s from %s to %s (%s)", integration, short(before), short(after), result.Push.Outcome)
+	}
+	return "unchanged", nil
+}
+
+func (l *loop) last() release { return l.released[len(l.released)-1] }
+
+// deployed is what the deploy and rollback stages report: a receipt.
+type deployed struct {
+	Outcome string
+	Release string
+}
+
+func (l *loop) deploy(ctx context.Context) (string, error) {
+	commit, err := l.dev.merge(ctx, integration, deployment)
+	if err != nil {
+		return "", err
+	}
+	return l.putOut(ctx, Call{Stage: "deploy", Commit: commit, Outputs: l.outputs}, l.last().source)
+}
+
+func (l *loop) rollback(ctx context.Context) (string, error) {
+	if len(l.released) < 2 {
+		return "", errors.New("nothing to roll back to")
+	}
+	return l.putOut(ctx, Call{Stage: "rollback", Commit: l.last().head, Outputs: l.outputs}, l.released[0].source)
+}
+
+// putOut runs a stage that puts a release on the host and expects the page to
+// show that release afterwards.
+func (l *loop) putOut(ctx context.Context, call Call, source string) (string, error) {
+	out, err := l.run.Run(ctx, call)
+	if len(out) > 0 {
+		l.receipt = out
+	}
+	if err != nil {
+		return "", err
+	}
+	if err := newVisitor(l.world, l.address).sees(ctx, source); err != nil {
+		return "", err
+	}
+	return "the page shows " + short(source), nil
+}
+
+// browse goes through the application as a visitor does.
+func (l *loop) browse(ctx context.Context) (string, error) {
+	return newVisitor(l.world, l.address).walk(ctx, l.last().source)
+}
+
+func short(commit string) string {
+	if len(commit) > 7 {
+		return commit[:7]
+	}
+	return commit
+}

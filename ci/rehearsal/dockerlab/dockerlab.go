@@ -1,0 +1,142 @@
+// Package dockerlab rehearses the loop on a plain Docker engine: the stand-ins
+// are containers, and a stage is the gitops command in a container of its tool.
+package dockerlab
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"runtime/debug"
+	"strings"
+
+	"gitops/ci/lab"
+	"gitops/ci/lab/gitserver"
+	"gitops/ci/rehearsal"
+	"gitops/ci/stage"
+)
+
+// Options say what to rehearse.
+type Options struct {
+	Source   string // folder with terraform, ansible, app and .github
+	Keep     bool   // leave the lab up and say how to look at it
+	Progress *stage.Progress
+}
+
+// Rehearse starts a lab, runs the loop in it and removes it.
+func Rehearse(ctx context.Context, o Options) (report *rehearsal.Report, err error) {
+	binary, err := self()
+	if err != nil {
+		return nil, err
+	}
+	needed, err := rehearsal.NeededImages(o.Source)
+	if err != nil {
+		return nil, err
+	}
+	l, err := lab.Start(ctx, lab.Options{Binary: binary, Images: needed.Refs(), Keep: o.Keep, Progress: o.Progress})
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, l.Close()) }()
+	r, world, err := prepare(ctx, l, needed, o)
+	if err != nil {
+		return nil, err
+	}
+	report, err = rehearsal.Run(ctx, r, world, o.Progress)
+	report.With = "as the gitops command in containers of a plain Docker engine"
+	if o.Keep {
+		tellKept(o.Progress, l)
+	}
+	return report, err
+}
+
+// prepare makes the repository and the bucket that the loop starts with, and
+// gathers what the stages are given.
+func prepare(ctx context.Context, l *lab.Lab, needed rehearsal.Needed, o Options) (*runner, rehearsal.World, error) {
+	if err := gitserver.CreateRemote(ctx, l.Git.Outside, rehearsal.Repository, lab.User, l.GitPassword); err != nil {
+		return nil, rehearsal.World{}, err
+	}
+	if err := rehearsal.MakeBucket(ctx, l.AWS.Outside); err != nil {
+		return nil, rehearsal.World{}, err
+	}
+	credentials := credentials(l)
+	missing := map[string]string{}
+	for _, image := range l.Missing {
+		missing[image.Ref] = image.Why
+	}
+	leaveOut, notRun := needed.Without(missing)
+	var mirrors []string
+	if l.AirGapped {
+		mirrors = []string{"http://" + l.Mirror.Inside}
+	}
+	inputs, err := rehearsal.NewInputs(credentials, mirrors, leaveOut)
+	if err != nil {
+		return nil, rehearsal.World{}, err
+	}
+	world := world(l, credentials, o.Source, append(notRun, substitutes(l)...))
+	return &runner{lab: l, inputs: inputs, world: world}, world, nil
+}
+
+func credentials(l *lab.Lab) rehearsal.Credentials {
+	c := rehearsal.Credentials{
+		User: lab.User, GitPassword: l.GitPassword, GitHubToken: l.GitHubToken, RegistryPassword: l.RegistryPassword,
+		HostKey: l.HostKey, HostPublicKey: l.HostPublicKey, LoginKey: l.LoginKey, LoginPublicKey: l.LoginPublicKey,
+	}
+	return c.WithSuperuser()
+}
+
+func world(l *lab.Lab, c rehearsal.Credentials, source string, notRun []string) rehearsal.World {
+	w := rehearsal.NewWorld(c)
+	w.Source, w.NotRun = source, notRun
+	w.GitURL = l.Git.Outside + "/" + rehearsal.Repository + ".git"
+	w.GitHubURL, w.AWSURL = strings.TrimSuffix(l.GitHub.Outside, "/"), l.AWS.Outside
+	published := map[string]string{"22": l.SSH.Outside, "80": l.HTTP.Outside}
+	w.Dial = func(ctx context.Context, network, address string) (net.Conn, error) {
+		// The AWS stand-in hands out loopback addresses.
+		if name, port, err := net.SplitHostPort(address); err == nil && strings.HasPrefix(name, "127.") && published[port] != "" {
+			address = published[port]
+		}
+		return (&net.Dialer{}).DialContext(ctx, network, address)
+	}
+	return w
+}
+
+// substitutes names the images that hold something else than their name says.
+func substitutes(l *lab.Lab) []string {
+	var lines []string
+	for _, image := range l.Images {
+		if image.Holds != "" {
+			lines = append(lines, fmt.Sprintf("%s: no registry could be reached; in its place %s", image.Ref, image.Holds))
+		}
+	}
+	return lines
+}
+
+func tellKept(p *stage.Progress, l *lab.Lab) {
+	p.Say("the lab stays up:")
+	p.Say("  application  http://%s/", l.HTTP.Outside)
+	p.Say("  git          %s/%s.git (user %s)", l.Git.Outside, rehearsal.Repository, lab.User)
+	p.Say("  GitHub       %s/_lab/state", strings.TrimSuffix(l.GitHub.Outside, "/"))
+	p.Say("  host         docker exec -it %s-host bash", l.Network)
+	p.Say("remove it with: docker rm --force --volumes $(docker ps --all --quiet --filter label=gitops.lab=%s) && docker network rm %s", l.ID, l.Network)
+}
+
+// self returns this program, which the stand-ins and stages run in containers of
+// any distribution.
+func self() (string, error) {
+	info, ok := debug.ReadBuildInfo()
+	if ok {
+		for _, setting := range info.Settings {
+			if setting.Key == "CGO_ENABLED" && setting.Value != "0" {
+				return "", stage.Invalid("this gitops command was built with cgo and cannot run in every container: build it with CGO_ENABLED=0, as make does")
+			}
+		}
+	}
+	path, err := os.Executable()
+	if err != nil {
+		return "", fmt.Errorf("finding this program: %w", err)
+	}
+	return filepath.EvalSymlinks(path)
+}

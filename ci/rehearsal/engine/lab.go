@@ -1,0 +1,147 @@
+// Package engine rehearses the loop on a Dagger engine: the stand-ins are its
+// services, and the stages are the public functions of the gitops module. It is
+// the one package of ci that knows Dagger, and only as a client.
+package engine
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"strings"
+
+	"dagger.io/dagger"
+
+	"gitops/ci/lab/gitserver"
+	"gitops/ci/rehearsal"
+	"gitops/ci/secret"
+)
+
+// stands is the lab as services of one session.
+type stands struct {
+	client      *dagger.Client
+	source      *dagger.Directory
+	binary      *dagger.File
+	credentials rehearsal.Credentials
+	services    map[string]*dagger.Service // by the name under which stages reach them
+	hosts       map[string]string          // the session's own host names of the same
+}
+
+// port is where each stand-in listens.
+var port = map[string]int{"git.local": 8080, "github.local": 8080, "aws.local": 5000, "registry.local": 5000, "host.local": 22}
+
+// start starts every stand-in.
+func start(ctx context.Context, client *dagger.Client, source, binary string, c rehearsal.Credentials) (*stands, error) {
+	s := &stands{
+		client: client, source: client.Host().Directory(source), binary: client.Host().File(binary),
+		credentials: c, services: map[string]*dagger.Service{}, hosts: map[string]string{},
+	}
+	make := map[string]func() *dagger.Service{
+		"git.local": s.git, "github.local": s.github, "aws.local": s.aws, "registry.local": s.registry,
+	}
+	for _, name := range []string{"git.local", "github.local", "aws.local", "registry.local"} {
+		if err := s.run(ctx, name, make[name]()); err != nil {
+			return nil, err
+		}
+	}
+	// The host comes last: its engine pulls from the registry.
+	if err := s.run(ctx, "host.local", s.host(s.services["registry.local"])); err != nil {
+		return nil, err
+	}
+	return s, s.prepare(ctx)
+}
+
+func (s *stands) run(ctx context.Context, name string, service *dagger.Service) error {
+	service, err := service.Start(ctx)
+	if err != nil {
+		return fmt.Errorf("starting the stand-in %s: %w", name, err)
+	}
+	hostname, err := service.Hostname(ctx)
+	if err != nil {
+		return fmt.Errorf("asking for the name of the stand-in %s: %w", name, err)
+	}
+	s.services[name], s.hosts[name] = service, hostname
+	return nil
+}
+
+// image builds a stand-in from the Dockerfile that the plain Docker engine uses too.
+func (s *stands) image(name string) *dagger.Container {
+	return s.source.Directory("ci/lab/images/" + name).DockerBuild()
+}
+
+func (s *stands) secret(name string, value secret.Value) *dagger.Secret {
+	return s.client.SetSecret(name, value.Reveal())
+}
+
+// own serves a stand-in that is the gitops command itself.
+func (s *stands) own(args ...string) *dagger.Service {
+	return s.image("git").
+		WithFile("/usr/local/bin/gitops", s.binary, dagger.ContainerWithFileOpts{Permissions: 0o755}).
+		WithEnvVariable("GIT_USERNAME", s.credentials.User).
+		WithSecretVariable("GIT_PASSWORD", s.secret("git-password", s.credentials.GitPassword)).
+		WithSecretVariable("GITHUB_TOKEN", s.secret("github-token", s.credentials.GitHubToken)).
+		WithExposedPort(8080).
+		AsService(dagger.ContainerAsServiceOpts{Args: append([]string{"gitops", "lab"}, args...)})
+}
+
+func (s *stands) git() *dagger.Service    { return s.own("git") }
+func (s *stands) github() *dagger.Service { return s.own("github") }
+
+func (s *stands) aws() *dagger.Service {
+	return s.image("aws").WithExposedPort(5000).AsService(dagger.ContainerAsServiceOpts{UseEntrypoint: true})
+}
+
+func (s *stands) registry() *dagger.Service {
+	return s.image("registry").
+		WithEnvVariable("REGISTRY_USER", s.credentials.User).
+		WithSecretVariable("REGISTRY_PASSWORD", s.secret("registry-password", s.credentials.RegistryPassword)).
+		WithExposedPort(5000).
+		AsService(dagger.ContainerAsServiceOpts{UseEntrypoint: true})
+}
+
+func (s *stands) host(registry *dagger.Service) *dagger.Service {
+	return s.image("host").
+		WithMountedSecret("/run/lab/host_key", s.secret("host-key", s.credentials.HostKey)).
+		WithNewFile("/run/lab/authorized_keys", s.credentials.LoginPublicKey).
+		// Not the layers of the container itself: overlays do not nest.
+		WithMountedTemp("/var/lib/docker").
+		WithMountedTemp("/var/lib/containerd").
+		WithServiceBinding("registry.local", registry).
+		WithExposedPort(22).
+		WithExposedPort(80, dagger.ContainerWithExposedPortOpts{ExperimentalSkipHealthcheck: true}).
+		AsService(dagger.ContainerAsServiceOpts{UseEntrypoint: true, InsecureRootCapabilities: true})
+}
+
+// prepare makes the repository and the bucket that the loop starts with.
+func (s *stands) prepare(ctx context.Context) error {
+	if err := gitserver.CreateRemote(ctx, s.url("git.local"), rehearsal.Repository, s.credentials.User, s.credentials.GitPassword); err != nil {
+		return err
+	}
+	return rehearsal.MakeBucket(ctx, s.url("aws.local"))
+}
+
+func (s *stands) url(name string) string {
+	return fmt.Sprintf("http://%s:%d", s.hosts[name], port[name])
+}
+
+// world returns where this process, which is in the session's network, reaches
+// the stand-ins.
+func (s *stands) world(source string, notRun []string) rehearsal.World {
+	w := rehearsal.NewWorld(s.credentials)
+	w.Source, w.NotRun = source, notRun
+	w.GitURL = s.url("git.local") + "/" + rehearsal.Repository + ".git"
+	w.GitHubURL, w.AWSURL = s.url("github.local"), s.url("aws.local")
+	w.Dial = s.dial
+	return w
+}
+
+// dial connects to the host instead of a loopback address.
+func (s *stands) dial(ctx context.Context, network, address string) (net.Conn, error) {
+	name, number, err := net.SplitHostPort(address)
+	if err != nil {
+		return nil, err
+	}
+	if strings.HasPrefix(name, "127.") {
+		address = net.JoinHostPort(s.hosts["host.local"], number)
+	}
+	return (&net.Dialer{}).DialContext(ctx, network, address)
+}

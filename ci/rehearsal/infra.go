@@ -1,0 +1,121 @@
+package rehearsal
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+)
+
+// provisioned is what the provision stage reports.
+type provisioned struct {
+	Apply struct {
+		Applied  bool
+		Headline string
+		Outputs  json.RawMessage
+	}
+	Configure struct{ Changed int }
+}
+
+// provision merges the pull request and provisions the merged commit.
+func (l *loop) provision(ctx context.Context) (string, error) {
+	commit, err := l.dev.merge(ctx, features, infraMain)
+	if err != nil {
+		return "", err
+	}
+	if err := (hub{l.world}).merge(ctx, pullRequest, commit); err != nil {
+		return "", err
+	}
+	var result provisioned
+	if err := l.stage(ctx, Call{Stage: "provision", Commit: commit}, &result); err != nil {
+		return "", err
+	}
+	if !result.Apply.Applied || result.Configure.Changed == 0 {
+		return "", fmt.Errorf("the first provision reports nothing done: %+v", result)
+	}
+	return l.keepOutputs(result)
+}
+
+func (l *loop) keepOutputs(result provisioned) (string, error) {
+	var outputs struct {
+		StaticIP struct{ Value string } `json:"static_ip"`
+	}
+	if err := json.Unmarshal(result.Apply.Outputs, &outputs); err != nil {
+		return "", fmt.Errorf("reading Terraform's outputs: %w", err)
+	}
+	if outputs.StaticIP.Value == "" {
+		return "", errors.New("Terraform put out no static_ip")
+	}
+	l.outputs, l.address = result.Apply.Outputs, outputs.StaticIP.Value
+	return fmt.Sprintf("%s; static_ip %s; Ansible changed %d", result.Apply.Headline, l.address, result.Configure.Changed), nil
+}
+
+func (l *loop) provisionAgain(ctx context.Context) (string, error) {
+	commit, err := l.dev.head(ctx, infraMain)
+	if err != nil {
+		return "", err
+	}
+	var result provisioned
+	if err := l.stage(ctx, Call{Stage: "provision", Commit: commit}, &result); err != nil {
+		return "", err
+	}
+	if result.Apply.Applied || result.Configure.Changed != 0 {
+		return "", fmt.Errorf("the second provision changed something: applied %v, Ansible changed %d",
+			result.Apply.Applied, result.Configure.Changed)
+	}
+	return "Terraform: no changes; Ansible: 0 changed", nil
+}
+
+// drifted is what the drift stage reports.
+type drifted struct {
+	Drift string // none, cloud, host, both
+	Cloud []string
+	Host  []struct{ Service string }
+}
+
+func (l *loop) driftNone(ctx context.Context) (string, error) {
+	result, err := l.drift(ctx)
+	if err != nil {
+		return "", err
+	}
+	if result.Drift != "none" {
+		return "", fmt.Errorf("drift where none was made: %+v", result)
+	}
+	return "", nil
+}
+
+// driftBoth changes a tag behind Terraform's back and stops a container behind
+// git's, and expects both in one issue.
+func (l *loop) driftBoth(ctx context.Context) (string, error) {
+	if err := l.changeCloud(ctx); err != nil {
+		return "", err
+	}
+	if err := l.changeHost(ctx); err != nil {
+		return "", err
+	}
+	result, err := l.drift(ctx)
+	if err != nil {
+		return "", err
+	}
+	if result.Drift != "both" || len(result.Cloud) == 0 || len(result.Host) == 0 {
+		return "", fmt.Errorf("expected drift on both sides, found %+v", result)
+	}
+	issues, err := (hub{l.world}).openIssues(ctx)
+	if err != nil {
+		return "", err
+	}
+	if issues != 1 {
+		return "", fmt.Errorf("expected one open issue, found %d", issues)
+	}
+	return fmt.Sprintf("cloud: %s; host: %s", result.Cloud[0], result.Host[0].Service), nil
+}
+
+func (l *loop) drift(ctx context.Context) (drifted, error) {
+	commit, err := l.dev.head(ctx, deployment)
+	if err != nil {
+		return drifted{}, err
+	}
+	var result drifted
+	err = l.stage(ctx, Call{Stage: "drift", Commit: commit, Outputs: l.outputs}, &result)
+	return result, err
+}

@@ -1,0 +1,131 @@
+package rehearsal
+
+import (
+	"crypto/rand"
+	"encoding/json"
+	"fmt"
+	"strings"
+
+	"gitops/ci/host"
+	"gitops/ci/secret"
+)
+
+// The names under which stages reach the stand-ins, and the names of what they hold.
+const (
+	GitAddress      = "http://git.local:8080/" + Repository + ".git"
+	githubAddress   = "http://github.local:8080/"
+	awsAddress      = "http://aws.local:5000"
+	RegistryAddress = "registry.local:5000"
+	Repository      = "loop"         // on the git stand-in
+	GitHubRepo      = "example/loop" // on the GitHub double
+	bucket          = "rehearsal"    // for Terraform's state
+	forwarding      = "22=host.local:22,80=host.local:80"
+	superuser       = "admin@example.com"
+	user            = "robot" // at the git and registry stand-ins
+)
+
+// Credentials are what the stand-ins of one rehearsal let in, made for it alone.
+type Credentials struct {
+	User             string
+	GitPassword      secret.Value
+	GitHubToken      secret.Value
+	RegistryPassword secret.Value
+	HostKey          secret.Value // of the host's sshd, PEM
+	HostPublicKey    string
+	LoginKey         secret.Value // PEM
+	LoginPublicKey   string
+	Superuser        secret.Value // password of the application's first account
+}
+
+// NewCredentials makes credentials.
+func NewCredentials() (Credentials, error) {
+	c := Credentials{User: user, GitPassword: random(), GitHubToken: random(), RegistryPassword: random()}.WithSuperuser()
+	var err error
+	if c.HostKey, c.HostPublicKey, err = host.GenerateKey(); err != nil {
+		return c, fmt.Errorf("making the host key: %w", err)
+	}
+	if c.LoginKey, c.LoginPublicKey, err = host.GenerateKey(); err != nil {
+		return c, fmt.Errorf("making the login key: %w", err)
+	}
+	return c, nil
+}
+
+// WithSuperuser returns c with a password for the application's first account.
+func (c Credentials) WithSuperuser() Credentials {
+	c.Superuser = random()
+	return c
+}
+
+func random() secret.Value { return secret.New(rand.Text()) }
+
+// Inputs are what the stages of a rehearsal are given: what a team keeps in its
+// repository's variables and secrets.
+type Inputs struct {
+	Credentials Credentials
+	Variables   map[string]string       // environment of every stage
+	Secrets     map[string]secret.Value // environment of every stage, secret
+	Backend     []string                // settings of Terraform's backend
+	ExtraVars   secret.Value            // variables of the playbook, YAML
+	DeployEnv   secret.Value            // variables of the manifest, NAME=value lines
+}
+
+// NewInputs returns the inputs for credentials. Mirrors are registries that the
+// host pulls Docker Hub's images from; leaveOut are variables of the playbook for
+// what cannot be had here.
+func NewInputs(c Credentials, mirrors []string, leaveOut map[string]any) (Inputs, error) {
+	vars, err := extraVars(mirrors, leaveOut)
+	if err != nil {
+		return Inputs{}, err
+	}
+	return Inputs{
+		Credentials: c,
+		Variables: map[string]string{
+			"AWS_ENDPOINT_URL": awsAddress, "AWS_EC2_METADATA_DISABLED": "true", "CHECKPOINT_DISABLE": "1",
+			"AWS_REGION": Region, "TF_VAR_region": Region, "TF_VAR_aws_max_retries": "1",
+			"TF_VAR_ssh_cidrs": `["198.51.100.0/24"]`, "TF_VAR_ssh_public_key": strings.TrimSpace(c.LoginPublicKey),
+			"TF_VAR_ssh_host_public_key": strings.TrimSpace(c.HostPublicKey),
+			"GITHUB_API_URL":             githubAddress, "GITOPS_FORWARD": forwarding,
+		},
+		Secrets: map[string]secret.Value{
+			"AWS_ACCESS_KEY_ID": secret.New("rehearsal"), "AWS_SECRET_ACCESS_KEY": random(),
+			"TF_VAR_ssh_host_private_key": c.HostKey,
+		},
+		Backend:   []string{"bucket=" + bucket, "key=loop.tfstate", "region=" + Region, "use_path_style=true"},
+		ExtraVars: vars,
+		DeployEnv: deployEnv(c),
+	}, nil
+}
+
+func extraVars(mirrors []string, leaveOut map[string]any) (secret.Value, error) {
+	engine := map[string]any{"insecure-registries": []string{RegistryAddress}}
+	if len(mirrors) > 0 {
+		engine["registry-mirrors"] = mirrors
+	}
+	vars := map[string]any{
+		"common_docker_daemon_options": engine,
+		// A container has no swap of its own to make.
+		"common_swap_size_mb":               0,
+		"monitoring_grafana_admin_password": random().Reveal(),
+	}
+	for name, value := range leaveOut {
+		vars[name] = value
+	}
+	text, err := json.Marshal(vars) // JSON is YAML
+	if err != nil {
+		return secret.Value{}, fmt.Errorf("writing the playbook's variables: %w", err)
+	}
+	return secret.New(string(text)), nil
+}
+
+// deployEnv returns the variables that the manifest requires.
+func deployEnv(c Credentials) secret.Value {
+	lines := []string{
+		"POSTGRES_PASSWORD=" + random().Reveal(),
+		"SECRET_KEY=" + random().Reveal() + random().Reveal(),
+		"FIRST_SUPERUSER=" + superuser,
+		"FIRST_SUPERUSER_PASSWORD=" + c.Superuser.Reveal(),
+		// bcrypt of a password that nobody keeps: the dashboard stays shut.
+		"TRAEFIK_DASHBOARD_USERS=nobody:$2y$05$" + strings.Repeat(".", 53),
+	}
+	return secret.New(strings.Join(lines, "\n") + "\n")
+}

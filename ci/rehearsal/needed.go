@@ -1,0 +1,123 @@
+package rehearsal
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"sort"
+	"strings"
+
+	"gopkg.in/yaml.v3"
+
+	"gitops/ci/manifest"
+)
+
+// Needed are the images that the host pulls in a rehearsal.
+type Needed struct {
+	Manifest   []string          // of the manifest's services that are not built
+	Monitoring map[string]string // of the monitoring role, by component
+}
+
+// monitoringDefaults is where the monitoring role names its images.
+const monitoringDefaults = "ansible/roles/monitoring/defaults/main.yml"
+
+// NeededImages reads what the manifest and the monitoring role in source need.
+func NeededImages(source string) (Needed, error) {
+	n := Needed{Monitoring: map[string]string{}}
+	text, err := os.ReadFile(filepath.Join(source, ManifestPath))
+	if err != nil {
+		return n, fmt.Errorf("reading the manifest: %w", err)
+	}
+	all, err := manifest.Images(text)
+	if err != nil {
+		return n, fmt.Errorf("%s: %w", ManifestPath, err)
+	}
+	builds, err := manifest.BuildServices(text)
+	if err != nil {
+		return n, fmt.Errorf("%s: %w", ManifestPath, err)
+	}
+	for service, ref := range all {
+		built := slices.ContainsFunc(builds, func(b manifest.Build) bool { return b.Service == service })
+		if !built {
+			n.Manifest = append(n.Manifest, ref)
+		}
+	}
+	sort.Strings(n.Manifest)
+	return n, n.addMonitoring(source)
+}
+
+func (n Needed) addMonitoring(source string) error {
+	text, err := os.ReadFile(filepath.Join(source, monitoringDefaults))
+	if err != nil {
+		return fmt.Errorf("reading the monitoring role: %w", err)
+	}
+	var defaults map[string]any
+	if err := yaml.Unmarshal(text, &defaults); err != nil {
+		return fmt.Errorf("reading %s: %w", monitoringDefaults, err)
+	}
+	components, _ := defaults["monitoring_components"].([]any)
+	for _, component := range components {
+		name := fmt.Sprint(component)
+		ref, ok := defaults["monitoring_"+strings.ReplaceAll(name, "-", "_")+"_image"].(string)
+		if !ok {
+			return fmt.Errorf("%s: component %s has no image", monitoringDefaults, name)
+		}
+		n.Monitoring[name] = ref
+	}
+	return nil
+}
+
+// Refs returns every image.
+func (n Needed) Refs() []string {
+	refs := slices.Clone(n.Manifest)
+	for _, component := range n.components() {
+		refs = append(refs, n.Monitoring[component])
+	}
+	return refs
+}
+
+func (n Needed) components() []string {
+	var names []string
+	for name := range n.Monitoring {
+		names = append(names, name)
+	}
+	sort.Strings(names)
+	return names
+}
+
+// Without returns the playbook's variables that leave out the components whose
+// images are missing, and a line for each that says so.
+func (n Needed) Without(missing map[string]string) (vars map[string]any, notRun []string) {
+	var kept []string
+	for _, component := range n.components() {
+		ref := n.Monitoring[component]
+		why, gone := missing[ref]
+		if !gone {
+			kept = append(kept, component)
+			continue
+		}
+		notRun = append(notRun, fmt.Sprintf("%s (%s): %s", component, ref, why))
+	}
+	if len(notRun) == 0 {
+		return nil, nil
+	}
+	return map[string]any{"monitoring_components": kept}, notRun
+}
+
+// JoinChecks joins the results of validate runs into one.
+func JoinChecks(results ...[]byte) ([]byte, error) {
+	type document struct {
+		Checks []json.RawMessage `json:"checks"`
+	}
+	var joined document
+	for _, result := range results {
+		var one document
+		if err := json.Unmarshal(result, &one); err != nil {
+			return nil, fmt.Errorf("reading the result of validate: %w", err)
+		}
+		joined.Checks = append(joined.Checks, one.Checks...)
+	}
+	return json.Marshal(joined)
+}

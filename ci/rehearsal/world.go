@@ -1,0 +1,76 @@
+package rehearsal
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"os"
+	"path/filepath"
+
+	"gitops/ci/manifest"
+)
+
+// NewWorld returns a world with what follows from the credentials; the lab adds
+// the addresses.
+func NewWorld(c Credentials) World {
+	return World{
+		GitUser: c.User, GitPassword: c.GitPassword, SSHKey: c.LoginKey,
+		Superuser: superuser, SuperuserPassword: c.Superuser, Registry: RegistryAddress + "/team",
+	}
+}
+
+// MakeBucket makes the bucket for Terraform's state, which an operator makes
+// once before the loop can start.
+func MakeBucket(ctx context.Context, endpoint string) error {
+	body := `<CreateBucketConfiguration xmlns="http://s3.amazonaws.com/doc/2006-03-01/"><LocationConstraint>` +
+		Region + `</LocationConstraint></CreateBucketConfiguration>`
+	_, err := request(ctx, http.DefaultClient, http.MethodPut, endpoint+"/"+bucket, []byte(body), "application/xml")
+	if err != nil {
+		return fmt.Errorf("making the bucket for Terraform's state: %w", err)
+	}
+	return nil
+}
+
+// Checkout returns a folder with commit checked out, as a workflow's first step
+// does. The caller removes it.
+func Checkout(ctx context.Context, w World, commit string) (string, error) {
+	d := &developer{env: gitEnv(w)}
+	var err error
+	if d.dir, err = os.MkdirTemp("", "gitops-checkout-"); err != nil {
+		return "", fmt.Errorf("making a folder for the checkout: %w", err)
+	}
+	for _, args := range [][]string{
+		{"init", "--quiet"},
+		{"fetch", "--quiet", "--depth=1", w.GitURL, commit},
+		{"checkout", "--quiet", "--detach", "FETCH_HEAD"},
+	} {
+		if _, err := d.git(ctx, args...); err != nil {
+			d.close()
+			return "", err
+		}
+	}
+	return d.dir, nil
+}
+
+// pointManifest makes the manifest at path name the lab's registry, as a team
+// that adopts the project names its own.
+func pointManifest(path, registry string) error {
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return fmt.Errorf("reading the manifest: %w", err)
+	}
+	builds, err := manifest.BuildServices(text)
+	if err != nil {
+		return fmt.Errorf("reading the manifest: %w", err)
+	}
+	images := map[string]string{}
+	for _, build := range builds {
+		reference, err := manifest.ParseReference(build.Image)
+		if err != nil {
+			return err
+		}
+		images[build.Service] = registry + "/" + filepath.Base(reference.Name) + ":" + reference.Tag
+	}
+	_, err = manifest.BumpFile(path, images, manifest.Options{})
+	return err
+}

@@ -1,0 +1,102 @@
+package robot
+
+import (
+	"encoding/base64"
+	"fmt"
+	"net"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"golang.org/x/crypto/ssh"
+	"golang.org/x/crypto/ssh/agent"
+
+	"gitops/ci/stage"
+)
+
+// authorization returns the setting that sends the token to the repository's
+// server and to no other.
+func authorization(o Options) []setting {
+	address, err := url.Parse(o.RepoURL)
+	if o.Token.Empty() || err != nil || (address.Scheme != "http" && address.Scheme != "https") {
+		return nil
+	}
+	credentials := base64.StdEncoding.EncodeToString([]byte(o.Username + ":" + o.Token.Reveal()))
+	return []setting{{
+		fmt.Sprintf("http.%s://%s/.extraHeader", address.Scheme, address.Host),
+		"Authorization: Basic " + credentials,
+	}}
+}
+
+// sshCommand returns how git calls ssh: without questions, and never without
+// checking the host's key.
+func (g *git) sshCommand(o Options) (string, error) {
+	args := []string{"ssh", "-o", "BatchMode=yes", "-o", "StrictHostKeyChecking=yes", "-o", "ConnectTimeout=20", "-o", "ServerAliveInterval=15"}
+	if len(o.KnownHosts) > 0 {
+		file := filepath.Join(g.folder, "known_hosts")
+		if err := os.WriteFile(file, o.KnownHosts, 0o600); err != nil {
+			return "", fmt.Errorf("writing known_hosts: %w", err)
+		}
+		args = append(args, "-o", "UserKnownHostsFile="+file, "-o", "GlobalKnownHostsFile="+os.DevNull)
+	}
+	if !o.SSHKey.Empty() {
+		var err error
+		if g.keys, err = startKeyAgent(filepath.Join(g.folder, "agent"), o.SSHKey.Reveal()); err != nil {
+			return "", err
+		}
+		args = append(args, "-F", "none", "-o", "IdentityFile=none", "-o", "IdentityAgent="+g.keys.address)
+	}
+	return quote(args), nil
+}
+
+// quote joins args for the shell through which git calls ssh.
+func quote(args []string) string {
+	quoted := make([]string, len(args))
+	for i, arg := range args {
+		quoted[i] = "'" + strings.ReplaceAll(arg, "'", `'\''`) + "'"
+	}
+	return strings.Join(quoted, " ")
+}
+
+// keyAgent is an ssh agent with one key, which thus never is a file.
+type keyAgent struct {
+	address  string
+	listener net.Listener
+}
+
+func startKeyAgent(address, pem string) (*keyAgent, error) {
+	key, err := ssh.ParseRawPrivateKey([]byte(pem))
+	if err != nil {
+		return nil, stage.Invalid("reading the ssh key: %w: give a private key in PEM without a passphrase", err)
+	}
+	keyring := agent.NewKeyring()
+	if err := keyring.Add(agent.AddedKey{PrivateKey: key}); err != nil {
+		return nil, stage.Invalid("using the ssh key: %w", err)
+	}
+	listener, err := net.Listen("unix", address)
+	if err != nil {
+		return nil, fmt.Errorf("starting an ssh agent: %w", err)
+	}
+	go serve(listener, keyring)
+	return &keyAgent{address, listener}, nil
+}
+
+func serve(listener net.Listener, keyring agent.Agent) {
+	for {
+		connection, err := listener.Accept()
+		if err != nil {
+			return // closed
+		}
+		go func() {
+			defer connection.Close()
+			_ = agent.ServeAgent(keyring, connection) // ends with the connection
+		}()
+	}
+}
+
+func (k *keyAgent) close() {
+	if k != nil {
+		k.listener.Close()
+	}
+}

@@ -1,0 +1,168 @@
+package robot
+
+import (
+	"context"
+	"net/url"
+	"path"
+	"regexp"
+	"strings"
+
+	"gitops/ci/manifest"
+	"gitops/ci/secret"
+	"gitops/ci/stage"
+)
+
+// Options says what to push where, and as whom. Empty fields take the default
+// that their comment names.
+type Options struct {
+	// RepoURL is any address that git knows (https, http, ssh, file, a path);
+	// without a password in it.
+	RepoURL string
+	Branch  string
+	// Manifest is the compose file's path in the repository.
+	Manifest string
+	// Images is the intent: what each service shall run.
+	Images map[string]string
+	// Commit is the full SHA of the commit that the images were built from.
+	Commit string
+
+	// AuthorName and AuthorEmail are the author and committer; "gitops robot"
+	// and "gitops-robot@users.noreply.invalid".
+	AuthorName, AuthorEmail string
+	// Message is a text/template over MessageData; DefaultMessage.
+	Message string
+	// Trailers are added to the message as they are: "Key: value".
+	Trailers []string
+	// SkipCI adds [skip ci] to the subject.
+	SkipCI bool
+
+	// Pin and Force are those of manifest.Options.
+	Pin   *bool
+	Force bool
+	// MaxAttempts bounds how often the branch is fetched and pushed; 60.
+	MaxAttempts int
+	// HistoryURL and HistoryBranch say where Commit belongs when that is not
+	// RepoURL and Branch: a manifest in a repository of its own.
+	HistoryURL, HistoryBranch string
+	// Unordered skips the check that nothing newer is replaced.
+	Unordered bool
+	// PullRequest opens a pull request, or finds the one that is open, and
+	// returns its address. When given, it is used if the branch is protected.
+	PullRequest func(context.Context, PullRequest) (address string, err error)
+	Progress    *stage.Progress
+
+	// KnownHosts are the lines of known_hosts that an ssh server must match;
+	// the user's own files when empty. It is always checked.
+	KnownHosts []byte
+	// Username goes with Token over http; "x-access-token", which GitHub and
+	// GitLab take with any token.
+	Username string
+	// Token is the password over http and https.
+	Token secret.Value
+	// SSHKey is the private key for ssh in PEM; the user's own keys and agent
+	// when empty. It is never written to disk.
+	SSHKey secret.Value
+	// SignKey signs commits: a private SSH key in PEM, or an armoured PGP key;
+	// without a passphrase. It is never written to disk.
+	SignKey secret.Value
+}
+
+var (
+	fullSHA = regexp.MustCompile(`^([0-9a-f]{40}|[0-9a-f]{64})$`)
+	trailer = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9-]*: \S[^\r\n]*$`)
+)
+
+// complete fills in defaults and refuses what cannot work.
+func (o *Options) complete() error {
+	setDefault(&o.AuthorName, "gitops robot")
+	setDefault(&o.AuthorEmail, "gitops-robot@users.noreply.invalid")
+	setDefault(&o.Message, DefaultMessage)
+	setDefault(&o.Username, "x-access-token")
+	setDefault(&o.HistoryURL, o.RepoURL)
+	setDefault(&o.HistoryBranch, o.Branch)
+	if o.MaxAttempts <= 0 {
+		o.MaxAttempts = 60
+	}
+	for _, address := range []string{o.RepoURL, o.HistoryURL} {
+		if err := checkURL(address); err != nil {
+			return err
+		}
+	}
+	if err := o.checkWhere(); err != nil {
+		return err
+	}
+	return o.checkWhat()
+}
+
+func setDefault(field *string, value string) {
+	if *field == "" {
+		*field = value
+	}
+}
+
+// checkURL refuses a password in the address: it would show in the process list.
+func checkURL(address string) error {
+	if address == "" || strings.HasPrefix(address, "-") {
+		return stage.Invalid("repository %q: give its URL", address)
+	}
+	parsed, err := url.Parse(address)
+	if err != nil || !strings.Contains(address, "://") {
+		return nil // a path, or host:path for ssh: git judges it
+	}
+	if _, has := parsed.User.Password(); has || (parsed.User != nil && strings.HasPrefix(parsed.Scheme, "http")) {
+		return stage.Invalid("repository %s: credentials in the URL end up in logs and process lists: give the token by itself", parsed.Redacted())
+	}
+	return nil
+}
+
+func (o *Options) checkWhere() error {
+	clean := path.Clean(o.Manifest)
+	switch {
+	case !validBranch(o.Branch):
+		return stage.Invalid("branch %q: give a branch name such as integration", o.Branch)
+	case !validBranch(o.HistoryBranch):
+		return stage.Invalid("history branch %q: give a branch name such as main", o.HistoryBranch)
+	case o.Manifest == "" || clean == "." || path.IsAbs(clean) || strings.HasPrefix(clean, "../") || clean == ".." || strings.ContainsAny(clean, "\n\x00"):
+		return stage.Invalid("manifest %q: give its path in the repository, such as app/docker-compose.yml", o.Manifest)
+	case !fullSHA.MatchString(o.Commit):
+		return stage.Invalid("commit %q: give the full SHA of the commit that the images were built from", o.Commit)
+	}
+	o.Manifest = clean
+	return nil
+}
+
+// validBranch follows git check-ref-format, a little narrower.
+func validBranch(name string) bool {
+	if name == "" || strings.ContainsAny(name, " ~^:?*[\\\x7f") || strings.Contains(name, "..") || strings.Contains(name, "@{") ||
+		strings.HasPrefix(name, "-") || strings.HasPrefix(name, "/") || strings.HasPrefix(name, "refs/") || strings.HasSuffix(name, "/") || strings.HasSuffix(name, ".") {
+		return false
+	}
+	for _, part := range strings.Split(name, "/") {
+		if part == "" || strings.HasPrefix(part, ".") || strings.HasSuffix(part, ".lock") {
+			return false
+		}
+	}
+	return strings.IndexFunc(name, func(r rune) bool { return r < ' ' }) < 0
+}
+
+func (o *Options) checkWhat() error {
+	if len(o.Images) == 0 {
+		return stage.Invalid("no image was asked for: name at least one SERVICE=REF")
+	}
+	for service, ref := range o.Images {
+		if _, err := manifest.ParseReference(ref); err != nil {
+			return stage.Invalid("service %s: %w", service, err)
+		}
+	}
+	for _, line := range o.Trailers {
+		if !trailer.MatchString(line) {
+			return stage.Invalid("trailer %q: write it as Key: value", line)
+		}
+	}
+	for _, text := range []string{o.AuthorName, o.AuthorEmail} {
+		if strings.ContainsAny(text, "<>\r\n\x00") {
+			return stage.Invalid("author %q: a name and an address hold no <, > or line break", text)
+		}
+	}
+	return nil
+}

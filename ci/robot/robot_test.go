@@ -1,0 +1,177 @@
+package robot
+
+import (
+	"strings"
+	"testing"
+
+	"gitops/ci/stage"
+)
+
+func TestPushedUnchangedPushedAgain(t *testing.T) {
+	w := newWorld(t)
+	first := w.code("one")
+	result := w.robot(w.options(first))
+	if result.Outcome != Pushed || result.Attempts != 1 || result.Commit != w.tip() {
+		t.Errorf("%+v, tip %s", result, w.tip())
+	}
+	if len(result.Changes) != 1 || result.Changes[0].String() != "backend: owner/backend:first → "+ref("backend", first) {
+		t.Errorf("changes %v", result.Changes)
+	}
+	w.wantManifest("owner/backend:first", ref("backend", first))
+	if parent := w.git(w.bare, "rev-parse", "integration^"); parent != first {
+		t.Errorf("the commit's parent is %s, want %s", parent, first)
+	}
+	if changed := w.git(w.bare, "diff", "--name-only", "integration^", "integration"); changed != composePath {
+		t.Errorf("changed files: %s", changed)
+	}
+	w.git(w.bare, "fsck", "--strict")
+
+	again := w.robot(w.options(first))
+	if again.Outcome != Unchanged || again.Commit != result.Commit || w.count("integration") != "3" {
+		t.Errorf("%+v, %s commits", again, w.count("integration"))
+	}
+	w.pull()
+	second := w.code("two")
+	if result := w.robot(w.options(second)); result.Outcome != Pushed {
+		t.Errorf("%+v", result)
+	}
+	w.wantManifest("owner/backend:first", ref("backend", second))
+}
+
+func TestOlderBuildDoesNotReplaceNewer(t *testing.T) {
+	w := newWorld(t)
+	old := w.code("old")
+	for _, name := range []string{"a", "b", "c", "d", "e", "f", "g", "h", "i", "j", "k", "l"} {
+		w.code(name)
+	}
+	newer := w.head()
+	w.robot(w.options(newer))
+	before := w.tip()
+	result := w.robot(w.options(old))
+	if result.Outcome != Superseded || result.SupersededBy != newer || result.Superseded["backend"] != newer || w.tip() != before {
+		t.Errorf("%+v", result)
+	}
+	w.wantManifest("owner/backend:first", ref("backend", newer))
+}
+
+// Only the service that runs something newer is left alone.
+func TestSupersededForOneServiceOnly(t *testing.T) {
+	w := newWorld(t)
+	old := w.code("old")
+	newer := w.code("newer")
+	w.robot(w.options(newer))
+	o := w.options(old)
+	o.Images["frontend"] = ref("frontend", old)
+	result := w.robot(o)
+	if result.Outcome != Pushed || result.SupersededBy != newer || len(result.Changes) != 1 || result.Changes[0].Service != "frontend" {
+		t.Errorf("%+v", result)
+	}
+	text := w.at("integration:" + composePath)
+	if !strings.Contains(text, ref("backend", newer)) || !strings.Contains(text, ref("frontend", old)) {
+		t.Errorf("manifest %q", text)
+	}
+}
+
+func TestShortAndPrefixedTagsAreCommitsToo(t *testing.T) {
+	w := newWorld(t)
+	old := w.code("old")
+	newer := w.code("newer")
+	for _, tag := range []string{newer[:9], "sha-" + newer[:7], newer + "@sha256:" + strings.Repeat("ab", 32)} {
+		w.write(composePath, strings.Replace(compose, "owner/backend:first", ref("backend", tag), 1))
+		w.commit("Run " + tag)
+		w.push("HEAD:integration")
+		if result := w.robot(w.options(old)); result.Outcome != Superseded || result.SupersededBy != newer {
+			t.Errorf("%s: %+v", tag, result)
+		}
+	}
+}
+
+// What the tip runs was built from no commit of this history: ours replaces it.
+func TestStrangerIsReplaced(t *testing.T) {
+	w := newWorld(t)
+	for _, tag := range []string{strings.Repeat("abcd", 10), "20240101", "v1.2.3", "deadbee"} {
+		mine := w.code("mine-" + tag)
+		w.write(composePath, strings.Replace(compose, "owner/backend:first", ref("backend", tag), 1))
+		w.commit("Run " + tag)
+		w.push("HEAD:integration")
+		w.code("later-" + tag) // so that the tip alone does not tell
+		if result := w.robot(w.options(mine)); result.Outcome != Pushed {
+			t.Errorf("%s: %+v", tag, result)
+		}
+		w.pull()
+	}
+}
+
+func TestRewrittenHistoryIsRefused(t *testing.T) {
+	w := newWorld(t)
+	start := w.head()
+	lost := w.code("lost")
+	w.git(w.clone, "reset", "--quiet", "--hard", start)
+	w.write("app/other.txt", "other\n")
+	w.commit("Other")
+	w.push("+HEAD:integration")
+	before := w.tip()
+	_, err := Push(t.Context(), w.options(lost))
+	if stage.ExitCode(err) != stage.ExitRefused || w.tip() != before {
+		t.Fatalf("exit %d: %v", stage.ExitCode(err), err)
+	}
+	for _, want := range []string{lost, "rewritten", "Build what integration holds now", "--unordered"} {
+		if !strings.Contains(err.Error(), want) {
+			t.Errorf("%v\nlacks %q", err, want)
+		}
+	}
+	o := w.options(lost)
+	o.Unordered = true
+	if result := w.robot(o); result.Outcome != Pushed {
+		t.Errorf("--unordered: %+v", result)
+	}
+}
+
+// Two lines of history, both merged: nothing says which build is newer.
+func TestSiblingsAreRefused(t *testing.T) {
+	w := newWorld(t)
+	start := w.head()
+	left := w.code("left")
+	w.git(w.clone, "checkout", "--quiet", "-b", "side", start)
+	w.write("app/right.txt", "right\n")
+	right := w.commit("Right")
+	w.git(w.clone, "checkout", "--quiet", "integration")
+	w.git(w.clone, "merge", "--quiet", "--no-edit", "side")
+	w.push("HEAD:integration")
+	o := w.options(left)
+	w.robot(o)
+	_, err := Push(t.Context(), w.options(right))
+	if stage.ExitCode(err) != stage.ExitRefused || !strings.Contains(err.Error(), "neither") {
+		t.Errorf("exit %d: %v", stage.ExitCode(err), err)
+	}
+	w.wantManifest("owner/backend:first", ref("backend", left))
+}
+
+// The manifest lives in another repository than the code.
+func TestHistoryOfAnotherRepository(t *testing.T) {
+	w := newWorld(t)
+	if err := w.server.Create(t.Context(), "deploy"); err != nil {
+		t.Fatal(err)
+	}
+	config := strings.Replace(w.url, "shop.git", "deploy.git", 1)
+	w.git(w.clone, "push", "--quiet", strings.Replace(config, "http://", "http://"+serverUser+":"+password+"@", 1), "HEAD:refs/heads/live")
+	old := w.code("old")
+	newer := w.code("newer")
+	with := func(commit string) Options {
+		o := w.options(commit)
+		o.RepoURL, o.Branch, o.HistoryURL, o.HistoryBranch = config, "live", w.url, "integration"
+		return o
+	}
+	if result := w.robot(with(newer)); result.Outcome != Pushed {
+		t.Errorf("%+v", result)
+	}
+	if result := w.robot(with(old)); result.Outcome != Superseded || result.SupersededBy != newer {
+		t.Errorf("%+v", result)
+	}
+	o := w.options(newer)
+	o.RepoURL, o.Branch = config, "live"
+	o.Images["backend"] = ref("backend", "x")
+	if _, err := Push(t.Context(), o); stage.ExitCode(err) != stage.ExitRefused || !strings.Contains(err.Error(), "--history-repo") {
+		t.Errorf("a commit of another repository: %v", err)
+	}
+}

@@ -1,0 +1,189 @@
+package robot
+
+import (
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"gitops/ci/lab/gitserver"
+	"gitops/ci/secret"
+)
+
+const (
+	serverUser  = "robot"
+	password    = "planted-secret-4711"
+	composePath = "app/docker-compose.yml"
+	compose     = "# The application.\r\nservices:\r\n  backend:\r\n    image: \"owner/backend:first\"  # keep\r\n  frontend:\r\n    image: owner/frontend:first\r\n"
+)
+
+// world is a real git server over HTTP with one repository, and a person with
+// a clone of it.
+type world struct {
+	*testing.T
+	server *gitserver.Server
+	url    string // without credentials
+	bare   string // the repository on the server's disk
+	clone  string
+}
+
+func newWorld(t *testing.T, wrap ...func(http.Handler) http.Handler) *world {
+	t.Helper()
+	if _, err := exec.LookPath("git"); err != nil {
+		t.Skip("needs git")
+	}
+	server, err := gitserver.New(t.TempDir(), serverUser, secret.New(password))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var handler http.Handler = server
+	for _, w := range wrap {
+		handler = w(handler)
+	}
+	web := httptest.NewServer(handler)
+	t.Cleanup(web.Close)
+	if err := server.Create(t.Context(), "shop"); err != nil {
+		t.Fatal(err)
+	}
+	w := &world{T: t, server: server, url: web.URL + "/shop.git", bare: server.Path("shop")}
+	w.clone = w.newClone("person")
+	w.write(composePath, compose)
+	w.commit("Start")
+	w.push("HEAD:integration")
+	return w
+}
+
+// run runs git as a person would, in dir, and returns what it printed.
+func (w *world) run(dir string, args ...string) (string, error) {
+	cmd := exec.CommandContext(w.Context(), "git", args...)
+	cmd.Dir = dir
+	cmd.Env = append(os.Environ(), "GIT_TERMINAL_PROMPT=0", "GIT_CONFIG_NOSYSTEM=1", "GIT_CONFIG_GLOBAL="+os.DevNull, "LC_ALL=C",
+		"GIT_AUTHOR_NAME=person", "GIT_AUTHOR_EMAIL=person@example.com", "GIT_COMMITTER_NAME=person", "GIT_COMMITTER_EMAIL=person@example.com",
+		"GIT_CONFIG_COUNT=1", "GIT_CONFIG_KEY_0=safe.directory", "GIT_CONFIG_VALUE_0=*")
+	out, err := cmd.CombinedOutput()
+	return strings.TrimSpace(string(out)), err
+}
+
+func (w *world) git(dir string, args ...string) string {
+	w.Helper()
+	out, err := w.run(dir, args...)
+	if err != nil {
+		w.Fatalf("git %s: %v\n%s", strings.Join(args, " "), err, out)
+	}
+	return out
+}
+
+// newClone returns an empty repository whose origin is the server.
+func (w *world) newClone(name string) string {
+	w.Helper()
+	dir := filepath.Join(w.TempDir(), name)
+	w.git("", "init", "--quiet", "--initial-branch=integration", dir)
+	w.git(dir, "remote", "add", "origin", strings.Replace(w.url, "http://", "http://"+serverUser+":"+password+"@", 1))
+	return dir
+}
+
+func (w *world) write(name, text string) {
+	w.Helper()
+	file := filepath.Join(w.clone, name)
+	if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
+		w.Fatal(err)
+	}
+	if err := os.WriteFile(file, []byte(text), 0o644); err != nil {
+		w.Fatal(err)
+	}
+}
+
+func (w *world) commit(message string) (sha string) {
+	w.Helper()
+	w.git(w.clone, "add", "--all")
+	w.git(w.clone, "commit", "--quiet", "--allow-empty", "--message", message)
+	return w.head()
+}
+
+func (w *world) head() string { return w.git(w.clone, "rev-parse", "HEAD") }
+
+func (w *world) push(refs ...string) {
+	w.Helper()
+	w.git(w.clone, append([]string{"push", "--quiet", "origin"}, refs...)...)
+}
+
+// pull brings the clone up to date with the server.
+func (w *world) pull() {
+	w.Helper()
+	w.git(w.clone, "pull", "--quiet", "--ff-only", "origin", "integration")
+}
+
+// code commits a change to something else than the manifest and pushes it.
+func (w *world) code(name string) (sha string) {
+	w.Helper()
+	w.write("app/"+name+".txt", name+"\n")
+	sha = w.commit("Change " + name)
+	w.push("HEAD:integration")
+	return sha
+}
+
+func ref(service, sha string) string { return "owner/" + service + ":" + sha }
+
+// options are those of a robot that brings the backend to commit.
+func (w *world) options(commit string) Options {
+	return Options{
+		RepoURL: w.url, Branch: "integration", Manifest: composePath, Commit: commit,
+		Images:   map[string]string{"backend": ref("backend", commit)},
+		Username: serverUser, Token: secret.New(password),
+	}
+}
+
+func (w *world) robot(o Options) Result {
+	w.Helper()
+	result, err := Push(w.Context(), o)
+	if err != nil {
+		w.Fatal(err)
+	}
+	return result
+}
+
+// at returns a file on the server, byte for byte.
+func (w *world) at(spec string) string {
+	w.Helper()
+	cmd := exec.CommandContext(w.Context(), "git", "cat-file", "blob", spec)
+	cmd.Dir = w.bare
+	cmd.Env = append(os.Environ(), "GIT_CONFIG_COUNT=1", "GIT_CONFIG_KEY_0=safe.directory", "GIT_CONFIG_VALUE_0=*")
+	out, err := cmd.Output()
+	if err != nil {
+		w.Fatalf("git cat-file %s: %v", spec, err)
+	}
+	return string(out)
+}
+
+func (w *world) tip() string { return w.git(w.bare, "rev-parse", "integration") }
+
+func (w *world) count(revisions string) string {
+	return w.git(w.bare, "rev-list", "--count", revisions)
+}
+
+// wantManifest checks the whole manifest: one image differs from compose.
+func (w *world) wantManifest(old, new string) {
+	w.Helper()
+	want := strings.Replace(compose, old, new, 1)
+	if got := w.at("integration:" + composePath); got != want || want == compose {
+		w.Errorf("manifest\n%q\nwant\n%q", got, want)
+	}
+}
+
+// hook installs a hook in a repository that leaves a file when it runs.
+func hook(t *testing.T, folder, name string) (trace string) {
+	t.Helper()
+	trace = filepath.Join(t.TempDir(), name)
+	script := fmt.Sprintf("#!/bin/sh\necho ran >> '%s'\nexit 0\n", trace)
+	if err := os.MkdirAll(folder, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(folder, name), []byte(script), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	return trace
+}

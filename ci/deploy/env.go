@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 
+	"gopkg.in/yaml.v3"
+
 	"gitops/ci/secret"
 )
 
@@ -54,13 +56,19 @@ func document(content []byte) string {
 }
 
 // recoverEnv reads the values that the manifest's variables had when its
-// containers were made off the containers' own environment. Going back uses
-// them, because a deploy may have failed for a value that was given with it.
+// containers were made off the containers' own environment and labels. Going
+// back uses them, because a deploy may have failed for a value given with it.
 func recoverEnv(m *manifest, containers []environment) map[string]secret.Value {
 	found := map[string]secret.Value{}
 	for _, c := range containers {
-		for key, template := range m.Services[c.Service].environment() {
+		service := m.Services[c.Service]
+		for key, template := range entries(service.Environment) {
 			if value, ok := c.value(key); ok {
+				maps.Copy(found, match(template, value))
+			}
+		}
+		for key, template := range entries(service.Labels) {
+			if value, ok := c.Labels[key]; ok {
 				maps.Copy(found, match(template, value))
 			}
 		}
@@ -70,8 +78,9 @@ func recoverEnv(m *manifest, containers []environment) map[string]secret.Value {
 
 // environment is what a service's container was started with.
 type environment struct {
-	Service string   `json:"service"`
-	Env     []string `json:"env"`
+	Service string            `json:"service"`
+	Env     []string          `json:"env"`
+	Labels  map[string]string `json:"labels"`
 }
 
 func (e environment) value(key string) (string, bool) {
@@ -83,21 +92,21 @@ func (e environment) value(key string) (string, bool) {
 	return "", false
 }
 
-// environment returns the service's environment section, whichever form it has.
-func (s service) environment() map[string]string {
-	entries := map[string]string{}
-	if s.Environment.Decode(&entries) == nil {
-		return entries
+// entries returns a section of keys and values, whichever of its two forms it has.
+func entries(section yaml.Node) map[string]string {
+	found := map[string]string{}
+	if section.Decode(&found) == nil {
+		return found
 	}
 	var list []string
-	if s.Environment.Decode(&list) == nil {
+	if section.Decode(&list) == nil {
 		for _, entry := range list {
 			if key, value, ok := strings.Cut(entry, "="); ok {
-				entries[key] = value
+				found[key] = value
 			}
 		}
 	}
-	return entries
+	return found
 }
 
 // match returns the value of template's variable that makes it value. It is empty

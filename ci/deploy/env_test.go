@@ -67,16 +67,22 @@ services:
       - TOKEN=${TOKEN:-none}
       - DASH=${NOT_THERE}
       - PASSED
+    labels:
+      - "auth.users=${USERS:?}"
+  mapped:
+    image: c
+    labels: {rule: "Host(${HOST})"}
 `))
 	if err != nil {
 		t.Fatal(err)
 	}
 	got := recoverEnv(m, []environment{
 		{Service: "map", Env: []string{"PATH=/bin", "PASSWORD=a=b\nc", "URL=http://x.org,https://x.org,http://localhost", "BOTH=1-2-3", "FIXED=same"}},
-		{Service: "list", Env: []string{"TOKEN=none", "PASSED=yes"}},
+		{Service: "list", Env: []string{"TOKEN=none", "PASSED=yes"}, Labels: map[string]string{"auth.users": "admin:$apr1$x", "more": "y"}},
+		{Service: "mapped", Labels: map[string]string{"rule": "Host(h.org)"}},
 		{Service: "gone", Env: []string{"X=y"}},
 	})
-	want := map[string]string{"DB_PASSWORD": "a=b\nc", "DOMAIN": "x.org", "TOKEN": "none"}
+	want := map[string]string{"DB_PASSWORD": "a=b\nc", "DOMAIN": "x.org", "TOKEN": "none", "USERS": "admin:$apr1$x", "HOST": "h.org"}
 	if len(got) != len(want) {
 		t.Errorf("recovered %d values, want %d", len(got), len(want))
 	}

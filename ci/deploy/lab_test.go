@@ -101,10 +101,19 @@ func buildImages(t *testing.T) {
 		if err := os.WriteFile(dir+"/Dockerfile", []byte(dockerfile), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		for _, behaviour := range []string{"v1", "v2", "crash", "sick"} {
+		for _, behaviour := range behaviours {
 			run(t, exec.Command("docker", "build", "--quiet", "--build-arg", "BEHAVIOUR="+behaviour, "--tag", image(behaviour), dir))
 		}
 	})
+}
+
+// behaviours are what the services of the tests do; see testdata/app.
+var behaviours = []string{"v1", "v2", "crash", "sick"}
+
+func removeImages() {
+	for _, behaviour := range behaviours {
+		exec.Command("docker", "image", "rm", image(behaviour)).Run()
+	}
 }
 
 func image(behaviour string) string { return "gitops-deploy-test:" + behaviour }

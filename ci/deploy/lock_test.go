@@ -23,7 +23,9 @@ func TestMain(m *testing.M) {
 	if path := os.Getenv("GITOPS_TEST_DEPLOY"); path != "" {
 		os.Exit(deployFrom(path))
 	}
-	os.Exit(m.Run())
+	code := m.Run()
+	removeImages()
+	os.Exit(code)
 }
 
 // order is what a deploy in another process is told.

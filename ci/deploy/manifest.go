@@ -18,6 +18,7 @@ type service struct {
 	Profiles    []string  `yaml:"profiles"`
 	Scale       any       `yaml:"scale"`
 	Environment yaml.Node `yaml:"environment"`
+	Labels      yaml.Node `yaml:"labels"`
 	Deploy      struct {
 		Replicas any `yaml:"replicas"`
 	} `yaml:"deploy"`

@@ -37,7 +37,8 @@ type Options struct {
 	// <home>/deploy when empty.
 	Dir string
 	// Project is the compose project, which volumes belong to; the last part of
-	// Dir when empty, as for `cd deploy && docker compose up`.
+	// Dir when empty, as for `cd deploy && docker compose up`. It goes before a
+	// name in the manifest, so that all that is done to a place agrees.
 	Project string
 	// Manifest is the compose file, kept byte for byte.
 	Manifest []byte

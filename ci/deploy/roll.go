@@ -69,6 +69,7 @@ const gatePoll = time.Second
 func (r *run) gate(ctx context.Context, file *manifest, forgiven []string) error {
 	deadline := time.Now().Add(r.o.GateTimeout)
 	watch := watch{stable: r.o.Stable, restarts: r.o.Restarts, before: r.state.Services, forgiven: forgiven, since: map[string]time.Time{}}
+	told := ""
 	for {
 		services, _, err := r.containers(ctx)
 		if err != nil {
@@ -77,6 +78,10 @@ func (r *run) gate(ctx context.Context, file *manifest, forgiven []string) error
 		waiting, err := watch.judge(file.names(), services, time.Now())
 		if err != nil || waiting == nil {
 			return err
+		}
+		if now := waiting.Service + " is " + describe(*waiting); now != told {
+			told = now
+			r.o.Progress.Say("waiting: %s", now)
 		}
 		if time.Now().After(deadline) {
 			return &gateError{*waiting, "did not get healthy within " + stage.Seconds(r.o.GateTimeout) + ": it is " + describe(*waiting)}

@@ -1,0 +1,214 @@
+package deploy_test
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"gitops/ci/deploy"
+	"gitops/ci/host"
+	"gitops/ci/secret"
+	"gitops/ci/stage"
+)
+
+// byHand is a manifest of the kind that people deploy by hand today: a name for
+// every container, a published port, a plain variable, a folded command, the
+// engine's socket, and no health check.
+func (l *lab) byHand(app string) string {
+	return fmt.Sprintf(`services:
+  proxy:
+    image: %[1]s
+    container_name: %[4]s-proxy
+    restart: always
+    command: ["--providers.docker=true"]
+    ports:
+      - "127.0.0.1:0:80"
+    volumes:
+      - "/var/run/docker.sock:/var/run/docker.sock:ro"
+      - "./rules:/rules:ro"
+    networks:
+      - web_net
+  db:
+    image: %[1]s
+    container_name: %[4]s-db
+    restart: unless-stopped
+    volumes:
+      - data:/data
+    networks:
+      - app_net
+  backend:
+    # The robot replaces this tag
+    image: %[2]s # the last build
+    container_name: %[4]s-backend
+    restart: always
+    environment:
+      - DOMAIN=${DOMAIN}
+      - CORS=http://${DOMAIN},http://localhost
+    command: >
+      sh -c "migrate &&
+             serve"
+    labels:
+      - "traefik.http.routers.backend.rule=PathPrefix(`+"`/api/v1`"+`) || PathPrefix(`+"`/docs`"+`)"
+    networks:
+      - app_net
+      - web_net
+    depends_on:
+      - db
+
+networks:
+  web_net:
+    external: true
+    name: %[3]s
+  app_net:
+    driver: bridge
+
+volumes:
+  data:
+`, image("v1"), app, l.network, l.project)
+}
+
+// Whoever deployed by hand moves over: same containers, same volumes; and a
+// first deploy that fails goes back to what was started by hand.
+func TestDeployOverWhatWasStartedByHand(t *testing.T) {
+	l := newLab(t)
+	if err := os.MkdirAll(l.dir, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	file := filepath.Join(l.dir, "docker-compose.yml")
+	if err := os.WriteFile(file, []byte(l.byHand(image("v1"))), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	run(t, exec.Command("docker", "network", "create", l.network))
+	up := exec.Command("docker", "compose", "--project-name", l.project, "up", "--detach")
+	up.Dir, up.Env = l.dir, append(os.Environ(), "DOMAIN=example.org")
+	run(t, up)
+	volume := l.volumeID()
+
+	options := l.options(commitA, l.byHand(image("crash")))
+	options.Env = map[string]secret.Value{"DOMAIN": secret.New("new.example.org")}
+	options.Restarts = 1
+	receipt, err := deploy.Deploy(context.Background(), l.client, options)
+	if err == nil || receipt.Outcome != deploy.Restored || !strings.Contains(err.Error(), "what ran before runs again: "+file) {
+		t.Fatalf("outcome %s, error %v", receipt.Outcome, err)
+	}
+	backend := run(t, exec.Command("docker", "inspect", "--format", "{{.Config.Image}} {{.State.Status}} {{.Config.Env}}", l.project+"-backend"))
+	if !strings.HasPrefix(backend, image("v1")+" running") || !strings.Contains(backend, "DOMAIN=example.org") {
+		t.Errorf("after the failure the backend is %s", backend)
+	}
+
+	options = l.options(commitB, l.byHand(image("v2")))
+	options.Env = map[string]secret.Value{"DOMAIN": secret.New("example.org")}
+	receipt = l.deploy(options)
+	if got := actions(receipt); got != "backend recreated, db unchanged, proxy unchanged" {
+		t.Errorf("the deploy did: %s", got)
+	}
+	if l.volumeID() != volume {
+		t.Error("the volume is another one")
+	}
+}
+
+// volumeID tells a volume from one of the same name made later.
+func (l *lab) volumeID() string {
+	return run(l.t, exec.Command("docker", "volume", "inspect", "--format", "{{.CreatedAt}} {{.Mountpoint}}", l.project+"_data"))
+}
+
+func TestContainersWithoutAManifestAreNotTouched(t *testing.T) {
+	l := newLab(t)
+	up := exec.Command("docker", "compose", "--project-name", l.project, "--file", "-", "up", "--detach")
+	up.Stdin = strings.NewReader("services: {old: {image: \"" + image("v1") + "\"}}\n")
+	run(t, up)
+	old := l.containers("old")
+	receipt, err := deploy.Deploy(context.Background(), l.client, l.options(commitA, l.manifest(image("v1"))))
+	if stage.ExitCode(err) != stage.ExitRefused || receipt.Outcome != deploy.Untouched || l.containers("old") != old {
+		t.Errorf("exit %d, outcome %s, %v", stage.ExitCode(err), receipt.Outcome, err)
+	}
+}
+
+// cable is a connection that can be cut.
+type cable struct {
+	address string
+	mu      sync.Mutex
+	conns   []net.Conn
+}
+
+func newCable(t *testing.T, to string) *cable {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { listener.Close() })
+	c := &cable{address: listener.Addr().String()}
+	go func() {
+		for {
+			near, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			far, err := net.Dial("tcp", to)
+			if err != nil {
+				near.Close()
+				continue
+			}
+			c.mu.Lock()
+			c.conns = append(c.conns, near, far)
+			c.mu.Unlock()
+			go io.Copy(near, far)
+			go io.Copy(far, near)
+		}
+	}()
+	return c
+}
+
+func (c *cable) cut() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, conn := range c.conns {
+		conn.Close()
+	}
+}
+
+// A connection that is lost for good: the run ends soon and says what is known;
+// the next deploy brings the host to where it should be.
+func TestLostConnection(t *testing.T) {
+	l := newLab(t)
+	l.deploy(l.options(commitA, l.manifest(image("v1"))))
+	for _, step := range []string{"pull", "up", "gate"} {
+		cable := newCable(t, l.sshd.Address)
+		config := l.sshd.Config()
+		line, err := host.KnownHostsLine(cable.address, l.sshd.HostPublicKey)
+		if err != nil {
+			t.Fatal(err)
+		}
+		config.Address, config.KnownHosts = cable.address, []byte(line+"\n")
+		client, err := host.Dial(context.Background(), config)
+		if err != nil {
+			t.Fatal(err)
+		}
+		options := l.options(commitB, l.manifest(image("sick")))
+		options.Progress = stage.NewProgress(writerFunc(func(line string) {
+			if strings.HasPrefix(line, step+" …") {
+				time.AfterFunc(200*time.Millisecond, cable.cut)
+			}
+		}))
+		begun := time.Now()
+		receipt, err := deploy.Deploy(context.Background(), client, options)
+		client.Close()
+		if err == nil || time.Since(begun) > time.Minute {
+			t.Errorf("cut at %s: ended after %s with %v", step, stage.Seconds(time.Since(begun)), err)
+		}
+		if receipt.Outcome == deploy.Failed && !strings.Contains(err.Error(), "what runs now: not known, because the host does not answer") {
+			t.Errorf("cut at %s: the message is %v", step, err)
+		}
+		l.deploy(l.options(commitC, l.manifest(image("v1"))+"# after "+step+"\n"))
+		l.runs(image("v1"))
+	}
+}

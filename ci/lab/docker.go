@@ -57,7 +57,10 @@ func (d *Docker) call(ctx context.Context, c command) (output, error) {
 	}
 	// The docker command passes an interrupt on to the container it runs.
 	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
-	cmd.WaitDelay = max(c.grace, 5*time.Second)
+	cmd.WaitDelay = c.grace
+	if c.grace == 0 {
+		cmd.WaitDelay = 5 * time.Second
+	}
 	err := cmd.Run()
 	out := output{stdout.String(), stderr.String(), cmd.ProcessState.ExitCode()}
 	var exit *exec.ExitError

@@ -6,7 +6,11 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
+	"sync"
+
+	"golang.org/x/sync/errgroup"
 )
 
 // mirrored returns the name of ref in a mirror of Docker Hub at address. Images
@@ -36,25 +40,41 @@ func (l *Lab) fillMirror(ctx context.Context) (err error) {
 		// An unreadable record only costs pushing again.
 		_ = json.Unmarshal(content, &pushed)
 	}
+	var mu sync.Mutex
+	group, ctx := errgroup.WithContext(ctx)
+	// Pushing is mostly compressing: as many at a time as this machine has cores.
+	group.SetLimit(runtime.NumCPU())
 	for _, image := range l.Images {
-		stored, err := l.Docker.inspect(ctx, image.Ref)
-		if err != nil {
-			return err
-		}
-		if stored == nil || image.Holds == "" || pushed[image.Ref] == stored.ID {
-			continue
-		}
-		if err := l.push(ctx, image.Ref); err != nil {
-			return err
-		}
-		pushed[image.Ref] = stored.ID
-		content, err := json.MarshalIndent(pushed, "", "  ")
-		if err != nil {
-			return err
-		}
-		if err := os.WriteFile(record, content, 0o644); err != nil {
-			return fmt.Errorf("filling the mirror: %w", err)
-		}
+		group.Go(func() error {
+			stored, err := l.Docker.inspect(ctx, image.Ref)
+			if err != nil || stored == nil || image.Holds == "" {
+				return err
+			}
+			mu.Lock()
+			there := pushed[image.Ref] == stored.ID
+			mu.Unlock()
+			if there {
+				return nil
+			}
+			if err := l.push(ctx, image.Ref); err != nil {
+				return err
+			}
+			mu.Lock()
+			defer mu.Unlock()
+			pushed[image.Ref] = stored.ID
+			return keepRecord(record, pushed)
+		})
+	}
+	return group.Wait()
+}
+
+func keepRecord(path string, pushed map[string]string) error {
+	content, err := json.MarshalIndent(pushed, "", "  ")
+	if err == nil {
+		err = os.WriteFile(path, content, 0o644)
+	}
+	if err != nil {
+		return fmt.Errorf("filling the mirror: %w", err)
 	}
 	return nil
 }

@@ -25,6 +25,9 @@ type Command struct {
 	Mounts  []Mount
 	Stdin   io.Reader
 	Log     io.Writer // gets standard error as it comes, if set
+	// Grace is how long the program may take to end tidily after it was
+	// interrupted because ctx ended; 30 seconds when 0.
+	Grace time.Duration
 }
 
 // Output is what a command printed and how it ended.
@@ -86,5 +89,9 @@ func (l *Lab) runCommand(name string, c Command) command {
 		args, env = append(args, "--env", key), append(env, key+"="+variables[key])
 	}
 	args = append(append(args, c.Image), c.Args[1:]...)
-	return command{args: args, env: env, stdin: c.Stdin, log: c.Log, grace: 30 * time.Second}
+	grace := c.Grace
+	if grace == 0 {
+		grace = 30 * time.Second
+	}
+	return command{args: args, env: env, stdin: c.Stdin, log: c.Log, grace: grace}
 }

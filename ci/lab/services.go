@@ -124,10 +124,11 @@ func (l *Lab) buildServices(ctx context.Context) (map[string]string, error) {
 	refs := map[string]string{}
 	group, ctx := errgroup.WithContext(ctx)
 	for _, folder := range []string{"git", "aws", "registry", "host", "docker"} {
-		refs[folder] = "gitops-lab/" + folder + ":local"
+		ref := "gitops-lab/" + folder + ":local"
+		refs[folder] = ref
 		r := recipe{dir: "images/" + folder, args: map[string]string{"DEBIAN": images.Debian}, key: debian.ID}
 		group.Go(func() error {
-			_, err := l.Docker.build(ctx, "gitops-lab/"+folder+":local", r)
+			_, err := l.Docker.build(ctx, ref, r)
 			return err
 		})
 	}

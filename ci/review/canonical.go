@@ -12,11 +12,15 @@ import (
 // canonicalWriter writes values in the form that Canonical documents.
 type canonicalWriter struct {
 	lineage string // salts the hashes of sensitive values
+	blind   bool   // leaves sensitive values out
 }
 
 // value writes one value of a plan with Terraform's marks beside it: trees of the
 // same shape in which true marks an unknown or a sensitive part.
 func (w canonicalWriter) value(value, unknown, sensitive any) any {
+	if sensitive == true && w.blind {
+		return []any{"sensitive"}
+	}
 	if sensitive == true {
 		return []any{"sensitive", w.hash(w.value(value, unknown, nil))}
 	}

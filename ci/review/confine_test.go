@@ -38,12 +38,11 @@ func confined(t testing.TB, body string) {
 	if len(body) > Limit {
 		t.Fatalf("the comment has %d bytes", len(body))
 	}
-	if !strings.HasPrefix(body, "<!-- gitops:review ") {
+	if !strings.HasPrefix(body, "<!-- gitops:re") {
 		t.Fatalf("the comment begins with %.80q", body)
 	}
-	// The two hidden lines name the directory, percent-encoded.
-	_, body, _ = strings.Cut(body, "-->\n")
-	_, body, _ = strings.Cut(body, "-->\n")
+	// The hidden lines name the directory, percent-encoded.
+	body = strings.TrimPrefix(body, body[:strings.Index(body, "\n\n")])
 	page := codeElement.ReplaceAllString(toHTML(t, body), "")
 	if strings.Contains(page, canary) {
 		t.Errorf("untrusted text stands outside of code:\n%s\nin\n%s", page, body)
@@ -112,6 +111,12 @@ func check(t testing.TB, text string) {
 	if first, _, _ := strings.Cut(body, "\n"); first != Marker(c.Dir, c.Workspace) {
 		t.Errorf("%q: the first line is %s", text, first)
 	}
+	refusal := RenderRefusal(Refusal{Comment: c, Reviewed: text, Difference: Difference{
+		OnlyNow: []Effect{{Address: c.Dir, Action: ActionAdd}}, Other: []Change{{Address: c.Dir}}}})
+	confined(t, refusal)
+	if _, found := ParseFingerprint(refusal); found {
+		t.Errorf("%q: a refusal has a fingerprint", text)
+	}
 	c.Failure = &Failure{Step: c.Dir, Output: c.PlanText}
 	body = Render(c)
 	confined(t, body)
@@ -136,7 +141,7 @@ func TestRecordedPlansAreConfined(t *testing.T) {
 func TestEveryBudgetHolds(t *testing.T) {
 	// The plan is this twice, with canaries and a line between.
 	long := strings.Repeat("`|é\n", 20000)
-	for _, rows := range []int{0, 1, 20, 400} {
+	for _, rows := range []int{0, 1, 20, 150} {
 		c := hostile(long)
 		for i := range rows {
 			c.Summary.Resources = append(c.Summary.Resources, Resource{Address: fmt.Sprint(i, long[:300]), Action: ActionReplace, ForcedBy: []string{long, long, long, long, long, long}})

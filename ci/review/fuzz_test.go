@@ -14,6 +14,7 @@ func FuzzPlan(f *testing.F) {
 		f.Add(recorded(f, "plans/"+name+".json"))
 	}
 	f.Add([]byte(`{"format_version":"1.2","resource_changes":[null,{"change":null},{"change":{"actions":["x"],"replace_paths":[null,[],[1,"a",null,{"b":[]}]]}}],"output_changes":{"a":null},"deferred_changes":[null,{"resource_change":{"change":{}}}]}`))
+	f.Add([]byte(`{"format_version":"1.2","resource_changes":[{"address":"a.b","previous_address":"a.c","change":{"actions":["update"],"before":{"a":[1,{"b":null}]},"after":{"a":["x",true]},"after_unknown":{"a":[true],"c":{"d":true}},"after_sensitive":{"a":[false,true]},"importing":{"id":"x","identity":{"y":1e9}}}}],"output_changes":{"o":{"actions":["create"],"after":"v","after_unknown":{"x":true}}}}`))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		plan, err := ParsePlan(data)
 		if err != nil {
@@ -24,7 +25,10 @@ func FuzzPlan(f *testing.F) {
 		if err != nil || Fingerprint(again, Extra{LockFile: data, Modules: data}) != fingerprint {
 			t.Fatalf("a second look gives another fingerprint, or %v", err)
 		}
-		body := Render(Comment{Summary: Summarize(plan), Fingerprint: fingerprint, PlanText: string(data)})
+		body := Render(Comment{Summary: Summarize(plan), Fingerprint: fingerprint, Effects: Effects(plan), PlanText: string(data)})
+		if difference := Compare(Effects(plan), Effects(again)); len(difference.Lines()) != 1 {
+			t.Fatalf("a second look gives other effects: %v", difference)
+		}
 		if found, ok := ParseFingerprint(body); !ok || found != fingerprint || len(body) > Limit {
 			t.Fatalf("%d bytes, fingerprint %q", len(body), found)
 		}
@@ -43,6 +47,7 @@ func FuzzCost(f *testing.F) {
 		}
 		f.Add(data)
 	}
+	f.Add([]byte(`{"version":"0.2","currency":"USD","projects":[{"name":"p","breakdown":{"resources":[{"name":"a","monthlyCost":"1.5"}],"totalMonthlyCost":"1.5"}}],"totalMonthlyCost":"-1e9"}`))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		cost, err := ParseCost(data)
 		if err != nil {
@@ -75,5 +80,16 @@ func FuzzRedacted(f *testing.F) {
 		if body := Render(c); strings.Contains(body, hidden) {
 			t.Fatalf("the secret is in\n%s", body)
 		}
+	})
+}
+
+func FuzzComments(f *testing.F) {
+	f.Add(Render(commentOn(f, "create")))
+	f.Fuzz(func(t *testing.T, body string) {
+		fingerprint, found := ParseFingerprint(body)
+		if found && !strings.Contains(body, fingerprint) {
+			t.Fatalf("%q is not in the comment", fingerprint)
+		}
+		ParseEffects(body)
 	})
 }

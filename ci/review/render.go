@@ -23,6 +23,7 @@ type Comment struct {
 	// Cost nor a reason, nothing is said about cost.
 	NoCost      string
 	Fingerprint string    // of Fingerprint
+	Effects     []Effect  // of Effects; hidden in the comment, for ParseEffects
 	Commit      string    // the head commit that was planned
 	Time        time.Time // when it was planned
 	Failure     *Failure  // set when there is no plan
@@ -51,11 +52,11 @@ const (
 func Render(c Comment) string {
 	r := renderer{Comment: c, clean: cleaner{c.Redactor}}
 	if c.Failure != nil {
-		r.Fingerprint, r.Cost, r.NoCost = "", nil, "" // nothing of a failed plan may be applied
+		r.Fingerprint, r.Effects, r.Cost, r.NoCost = "", nil, nil, "" // nothing of a failed plan may be applied
 	}
 	footer := r.footer()
 	r.page.left = Limit - len(footer)
-	r.page.write(Marker(c.Dir, c.Workspace) + "\n" + fingerprintMark(r.Fingerprint) + "\n\n")
+	r.page.write(Marker(c.Dir, c.Workspace) + "\n" + fingerprintMark(r.Fingerprint) + "\n" + effectsMark(r.redacted(r.Effects)) + "\n")
 	switch {
 	case c.Failure != nil:
 		r.failure()
@@ -66,6 +67,17 @@ func Render(c Comment) string {
 		r.changes()
 	}
 	return r.page.text.String() + footer
+}
+
+// redacted takes secrets out of addresses: the effects are packed, so that nobody
+// could do it later.
+func (r *renderer) redacted(effects []Effect) []Effect {
+	clean := make([]Effect, len(effects))
+	for i, effect := range effects {
+		effect.Address = r.Redactor.Redact(effect.Address)
+		clean[i] = effect
+	}
+	return clean
 }
 
 type renderer struct {
@@ -288,7 +300,6 @@ func (r *renderer) noChanges() {
 	if r.Fingerprint != "" {
 		parts = append(parts, "fingerprint "+r.clean.code(r.Fingerprint))
 	}
-	r.page.left = Limit
 	r.page.write(strings.Join(append(parts, r.provenance()...), " · ") + "\n")
 }
 

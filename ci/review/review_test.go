@@ -9,6 +9,7 @@ import (
 	"gitops/ci/secret"
 	"gitops/ci/stage"
 
+	tfjson "github.com/hashicorp/terraform-json"
 	"github.com/shopspring/decimal"
 )
 
@@ -29,6 +30,7 @@ func TestComments(t *testing.T) {
 				c.Cost = recordedCost(t, "v01")
 				c.Workspace = "staging"
 			}
+			c.Effects = nil // packed: another version of Go may pack them otherwise
 			golden(t, name+".md", Render(c))
 		})
 	}
@@ -237,12 +239,16 @@ func TestSecretsAppearNowhere(t *testing.T) {
 	c.Summary.Resources[1].ForcedBy = []string{hidden}
 	c.Summary.Outputs[0].After = strings.Repeat("x", cellLimit-8) + hidden
 	c.NoCost = "service said " + hidden
+	c.Effects[0].Address = `a.b["` + hidden + `"]`
 	c.Commit, c.Workspace = hidden, "w"
 	body := Render(c)
 	for _, part := range []string{"s3cr3t", "second secret"} {
 		if at := strings.Index(body, part); at >= 0 {
 			t.Errorf("%q is in the comment: %.100s", part, body[at:])
 		}
+	}
+	if effects, found := ParseEffects(body); !found || effects[0].Address != `a.b["`+secret.Redacted+`"]` {
+		t.Errorf("the hidden effects begin with %+v", effects[0])
 	}
 	if !strings.Contains(body, secret.Redacted) {
 		t.Error("nothing was redacted")
@@ -294,6 +300,71 @@ func TestParseFingerprintTrustsItsOwnLineAlone(t *testing.T) {
 	}
 }
 
+func TestEffectsComeBackFromTheComment(t *testing.T) {
+	c := commentOn(t, "everything")
+	body := Render(c)
+	for _, written := range []string{body, strings.ReplaceAll(body, "\n", "\r\n")} {
+		effects, found := ParseEffects(written)
+		if !found || fmt.Sprint(effects) != fmt.Sprint(c.Effects) || len(effects) != 25 {
+			t.Errorf("%d effects come back, %v; want %d", len(effects), found, len(c.Effects))
+		}
+	}
+	for name, written := range map[string]string{
+		"too many":   Render(commentOn(t, "scale")),
+		"failure":    Render(Comment{Failure: &Failure{}, Effects: c.Effects}),
+		"not ours":   "> " + body,
+		"damaged":    strings.Replace(body, effectsPrefix, effectsPrefix+"AAAA", 1),
+		"no effects": Render(Comment{Fingerprint: c.Fingerprint}),
+	} {
+		if effects, found := ParseEffects(written); found {
+			t.Errorf("%s: found %v", name, effects)
+		}
+	}
+}
+
+func TestDifference(t *testing.T) {
+	reviewed := Effects(recordedPlan(t, "everything"))
+	if d := Compare(reviewed, Effects(recordedPlan(t, "everything-again"))); len(d.OnlyNow)+len(d.OnlyReviewed)+len(d.Other) > 0 {
+		t.Errorf("two honest plans differ: %+v", d)
+	}
+	plan := recordedPlan(t, "everything")
+	var kept []*tfjson.ResourceChange
+	for _, rc := range plan.ResourceChanges {
+		switch rc.Address {
+		case "terraform_data.destroyed":
+			continue
+		case "terraform_data.unchanged":
+			rc.Change.Actions = tfjson.Actions{tfjson.ActionDelete}
+		case "terraform_data.updated":
+			rc.Change.After.(map[string]any)["input"] = "something else"
+		case "terraform_data.imported":
+			rc.Change.Actions = tfjson.Actions{tfjson.ActionDelete, tfjson.ActionCreate}
+		case "terraform_data.sensitive":
+			rc.Change.After.(map[string]any)["input"].(map[string]any)["password"] = "another"
+		}
+		kept = append(kept, rc)
+	}
+	plan.ResourceChanges = kept
+	plan.OutputChanges["changed"].After = "another"
+	d := Compare(reviewed, Effects(plan))
+	want := []string{
+		"reviewed, but not now: destroy terraform_data.destroyed",
+		"now, but not reviewed: destroy terraform_data.unchanged",
+		"change output changed, with other values than reviewed",
+		"replace terraform_data.imported, where change was reviewed",
+		"change terraform_data.updated, with other values than reviewed",
+	}
+	if got := d.Lines(); strings.Join(got, "\n") != strings.Join(want, "\n") {
+		t.Errorf("the difference is\n%s", strings.Join(got, "\n"))
+	}
+	c := commentOn(t, "everything")
+	body := RenderRefusal(Refusal{Comment: c, Reviewed: "sha256:" + strings.Repeat("ab", 32), Difference: d})
+	golden(t, "refusal.md", body)
+	if _, found := ParseFingerprint(body); found {
+		t.Error("a refusal passes for a review")
+	}
+}
+
 func BenchmarkReviewOf2000Resources(b *testing.B) {
 	data, text := recorded(b, "plans/scale.json"), string(recorded(b, "plans/scale.txt"))
 	b.ReportAllocs()
@@ -302,7 +373,7 @@ func BenchmarkReviewOf2000Resources(b *testing.B) {
 		if err != nil {
 			b.Fatal(err)
 		}
-		body := Render(Comment{Summary: Summarize(plan), PlanText: text, Fingerprint: Fingerprint(plan, extra)})
+		body := Render(Comment{Summary: Summarize(plan), PlanText: text, Fingerprint: Fingerprint(plan, extra), Effects: Effects(plan)})
 		if len(body) > Limit {
 			b.Fatal("too long")
 		}

@@ -1,0 +1,180 @@
+package review
+
+import (
+	"bytes"
+	"compress/zlib"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/hex"
+	"encoding/json"
+	"io"
+	"regexp"
+	"sort"
+	"strings"
+
+	tfjson "github.com/hashicorp/terraform-json"
+)
+
+// Effect is one thing that a plan would do, short enough to be kept with a review
+// and compared with what another plan would do.
+type Effect struct {
+	Address string `json:"a"` // of a resource, or "output NAME"
+	Action  Action `json:"k"`
+	// Digest stands for the values, sensitive ones left out: its change says that
+	// something about the resource differs, and tells nothing of a secret.
+	Digest string `json:"d"`
+}
+
+// digestBytes is how much of a SHA-256 a Digest keeps. It only explains; what
+// decides is the fingerprint.
+const digestBytes = 6
+
+// Effects lists what plan would do, sorted by address.
+func Effects(plan *tfjson.Plan) []Effect {
+	if plan == nil {
+		return nil
+	}
+	w := canonicalWriter{blind: true}
+	var effects []Effect
+	for _, rc := range plan.ResourceChanges {
+		if rc == nil || rc.Change == nil {
+			continue
+		}
+		if action := resourceAction(rc); action != ActionNone {
+			effects = append(effects, Effect{address(rc), action, digest(w.resource(rc))})
+		}
+	}
+	for name, change := range plan.OutputChanges {
+		if change == nil {
+			continue
+		}
+		if action := changeAction(change.Actions); action != ActionNone {
+			effects = append(effects, Effect{"output " + name, action, digest(w.change(change))})
+		}
+	}
+	sort.Slice(effects, func(i, j int) bool { return effects[i].Address < effects[j].Address })
+	return effects
+}
+
+func digest(form any) string {
+	sum := sha256.Sum256(encode(form))
+	return hex.EncodeToString(sum[:digestBytes])
+}
+
+// Difference is how what would happen now differs from what was reviewed.
+type Difference struct {
+	OnlyReviewed []Effect `json:"only_reviewed,omitempty"`
+	OnlyNow      []Effect `json:"only_now,omitempty"`
+	Other        []Change `json:"other,omitempty"` // with another action or other values
+}
+
+// Change is an effect that is no longer the one that was reviewed.
+type Change struct {
+	Address  string `json:"address"`
+	Reviewed Action `json:"reviewed"`
+	Now      Action `json:"now"`
+}
+
+// Compare finds the difference between the effects of two plans. With none, plans of
+// two fingerprints differ in sensitive values, deferred changes, versions of
+// providers or modules, the workspace, or the state they are for.
+func Compare(reviewed, now []Effect) Difference {
+	var d Difference
+	before := map[string]Effect{}
+	for _, effect := range reviewed {
+		before[effect.Address] = effect
+	}
+	for _, effect := range now {
+		old, found := before[effect.Address]
+		delete(before, effect.Address)
+		switch {
+		case !found:
+			d.OnlyNow = append(d.OnlyNow, effect)
+		case old != effect:
+			d.Other = append(d.Other, Change{effect.Address, old.Action, effect.Action})
+		}
+	}
+	for _, effect := range reviewed {
+		if _, left := before[effect.Address]; left {
+			d.OnlyReviewed = append(d.OnlyReviewed, effect)
+		}
+	}
+	return d
+}
+
+// Lines writes the difference, a line for each effect.
+func (d Difference) Lines() []string {
+	var lines []string
+	for _, effect := range d.OnlyReviewed {
+		lines = append(lines, "reviewed, but not now: "+string(effect.Action)+" "+effect.Address)
+	}
+	for _, effect := range d.OnlyNow {
+		lines = append(lines, "now, but not reviewed: "+string(effect.Action)+" "+effect.Address)
+	}
+	for _, change := range d.Other {
+		if change.Reviewed == change.Now {
+			lines = append(lines, string(change.Now)+" "+change.Address+", with other values than reviewed")
+		} else {
+			lines = append(lines, string(change.Now)+" "+change.Address+", where "+string(change.Reviewed)+" was reviewed")
+		}
+	}
+	if len(lines) == 0 {
+		lines = append(lines, "the same actions; what differs is a sensitive value, a version of a provider or module, the workspace or the state")
+	}
+	return lines
+}
+
+const (
+	effectsPrefix = "<!-- gitops:effects "
+	// effectsLimit is the most that a comment spends on effects, in bytes. A plan
+	// with more of them is reviewed all the same; only Difference then says less.
+	effectsLimit = 12000
+	// effectsSize bounds what is unpacked from a comment, in bytes.
+	effectsSize = 1 << 20
+)
+
+// effectsMark hides effects in a comment, empty where they are too many. Their
+// encoding has no character that could end an HTML comment.
+func effectsMark(effects []Effect) string {
+	if len(effects) == 0 {
+		return ""
+	}
+	var packed bytes.Buffer
+	w := zlib.NewWriter(&packed)
+	if err := json.NewEncoder(w).Encode(effects); err != nil || w.Close() != nil {
+		return ""
+	}
+	mark := effectsPrefix + base64.RawStdEncoding.EncodeToString(packed.Bytes()) + " -->\n"
+	if len(mark) > effectsLimit {
+		return ""
+	}
+	return mark
+}
+
+var effectsLine = regexp.MustCompile(`^<!-- gitops:effects ([A-Za-z0-9+/]+) -->$`)
+
+// ParseEffects finds the effects in the body of a comment that Render made: on its
+// third line, which Render alone writes.
+func ParseEffects(body string) (effects []Effect, found bool) {
+	if _, ours := ParseFingerprint(body); !ours {
+		return nil, false
+	}
+	lines := strings.SplitN(body, "\n", 4)
+	if len(lines) < 3 {
+		return nil, false
+	}
+	match := effectsLine.FindStringSubmatch(strings.TrimSuffix(lines[2], "\r"))
+	if match == nil {
+		return nil, false
+	}
+	packed, err := base64.RawStdEncoding.DecodeString(match[1])
+	if err != nil {
+		return nil, false
+	}
+	reader, err := zlib.NewReader(bytes.NewReader(packed))
+	if err != nil {
+		return nil, false
+	}
+	err = json.NewDecoder(io.LimitReader(reader, effectsSize)).Decode(&effects)
+	return effects, err == nil
+}

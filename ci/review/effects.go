@@ -52,8 +52,15 @@ func Effects(plan *tfjson.Plan) []Effect {
 			effects = append(effects, Effect{"output " + name, action, digest(w.change(change))})
 		}
 	}
-	sort.Slice(effects, func(i, j int) bool { return effects[i].Address < effects[j].Address })
+	sort.Slice(effects, func(i, j int) bool { return effects[i].before(effects[j]) })
 	return effects
+}
+
+func (e Effect) before(other Effect) bool {
+	if e.Address != other.Address {
+		return e.Address < other.Address
+	}
+	return e.Digest < other.Digest
 }
 
 func digest(form any) string {
@@ -79,27 +86,43 @@ type Change struct {
 // two fingerprints differ in sensitive values, deferred changes, versions of
 // providers or modules, the workspace, or the state they are for.
 func Compare(reviewed, now []Effect) Difference {
+	dropped, added := without(reviewed, now), without(now, reviewed)
+	before := map[string][]Effect{}
+	for _, effect := range dropped {
+		before[effect.Address] = append(before[effect.Address], effect)
+	}
 	var d Difference
-	before := map[string]Effect{}
-	for _, effect := range reviewed {
-		before[effect.Address] = effect
-	}
-	for _, effect := range now {
-		old, found := before[effect.Address]
-		delete(before, effect.Address)
-		switch {
-		case !found:
+	for _, effect := range added {
+		old := before[effect.Address]
+		if len(old) == 0 {
 			d.OnlyNow = append(d.OnlyNow, effect)
-		case old != effect:
-			d.Other = append(d.Other, Change{effect.Address, old.Action, effect.Action})
+			continue
 		}
+		d.Other = append(d.Other, Change{effect.Address, old[0].Action, effect.Action})
+		before[effect.Address] = old[1:]
 	}
-	for _, effect := range reviewed {
-		if _, left := before[effect.Address]; left {
+	for _, effect := range dropped {
+		if left := before[effect.Address]; len(left) > 0 && left[0] == effect {
 			d.OnlyReviewed = append(d.OnlyReviewed, effect)
+			before[effect.Address] = left[1:]
 		}
 	}
 	return d
+}
+
+// without returns the effects that others do not have as well, one for one.
+func without(effects, others []Effect) []Effect {
+	count := map[Effect]int{}
+	for _, effect := range others {
+		count[effect]++
+	}
+	var rest []Effect
+	for _, effect := range effects {
+		if count[effect]--; count[effect] < 0 {
+			rest = append(rest, effect)
+		}
+	}
+	return rest
 }
 
 // Lines writes the difference, a line for each effect.

@@ -39,7 +39,7 @@ func visible(text, keep string) string {
 	var b strings.Builder
 	for _, r := range text {
 		switch {
-		case strings.ContainsRune(keep, r) || !hidden(r):
+		case !hidden(r) || strings.ContainsRune(keep, r):
 			b.WriteRune(r)
 		case r == '\n':
 			b.WriteString(`\n`)
@@ -57,6 +57,9 @@ func visible(text, keep string) string {
 // hidden covers controls (Cc), formats such as bidirectional overrides and
 // zero-width characters (Cf), and the line separators that Markdown knows.
 func hidden(r rune) bool {
+	if r >= ' ' && r <= '~' {
+		return false // most text, without a look into tables
+	}
 	return unicode.Is(unicode.Cc, r) || unicode.Is(unicode.Cf, r) || r == '\u2028' || r == '\u2029'
 }
 

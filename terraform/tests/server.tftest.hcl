@@ -1,4 +1,5 @@
 # What the server module promises, and what must leave a running server alone.
+# The host keys were made for these tests; they open nothing.
 
 mock_provider "aws" {
   mock_data "aws_ec2_instance_type" {
@@ -18,8 +19,8 @@ variables {
   root_volume_size     = 20
   ssh_cidrs            = ["198.51.100.0/24", "203.0.113.7/32"]
   ssh_public_key       = "ssh-ed25519 AAAAlogin"
-  ssh_host_private_key = "-----BEGIN TEST-----\nfirst\nsecond\n-----END TEST-----\n"
-  ssh_host_public_key  = "ssh-ed25519 AAAAhost"
+  ssh_host_private_key = file("tests/host_key")
+  ssh_host_public_key  = join(" ", slice(split(" ", file("tests/host_key.pub")), 0, 2))
 }
 
 run "first_apply" {
@@ -51,8 +52,8 @@ run "first_apply" {
     condition = nonsensitive(yamldecode(aws_instance.this.user_data)) == {
       ssh_deletekeys = true
       ssh_keys = {
-        ed25519_private = "-----BEGIN TEST-----\nfirst\nsecond\n-----END TEST-----\n"
-        ed25519_public  = "ssh-ed25519 AAAAhost"
+        ed25519_private = file("tests/host_key")
+        ed25519_public  = join(" ", slice(split(" ", file("tests/host_key.pub")), 0, 2))
       }
       ssh_pwauth   = false
       disable_root = true
@@ -92,8 +93,8 @@ run "another_host_key_replaces_the_server" {
   }
 
   variables {
-    ssh_host_private_key = "-----BEGIN TEST-----\nother\n-----END TEST-----\n"
-    ssh_host_public_key  = "ssh-ed25519 AAAAother"
+    ssh_host_private_key = file("tests/other_host_key")
+    ssh_host_public_key  = join(" ", slice(split(" ", file("tests/other_host_key.pub")), 0, 2))
   }
 
   assert {
@@ -139,4 +140,88 @@ run "arm_servers_get_arm_images" {
     condition     = one([for filter in data.aws_ami.ubuntu[0].filter : filter.values if filter.name == "architecture"]) == toset(["arm64"])
     error_message = "The image must be built for the instance type's processor."
   }
+}
+
+run "windows_line_endings_in_the_host_key" {
+  module {
+    source = "./modules/server"
+  }
+
+  variables {
+    ssh_host_private_key = replace(file("tests/host_key"), "\n", "\r\n")
+  }
+
+  assert {
+    condition     = yamldecode(nonsensitive(aws_instance.this.user_data)).ssh_keys.ed25519_private == file("tests/host_key")
+    error_message = "sshd only reads keys with plain line ends."
+  }
+}
+
+run "host_key_with_lines_of_another_length" {
+  command = plan
+
+  module {
+    source = "./modules/server"
+  }
+
+  variables {
+    ssh_host_private_key = "-----BEGIN OPENSSH PRIVATE KEY-----\n${join("\n", regexall(".{1,64}", replace(file("tests/host_key"), "/-----[A-Z ]+-----|\\s/", "")))}\n-----END OPENSSH PRIVATE KEY-----\n"
+  }
+}
+
+run "host_key_cut_short" {
+  command = plan
+
+  module {
+    source = "./modules/server"
+  }
+
+  variables {
+    ssh_host_private_key = join("\n", slice(split("\n", file("tests/host_key")), 0, 3))
+  }
+
+  expect_failures = [terraform_data.host_key]
+}
+
+run "host_key_on_one_line" {
+  command = plan
+
+  module {
+    source = "./modules/server"
+  }
+
+  variables {
+    ssh_host_private_key = replace(file("tests/host_key"), "\n", " ")
+  }
+
+  expect_failures = [terraform_data.host_key]
+}
+
+run "host_key_with_a_passphrase" {
+  command = plan
+
+  module {
+    source = "./modules/server"
+  }
+
+  # "none", twice, are the cipher and the key derivation of a key without one.
+  variables {
+    ssh_host_private_key = replace(file("tests/host_key"), "AAAABG5vbmUAAAAEbm9uZQ", "AAAACmFlczI1Ni1jdHIAAA")
+  }
+
+  expect_failures = [terraform_data.host_key]
+}
+
+run "host_keys_that_are_no_pair" {
+  command = plan
+
+  module {
+    source = "./modules/server"
+  }
+
+  variables {
+    ssh_host_public_key = join(" ", slice(split(" ", file("tests/other_host_key.pub")), 0, 2))
+  }
+
+  expect_failures = [terraform_data.host_key]
 }

@@ -35,8 +35,22 @@ resource "aws_key_pair" "login" {
   }
 }
 
+# The keys are checked here and not where the variables are declared, because a
+# failing validation prints the value that it looked at, sensitive or not.
 resource "terraform_data" "host_key" {
   triggers_replace = var.ssh_host_public_key
+
+  lifecycle {
+    precondition {
+      condition     = local.host_key_is_readable
+      error_message = "ssh_host_private_key must be an OpenSSH ed25519 private key without a passphrase, its line breaks included."
+    }
+
+    precondition {
+      condition     = !local.host_key_is_readable || local.host_keys_are_a_pair
+      error_message = "ssh_host_public_key is not the public half of ssh_host_private_key, so nobody could connect: print it with ssh-keygen -y -f host_key."
+    }
+  }
 }
 
 resource "aws_instance" "this" {

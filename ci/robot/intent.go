@@ -19,6 +19,9 @@ func (j *job) apply(ctx context.Context, t *tip) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
+	if len(changes) == 0 && j.target != j.Branch {
+		return nil, nil // proposed before; what it changes in Branch is known
+	}
 	j.result.Outcome, j.result.Changes, j.result.Superseded, j.result.SupersededBy = Unchanged, nil, nil, ""
 	if len(changes) == 0 {
 		return nil, nil

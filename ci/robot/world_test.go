@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -57,15 +58,30 @@ func newWorld(t *testing.T, wrap ...func(http.Handler) http.Handler) *world {
 	return w
 }
 
+// personEnv is the environment of people's git: this process's without what a
+// test sets to mislead the robot.
+func personEnv() []string {
+	env := slices.DeleteFunc(os.Environ(), func(v string) bool { return strings.HasPrefix(v, "GIT_") })
+	return append(env, "GIT_TERMINAL_PROMPT=0", "GIT_CONFIG_NOSYSTEM=1", "GIT_CONFIG_GLOBAL="+os.DevNull, "LC_ALL=C",
+		"GIT_AUTHOR_NAME=person", "GIT_AUTHOR_EMAIL=person@example.com", "GIT_COMMITTER_NAME=person", "GIT_COMMITTER_EMAIL=person@example.com")
+}
+
 // run runs git as a person would, in dir, and returns what it printed.
 func (w *world) run(dir string, args ...string) (string, error) {
 	cmd := exec.CommandContext(w.Context(), "git", args...)
-	cmd.Dir = dir
-	cmd.Env = append(os.Environ(), "GIT_TERMINAL_PROMPT=0", "GIT_CONFIG_NOSYSTEM=1", "GIT_CONFIG_GLOBAL="+os.DevNull, "LC_ALL=C",
-		"GIT_AUTHOR_NAME=person", "GIT_AUTHOR_EMAIL=person@example.com", "GIT_COMMITTER_NAME=person", "GIT_COMMITTER_EMAIL=person@example.com",
-		"GIT_CONFIG_COUNT=1", "GIT_CONFIG_KEY_0=safe.directory", "GIT_CONFIG_VALUE_0=*")
+	cmd.Dir, cmd.Env = dir, personEnv()
 	out, err := cmd.CombinedOutput()
 	return strings.TrimSpace(string(out)), err
+}
+
+// feed runs git in the clone with text on its standard input.
+func (w *world) feed(text string, args ...string) {
+	w.Helper()
+	cmd := exec.CommandContext(w.Context(), "git", args...)
+	cmd.Dir, cmd.Env, cmd.Stdin = w.clone, personEnv(), strings.NewReader(text)
+	if out, err := cmd.CombinedOutput(); err != nil {
+		w.Fatalf("git %s: %v\n%s", strings.Join(args, " "), err, out)
+	}
 }
 
 func (w *world) git(dir string, args ...string) string {
@@ -150,8 +166,7 @@ func (w *world) robot(o Options) Result {
 func (w *world) at(spec string) string {
 	w.Helper()
 	cmd := exec.CommandContext(w.Context(), "git", "cat-file", "blob", spec)
-	cmd.Dir = w.bare
-	cmd.Env = append(os.Environ(), "GIT_CONFIG_COUNT=1", "GIT_CONFIG_KEY_0=safe.directory", "GIT_CONFIG_VALUE_0=*")
+	cmd.Dir, cmd.Env = w.bare, personEnv()
 	out, err := cmd.Output()
 	if err != nil {
 		w.Fatalf("git cat-file %s: %v", spec, err)

@@ -5,11 +5,14 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
+	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
 	"gitops/ci/infra"
 	"gitops/ci/review"
+	"gitops/ci/secret"
 	"gitops/ci/stage"
 )
 
@@ -104,61 +107,99 @@ func (a *app) outputs(ctx context.Context, workspace *infra.Workspace, file stri
 	return nil
 }
 
-// reviewed finds the fingerprint that was reviewed and compares it; it returns
-// where it was found, or refuses.
+// found is a review that was looked for.
+type found struct {
+	where       string // where it is; without a fingerprint, why there is none
+	fingerprint string
+	body        string // of the comment
+	pull        int
+}
+
+// reviewed compares the plan with the reviewed one; it returns where the review
+// was found, or refuses.
 func (a *app) reviewed(ctx context.Context, f applyFlags, planned planResult) (string, error) {
-	where, fingerprint, err := a.findReview(ctx, f, planned)
+	r, err := a.findReview(ctx, f, planned)
 	switch {
 	case err != nil:
 		return "", err
-	case fingerprint == "" && f.acceptUnreviewed:
-		a.progress.Say("no review found; applying because of --accept-unreviewed")
+	case r.fingerprint == planned.Fingerprint:
+		return r.where, nil
+	case r.fingerprint != "":
+		return "", a.refuse(ctx, f, planned, r)
+	case f.acceptUnreviewed:
+		a.progress.Say("no review found (%s); applying because of --accept-unreviewed", r.where)
 		return "", nil
-	case fingerprint == "":
-		return "", stage.Refused("refusing to apply: no review of this change was found (%s). "+
-			"It would do: %s, fingerprint %s. Review it in a pull request, or give --reviewed or --accept-unreviewed.",
-			where, planned.Headline, planned.Fingerprint)
-	case fingerprint != planned.Fingerprint:
-		return "", stage.Refused("refusing to apply: the plan is not the reviewed one. Reviewed (%s): %s. Now: %s, fingerprint %s. "+
-			"Something changed in between: open a pull request again, or give --reviewed with the new fingerprint.",
-			where, fingerprint, planned.Headline, planned.Fingerprint)
 	}
-	return where, nil
+	return "", stage.Refused("refusing to apply: no review of this change was found (%s). "+
+		"It would do: %s, fingerprint %s. Review it in a pull request, or give --reviewed or --accept-unreviewed.",
+		r.where, planned.Headline, planned.Fingerprint)
 }
 
-// findReview returns the reviewed fingerprint and where it was found; when there
-// is none, why.
-func (a *app) findReview(ctx context.Context, f applyFlags, planned planResult) (where, fingerprint string, err error) {
-	if f.reviewed != "" {
-		return "--reviewed", f.reviewed, nil
+// refuse says how the plan differs from the reviewed one, also on the pull
+// request that had the review.
+func (a *app) refuse(ctx context.Context, f applyFlags, planned planResult, r found) error {
+	var difference review.Difference
+	if effects, ok := review.ParseEffects(r.body); ok {
+		difference = review.Compare(effects, review.Effects(planned.plan.JSON))
 	}
-	if f.github.repo == "" || f.commit == "" {
-		return "neither --reviewed nor --github-repo with --commit was given", "", nil
+	refused := stage.Refused("refusing to apply: the plan is not the reviewed one (%s).\nreviewed: %s\nnow:      %s, %s\n%s\n"+
+		"Something changed in between: open a pull request again, or give --reviewed with the new fingerprint.",
+		r.where, r.fingerprint, planned.Fingerprint, planned.Headline, strings.Join(difference.Lines(), "\n"))
+	if r.pull == 0 {
+		return refused
 	}
 	client, err := f.github.client(a)
 	if err != nil {
-		return "", "", err
+		return refused
 	}
-	number, err := client.MergedPullRequest(ctx, f.commit)
+	body := review.RenderRefusal(review.Refusal{
+		Comment: review.Comment{
+			Dir: f.tf.dir, Workspace: planned.Workspace, Summary: review.Summarize(planned.plan.JSON), Commit: f.commit,
+			PlanText: planned.plan.Text, Fingerprint: planned.Fingerprint, Time: time.Now().UTC(),
+			Effects: review.Effects(planned.plan.JSON), Redactor: secret.NewRedactor(knownSecrets()...),
+		},
+		Reviewed: r.fingerprint, Difference: difference,
+	})
+	if _, _, err := client.UpsertComment(ctx, r.pull, review.RefusalMarker(f.tf.dir, planned.Workspace), body); err != nil {
+		a.progress.Say("telling the pull request: %v", err)
+	}
+	return refused
+}
+
+// findReview looks for the review of the plan.
+func (a *app) findReview(ctx context.Context, f applyFlags, planned planResult) (found, error) {
+	if f.reviewed != "" {
+		return found{where: "--reviewed", fingerprint: f.reviewed}, nil
+	}
+	if f.github.repo == "" || f.commit == "" {
+		return found{where: "neither --reviewed nor --github-repo with --commit was given"}, nil
+	}
+	client, err := f.github.client(a)
 	if err != nil {
-		return "", "", err
+		return found{}, err
 	}
-	if number == 0 {
-		return fmt.Sprintf("commit %s came with no merged pull request", f.commit), "", nil
+	r := found{}
+	if r.pull, err = client.MergedPullRequest(ctx, f.commit); err != nil {
+		return r, err
 	}
-	where = fmt.Sprintf("pull request %d", number)
-	body, found, err := client.FindComment(ctx, number, review.Marker(f.tf.dir, planned.Workspace))
+	if r.pull == 0 {
+		r.where = fmt.Sprintf("commit %s came with no merged pull request", f.commit)
+		return r, nil
+	}
+	r.where = fmt.Sprintf("pull request %d", r.pull)
+	body, ok, err := client.FindComment(ctx, r.pull, review.Marker(f.tf.dir, planned.Workspace))
 	if err != nil {
-		return "", "", err
+		return r, err
 	}
-	if !found {
-		return where + " has no review comment", "", nil
+	if !ok {
+		r.where += " has no review comment"
+		return r, nil
 	}
-	fingerprint, found = review.ParseFingerprint(body)
-	if !found {
-		return where + "'s review comment has no fingerprint: its plan failed", "", nil
+	r.body = body
+	if r.fingerprint, ok = review.ParseFingerprint(body); !ok {
+		r.where += "'s review comment has no fingerprint: its plan failed"
 	}
-	return where, fingerprint, nil
+	return r, nil
 }
 
 type outputsResult struct{ infra.Outputs }

@@ -29,6 +29,7 @@ type planResult struct {
 	Fingerprint string `json:"fingerprint"`
 	Workspace   string `json:"workspace"`
 	Dir         string `json:"dir"`
+	plan        *infra.Plan
 }
 
 // Human implements result.
@@ -73,18 +74,25 @@ func (a *app) plan(ctx context.Context, tf terraformFlags, out string) (planResu
 	}
 	r := planResult{
 		Changes: p.HasChanges, Headline: review.Headline(review.Summarize(p.JSON), nil),
-		Fingerprint: fingerprint(p, tf.dir), Workspace: "default", Dir: out,
+		Workspace: "default", Dir: out, plan: p,
+	}
+	if r.Fingerprint, err = fingerprint(ctx, workspace, p, tf.dir); err != nil {
+		return planResult{}, workspace, err
 	}
 	return r, workspace, writePlan(out, p, r)
 }
 
 // fingerprint names what the plan of the configuration in dir would do.
-func fingerprint(p *infra.Plan, dir string) string {
+func fingerprint(ctx context.Context, w *infra.Workspace, p *infra.Plan, dir string) (string, error) {
+	lineage, err := w.Lineage(ctx)
+	if err != nil {
+		return "", err
+	}
 	lock, err := os.ReadFile(filepath.Join(dir, ".terraform.lock.hcl"))
 	if err != nil {
 		lock = nil // no providers are locked
 	}
-	return review.Fingerprint(p.JSON, review.Extra{LockFile: lock})
+	return review.Fingerprint(p.JSON, review.Extra{LockFile: lock, Lineage: lineage}), nil
 }
 
 func writePlan(dir string, p *infra.Plan, r planResult) error {

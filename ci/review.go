@@ -158,7 +158,7 @@ func (a *app) addPlanFile(ctx context.Context, c *review.Comment, f reviewFlags,
 	if err != nil {
 		return stage.Invalid("%s: %w", path, err)
 	}
-	c.Summary = review.Summarize(plan)
+	c.Summary, c.Effects = review.Summarize(plan), review.Effects(plan)
 	c.Cost, c.NoCost, err = a.costOf(ctx, f.cost, path)
 	return err
 }

@@ -2,7 +2,9 @@ package rehearsal
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -50,6 +52,9 @@ func NeededImages(source string) (Needed, error) {
 
 func (n Needed) addMonitoring(source string) error {
 	text, err := os.ReadFile(filepath.Join(source, monitoringDefaults))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil // a repository with a monitoring of its own, or with none
+	}
 	if err != nil {
 		return fmt.Errorf("reading the monitoring role: %w", err)
 	}

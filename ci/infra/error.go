@@ -96,6 +96,7 @@ const maxWords = 8 << 10
 var (
 	box       = regexp.MustCompile(`(?m)^[╷│╵] ?`)
 	firstFail = regexp.MustCompile(`(?m)^Error: `)
+	validated = regexp.MustCompile(`(?m)^(Error: Invalid value for variable(?:\n.*)*?\n)[ ]+├─+(?:\n[ ]+│.*)+`)
 	blank     = regexp.MustCompile(`\n{3,}`)
 )
 
@@ -107,6 +108,8 @@ func lastWords(output string) string {
 	if at := firstFail.FindStringIndex(text); at != nil {
 		text = text[at[0]:]
 	}
+	// A failing validation prints the variable's value, sensitive or not.
+	text = validated.ReplaceAllString(text, "$1")
 	text = strings.TrimSpace(blank.ReplaceAllString(text, "\n\n"))
 	if over := len(text) - maxWords; over > 0 {
 		text = strings.ToValidUTF8(text[:maxWords], "") + fmt.Sprintf("\n… and %d bytes more", over)

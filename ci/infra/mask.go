@@ -10,43 +10,94 @@ import (
 
 // Masked returns a copy of plan that may be written for others: every value that
 // Terraform marks sensitive, and the value and default of every sensitive
-// variable, is replaced. An empty value stays, since there is nothing to hide.
+// variable, is replaced. So is the same text in values without a mark, for marks
+// get lost: what a provider computes from a sensitive argument has none. An
+// empty value stays, since there is nothing to hide.
 func Masked(plan *tfjson.Plan) *tfjson.Plan {
+	return masker{hide: redacted, known: sensitive(plan)}.plan(plan)
+}
+
+// minSecret is the shortest sensitive text that is also replaced where it has no
+// mark: shorter ones are often ordinary words.
+const minSecret = 8
+
+// sensitive returns a redactor for all sensitive texts in plan.
+func sensitive(plan *tfjson.Plan) *secret.Redactor {
+	var found []secret.Value
+	masker{hide: func(value any) any {
+		found = append(found, texts(value)...)
+		return nil
+	}}.plan(plan)
+	return secret.NewRedactor(found...)
+}
+
+// texts returns the texts anywhere in value that are long enough to look for.
+func texts(value any) []secret.Value {
+	var all []secret.Value
+	switch value := value.(type) {
+	case string:
+		if len(value) >= minSecret {
+			all = append(all, secret.New(value))
+		}
+	case []any:
+		for _, item := range value {
+			all = append(all, texts(item)...)
+		}
+	case map[string]any:
+		for _, field := range value {
+			all = append(all, texts(field)...)
+		}
+	}
+	return all
+}
+
+// masker goes through a plan and replaces values in a copy of it.
+type masker struct {
+	hide  func(any) any    // what stands for a sensitive value
+	known *secret.Redactor // the sensitive texts, wherever they are; nil knows none
+}
+
+func redacted(value any) any {
+	if value == nil {
+		return nil
+	}
+	return secret.Redacted
+}
+
+func (m masker) plan(plan *tfjson.Plan) *tfjson.Plan {
 	safe := *plan
-	safe.Variables = maskVariables(plan)
-	safe.PlannedValues = maskValues(plan.PlannedValues)
+	safe.Variables = m.variables(plan)
+	safe.PlannedValues = m.values(plan.PlannedValues)
 	if plan.PriorState != nil {
 		state := *plan.PriorState
-		state.Values = maskValues(state.Values)
+		state.Values = m.values(state.Values)
 		safe.PriorState = &state
 	}
-	safe.ResourceChanges = each(plan.ResourceChanges, maskResourceChange)
-	safe.ResourceDrift = each(plan.ResourceDrift, maskResourceChange)
+	safe.ResourceChanges = each(plan.ResourceChanges, m.resourceChange)
+	safe.ResourceDrift = each(plan.ResourceDrift, m.resourceChange)
 	safe.DeferredChanges = each(plan.DeferredChanges, func(deferred *tfjson.DeferredResourceChange) *tfjson.DeferredResourceChange {
 		copied := *deferred
-		copied.ResourceChange = maskResourceChange(deferred.ResourceChange)
+		copied.ResourceChange = m.resourceChange(deferred.ResourceChange)
 		return &copied
 	})
-	safe.OutputChanges = eachValue(plan.OutputChanges, maskChange)
+	safe.OutputChanges = eachValue(plan.OutputChanges, m.change)
 	safe.ActionInvocations = nil // their configuration carries no marks in this library
 	if plan.Config != nil {
 		config := *plan.Config
-		config.RootModule = maskConfig(config.RootModule)
+		config.RootModule = m.config(config.RootModule)
 		safe.Config = &config
 	}
 	return &safe
 }
 
-func maskVariables(plan *tfjson.Plan) map[string]*tfjson.PlanVariable {
+func (m masker) variables(plan *tfjson.Plan) map[string]*tfjson.PlanVariable {
 	if plan.Variables == nil {
 		return nil
 	}
 	safe := make(map[string]*tfjson.PlanVariable, len(plan.Variables))
 	for name, variable := range plan.Variables {
 		copied := *variable
-		if sensitiveVariable(plan.Config, name) {
-			copied.Value = hide(copied.Value)
-		}
+		copied.Value = m.value(copied.Value, sensitiveVariable(plan.Config, name))
 		safe[name] = &copied
 	}
 	return safe
@@ -61,59 +112,55 @@ func sensitiveVariable(config *tfjson.Config, name string) bool {
 	return config.RootModule.Variables[name].Sensitive
 }
 
-func maskConfig(module *tfjson.ConfigModule) *tfjson.ConfigModule {
+func (m masker) config(module *tfjson.ConfigModule) *tfjson.ConfigModule {
 	if module == nil {
 		return nil
 	}
 	safe := *module
 	safe.Variables = eachValue(module.Variables, func(variable *tfjson.ConfigVariable) *tfjson.ConfigVariable {
 		copied := *variable
-		if copied.Sensitive {
-			copied.Default = hide(copied.Default)
-		}
+		copied.Default = m.value(copied.Default, copied.Sensitive)
 		return &copied
 	})
 	safe.ModuleCalls = eachValue(module.ModuleCalls, func(call *tfjson.ModuleCall) *tfjson.ModuleCall {
 		copied := *call
-		copied.Module = maskConfig(call.Module)
+		copied.Module = m.config(call.Module)
 		return &copied
 	})
 	return &safe
 }
 
-func maskValues(values *tfjson.StateValues) *tfjson.StateValues {
+func (m masker) values(values *tfjson.StateValues) *tfjson.StateValues {
 	if values == nil {
 		return nil
 	}
 	return &tfjson.StateValues{
 		Outputs: eachValue(values.Outputs, func(output *tfjson.StateOutput) *tfjson.StateOutput {
 			copied := *output
-			if copied.Sensitive {
-				copied.Value = hide(copied.Value)
-			}
+			copied.Value = m.value(copied.Value, copied.Sensitive)
 			return &copied
 		}),
-		RootModule: maskModule(values.RootModule),
+		RootModule: m.module(values.RootModule),
 	}
 }
 
-func maskModule(module *tfjson.StateModule) *tfjson.StateModule {
+func (m masker) module(module *tfjson.StateModule) *tfjson.StateModule {
 	if module == nil {
 		return nil
 	}
 	safe := *module
-	safe.Resources = each(module.Resources, maskResource)
-	safe.ChildModules = each(module.ChildModules, maskModule)
+	safe.Resources = each(module.Resources, m.resource)
+	safe.ChildModules = each(module.ChildModules, m.module)
 	return &safe
 }
 
-func maskResource(resource *tfjson.StateResource) *tfjson.StateResource {
+func (m masker) resource(resource *tfjson.StateResource) *tfjson.StateResource {
 	safe := *resource
 	var marks any
 	if len(resource.SensitiveValues) > 0 && json.Unmarshal(resource.SensitiveValues, &marks) != nil {
 		marks = true // unreadable marks hide everything
 	}
-	switch values := mask(anyMap(resource.AttributeValues), marks).(type) {
+	switch values := m.value(anyMap(resource.AttributeValues), marks).(type) {
 	case map[string]any:
 		safe.AttributeValues = values
 	default:
@@ -129,72 +176,65 @@ func anyMap(values map[string]any) any {
 	return values
 }
 
-func maskResourceChange(change *tfjson.ResourceChange) *tfjson.ResourceChange {
+func (m masker) resourceChange(change *tfjson.ResourceChange) *tfjson.ResourceChange {
 	if change == nil {
 		return nil
 	}
 	safe := *change
-	safe.Change = maskChange(change.Change)
+	safe.Change = m.change(change.Change)
 	return &safe
 }
 
-func maskChange(change *tfjson.Change) *tfjson.Change {
+func (m masker) change(change *tfjson.Change) *tfjson.Change {
 	if change == nil {
 		return nil
 	}
 	safe := *change
-	safe.Before = mask(change.Before, change.BeforeSensitive)
-	safe.After = mask(change.After, change.AfterSensitive)
+	safe.Before = m.value(change.Before, change.BeforeSensitive)
+	safe.After = m.value(change.After, change.AfterSensitive)
 	// Generated configuration repeats values and carries no marks.
 	safe.GeneratedConfig = ""
 	return &safe
 }
 
-// mask replaces in value what marks says is sensitive. Marks has value's shape,
-// with true where a value is sensitive and nothing where none is.
-func mask(value, marks any) any {
-	switch marks := marks.(type) {
-	case bool:
-		if marks {
-			return hide(value)
-		}
+// value replaces in value what marks says is sensitive, and known texts. Marks
+// has value's shape, with true where a value is sensitive and nothing where none
+// is.
+func (m masker) value(value, marks any) any {
+	if marks == true {
+		return m.hide(value)
+	}
+	switch value := value.(type) {
+	case string:
+		return m.known.Redact(value)
 	case map[string]any:
-		if fields, ok := value.(map[string]any); ok {
-			safe := make(map[string]any, len(fields))
-			for name, field := range fields {
-				safe[name] = mask(field, marks[name])
-			}
-			return safe
+		fields, _ := marks.(map[string]any)
+		safe := make(map[string]any, len(value))
+		for name, field := range value {
+			safe[name] = m.value(field, fields[name])
 		}
+		return safe
 	case []any:
-		if items, ok := value.([]any); ok {
-			return maskItems(items, marks)
-		}
+		items, _ := marks.([]any)
+		return m.items(value, items)
 	}
 	return value
 }
 
-// maskItems hides the whole list where the marks do not cover it: a set's marks
-// need not stand in its order.
-func maskItems(items, marks []any) any {
-	if len(items) != len(marks) && len(marks) > 0 {
-		return hide(items)
+// items hides the whole list where the marks do not cover it: a set's marks need
+// not stand in its order.
+func (m masker) items(items, marks []any) any {
+	if len(marks) == 0 {
+		marks = make([]any, len(items))
+	}
+	if len(items) != len(marks) {
+		return m.hide(items)
 	}
 	safe := make([]any, len(items))
 	for i, item := range items {
-		safe[i] = item
-		if len(marks) > 0 {
-			safe[i] = mask(item, marks[i])
-		}
+		safe[i] = m.value(item, marks[i])
 	}
 	return safe
-}
-
-func hide(value any) any {
-	if value == nil {
-		return nil
-	}
-	return secret.Redacted
 }
 
 func each[T any](items []*T, change func(*T) *T) []*T {

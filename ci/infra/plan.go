@@ -84,9 +84,14 @@ func (w *Workspace) show(ctx context.Context, plan *Plan) error {
 		})
 		group.Go(func() error {
 			text, err := w.tf.ShowPlanFileRaw(ctx, plan.File)
-			plan.Text = w.tf.redactor.Redact(text)
+			plan.Text = text
 			return err
 		})
-		return group.Wait()
+		if err := group.Wait(); err != nil {
+			return err
+		}
+		// Terraform leaves sensitive values out, but not where their mark was lost.
+		plan.Text = w.tf.redactor.Redact(sensitive(plan.JSON).Redact(plan.Text))
+		return nil
 	})
 }

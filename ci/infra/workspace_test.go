@@ -382,6 +382,25 @@ func TestMissingVariable(t *testing.T) {
 	}
 }
 
+// TestFailedValidationKeepsTheSecret covers what Terraform 1.11.4 does: it
+// prints the value of a sensitive variable whose validation fails.
+func TestFailedValidationKeepsTheSecret(t *testing.T) {
+	needTerraform(t)
+	dir := write(t, "main.tf", strings.Replace(local, "sensitive = true\n}", `sensitive = true
+
+  validation {
+    condition     = length(var.password) > 100
+    error_message = "password is too short."
+  }
+}`, 1))
+	t.Setenv("TF_VAR_password", password)
+	w := must(t, dir, filepath.Join(t.TempDir(), "state"))
+	_, err := w.Plan(context.Background(), "")
+	if err == nil || !strings.Contains(err.Error(), "password is too short.") || strings.Contains(err.Error(), password) {
+		t.Errorf("planning with an invalid secret: %v", err)
+	}
+}
+
 func TestSecretsAreNoArguments(t *testing.T) {
 	needTerraform(t)
 	// A terraform that writes down its arguments before it becomes the real one.

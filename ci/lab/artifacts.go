@@ -21,14 +21,15 @@ import (
 // maker makes the parts of base images on this machine: from Debian packages,
 // Go modules and what is installed.
 type maker struct {
+	docker   *Docker
 	cache    *cache
 	progress *stage.Progress
 	// compiling admits one compiler at a time: each uses every core.
 	compiling *semaphore.Weighted
 }
 
-func newMaker(c *cache, p *stage.Progress) *maker {
-	return &maker{cache: c, progress: p, compiling: semaphore.NewWeighted(1)}
+func newMaker(d *Docker, c *cache) *maker {
+	return &maker{docker: d, cache: c, progress: d.progress, compiling: semaphore.NewWeighted(1)}
 }
 
 // suite is the Debian release that base images are made of.

@@ -3,8 +3,9 @@ package lab
 import (
 	"context"
 	"fmt"
-	"maps"
 	"os"
+	"path/filepath"
+	"runtime"
 	"strings"
 
 	"gitops/ci/images"
@@ -22,9 +23,8 @@ type base struct {
 
 // plan is what a base image is built from besides its folder.
 type plan struct {
-	key   string            // what fetch returns differs with it
-	args  map[string]string // build arguments
-	holds string            // what the image really holds, unless a Debian package says
+	key   string // what fetch returns differs with it
+	holds string // what the image really holds, unless a Debian package says
 	// fetch makes the rest of the build context; it may be slow.
 	fetch func(ctx context.Context) (map[string]string, error)
 }
@@ -83,11 +83,24 @@ func planGo(_ context.Context, m *maker, version string) (plan, error) {
 	}, nil
 }
 
-func planNode(_ context.Context, _ *maker, version string) (plan, error) {
+func planNode(_ context.Context, m *maker, version string) (plan, error) {
+	packages := map[string]string{"node": "node-linux-" + nodeArch() + "@" + version, "npm": "npm@" + npmRelease}
 	return plan{
-		args:  map[string]string{"NODE_VERSION": version},
+		key:   key(packages["node"], packages["npm"]),
 		holds: "Node.js " + version + ", the official program from an npm package, on Debian",
+		fetch: func(ctx context.Context) (map[string]string, error) {
+			dir, err := m.npmPackages(ctx, packages)
+			return map[string]string{"node": filepath.Join(dir, "node"), "npm": filepath.Join(dir, "npm")}, err
+		},
 	}, nil
+}
+
+// nodeArch returns Node.js's name of this machine's architecture.
+func nodeArch() string {
+	if runtime.GOARCH == "amd64" {
+		return "x64"
+	}
+	return runtime.GOARCH
 }
 
 func planTerraform(ctx context.Context, m *maker, version string) (plan, error) {
@@ -160,7 +173,6 @@ func (b base) recipe(ctx context.Context, m *maker, ref, debianID string) (recip
 	if err != nil {
 		return r, "", fmt.Errorf("making a stand-in for %s: %w", ref, err)
 	}
-	maps.Copy(r.args, p.args)
 	r.key, r.fetch = key(debianID, p.key), p.fetch
 	return r, p.holds, nil
 }

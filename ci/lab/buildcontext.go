@@ -63,11 +63,17 @@ func (d *Docker) build(ctx context.Context, ref string, r recipe, labels ...stri
 	if err != nil {
 		return "", err
 	}
-	if have, err := d.inspect(ctx, ref); err != nil || have != nil && have.Labels[labelKey] == inputs {
-		if err != nil {
-			return "", err
-		}
-		return have.ID, nil
+	if have, err := d.built(ctx, ref, inputs); err != nil || have != "" {
+		return have, err
+	}
+	// Another lab may be building the same image: one builds it, all use it.
+	held, err := lockPath(ctx, filepath.Join(d.cache.dir, "build-"+key(ref)+".lock"))
+	if err != nil {
+		return "", err
+	}
+	defer held.release()
+	if have, err := d.built(ctx, ref, inputs); err != nil || have != "" {
+		return have, err
 	}
 	var extra map[string]string
 	if r.fetch != nil {
@@ -83,6 +89,15 @@ func (d *Docker) build(ctx context.Context, ref string, r recipe, labels ...stri
 	id, err = d.buildImage(ctx, ref, r, extra, append(labels, labelKey+"="+inputs))
 	end(err)
 	return id, err
+}
+
+// built returns the ID of the image ref if it was built from these inputs.
+func (d *Docker) built(ctx context.Context, ref, inputs string) (id string, err error) {
+	have, err := d.inspect(ctx, ref)
+	if err != nil || have == nil || have.Labels[labelKey] != inputs {
+		return "", err
+	}
+	return have.ID, nil
 }
 
 func (d *Docker) buildImage(ctx context.Context, ref string, r recipe, extra map[string]string, labels []string) (string, error) {

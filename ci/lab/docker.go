@@ -23,6 +23,7 @@ type Docker struct {
 	Version  string // of the engine
 	progress *stage.Progress
 	building *semaphore.Weighted // admits two image builds at a time
+	cache    *cache              // has the locks of image builds
 	hold     *hold               // keeps an engine that the lab started running; nil for others
 }
 

@@ -97,6 +97,7 @@ func Start(ctx context.Context, o Options) (*Lab, error) {
 	if l.Docker, err = OpenDocker(ctx, o.Progress); err != nil {
 		return nil, fmt.Errorf("starting the lab: %w", err)
 	}
+	l.Docker.cache = cache
 	if err := l.start(ctx, o.Images); err != nil {
 		l.keep = false
 		return nil, errors.Join(fmt.Errorf("starting the lab: %w", err), l.Close())

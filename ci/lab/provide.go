@@ -46,7 +46,7 @@ type provider struct {
 // newProvider finds out whether there is a registry and provides Debian, which
 // everything else stands on.
 func newProvider(ctx context.Context, d *Docker, c *cache) (*provider, Image, error) {
-	p := &provider{docker: d, cache: c, maker: newMaker(c, d.progress)}
+	p := &provider{docker: d, cache: c, maker: newMaker(d, c)}
 	reachable, err := p.tryPull(ctx, images.Debian)
 	if err != nil {
 		return nil, Image{}, err

@@ -16,5 +16,5 @@ export default tseslint.config(
     files: ["scripts/**/*.mjs"],
     languageOptions: { globals: { process: "readonly", console: "readonly" } },
   },
-  { files: ["vite.config.ts"], extends: [tseslint.configs.recommended] },
+  { files: ["vite.config.ts", "tests/**/*.ts"], extends: [tseslint.configs.recommended] },
 );

@@ -12,7 +12,7 @@ const pageSize = 20;
 const blank: Fields = { title: "", description: "" };
 
 export function Items() {
-  useTitle("All");
+  useTitle("Yours");
   const client = useClient();
   const { run, busy, error } = useTask();
   const [page, setPage] = useState<Page>();

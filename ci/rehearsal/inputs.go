@@ -87,7 +87,7 @@ func NewInputs(c Credentials, mirrors []string, leaveOut map[string]any) (Inputs
 			"GITHUB_API_URL":             githubAddress, "GITOPS_FORWARD": forwarding,
 		},
 		Secrets: map[string]secret.Value{
-			"AWS_ACCESS_KEY_ID": secret.New("rehearsal"), "AWS_SECRET_ACCESS_KEY": random(),
+			"AWS_ACCESS_KEY_ID": random(), "AWS_SECRET_ACCESS_KEY": random(),
 			"TF_VAR_ssh_host_private_key": c.HostKey,
 		},
 		Backend:   []string{"bucket=" + bucket, "key=loop.tfstate", "region=" + Region, "use_path_style=true"},

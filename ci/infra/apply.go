@@ -26,7 +26,7 @@ func (w *Workspace) Apply(ctx context.Context, planFile string) error {
 	}
 	w.tf.SetStdout(&steps{progress: w.progress, redactor: w.tf.redactor})
 	defer w.tf.SetStdout(nil)
-	return w.tf.run("applying", w.progress, func() error {
+	return w.tf.run(ctx, "applying", w.progress, func() error {
 		return w.tf.Apply(ctx, tfexec.DirOrPlan(file), tfexec.LockTimeout(w.timeout))
 	})
 }

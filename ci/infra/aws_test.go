@@ -16,6 +16,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -80,7 +81,7 @@ const product = "../../terraform"
 func needProvider(t *testing.T) {
 	t.Helper()
 	needTerraform(t)
-	_, err := Validate(context.Background(), product, nil)
+	err := checkProvider()
 	if err != nil && strings.Contains(err.Error(), "registry.terraform.io") {
 		t.Skip("needs Terraform's AWS provider: no registry, and no mirror in TF_CLI_CONFIG_FILE or Terraform's plugin folders")
 	}
@@ -88,6 +89,12 @@ func needProvider(t *testing.T) {
 		t.Fatal(err)
 	}
 }
+
+// checkProvider tries to get the provider, once.
+var checkProvider = sync.OnceValue(func() error {
+	_, err := Validate(context.Background(), product, nil)
+	return err
+})
 
 // keyPair makes an ed25519 pair in OpenSSH's formats.
 func keyPair(t *testing.T) (private, public string) {

@@ -7,6 +7,7 @@ import (
 	"os/exec"
 	"regexp"
 	"strings"
+	"syscall"
 
 	"gitops/ci/stage"
 )
@@ -31,9 +32,6 @@ func (e *Error) Unwrap() error { return e.Err }
 
 // explain returns the error for a failed command, from what Terraform wrote.
 func explain(doing, dir, words string, err error) error {
-	if interrupted := stopped(err); interrupted != nil {
-		return fmt.Errorf("%s: interrupted: %s: %w", doing, ending(err), interrupted)
-	}
 	if lock, ok := parseLock(words); ok {
 		return &LockedError{Lock: lock, dir: dir}
 	}
@@ -44,20 +42,18 @@ func explain(doing, dir, words string, err error) error {
 	return &Error{Doing: doing, Words: words + remedy(words), Err: exit(err)}
 }
 
-// stopped returns why the command was made to stop, nil if it ended by itself.
-func stopped(err error) error {
-	for _, reason := range []error{context.Canceled, context.DeadlineExceeded} {
-		if errors.Is(err, reason) {
-			return reason
-		}
-	}
-	return nil
+// interrupted reports whether err is the end of a context.
+func interrupted(err error) bool {
+	return errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)
 }
 
 // ending says how an interrupted Terraform ended.
 func ending(err error) string {
 	var ended *exec.ExitError
-	if errors.As(err, &ended) && !ended.Exited() {
+	if !errors.As(err, &ended) {
+		return "terraform had not begun"
+	}
+	if status, ok := ended.Sys().(syscall.WaitStatus); ok && status.Signal() == syscall.SIGKILL {
 		return "terraform did not stop within " + stopTime.String() + " and was killed, so the state may still be locked"
 	}
 	return "terraform stopped in order and holds no lock; the next run goes on from what it left"

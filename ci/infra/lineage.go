@@ -10,7 +10,7 @@ import (
 // before the first apply.
 func (w *Workspace) Lineage(ctx context.Context) (string, error) {
 	var text string
-	err := w.tf.run("reading the state", w.progress, func() (err error) {
+	err := w.tf.run(ctx, "reading the state", w.progress, func() (err error) {
 		text, err = w.tf.StatePull(ctx)
 		return err
 	})

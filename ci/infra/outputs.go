@@ -26,7 +26,7 @@ type Outputs struct {
 // Outputs reads the outputs from the state.
 func (w *Workspace) Outputs(ctx context.Context) (Outputs, error) {
 	var all map[string]tfexec.OutputMeta
-	err := w.tf.run("reading the outputs", w.progress, func() (err error) {
+	err := w.tf.run(ctx, "reading the outputs", w.progress, func() (err error) {
 		all, err = w.tf.Output(ctx)
 		return err
 	})

@@ -33,7 +33,7 @@ func (w *Workspace) plan(ctx context.Context, doing, planFile string, extra ...t
 		return nil, err
 	}
 	plan := &Plan{File: file}
-	err = w.tf.run(doing, w.progress, func() (err error) {
+	err = w.tf.run(ctx, doing, w.progress, func() (err error) {
 		plan.HasChanges, err = w.tf.Plan(ctx, append(w.planOptions(file), extra...)...)
 		return err
 	})
@@ -75,7 +75,7 @@ func (w *Workspace) reserve(planFile string) (string, error) {
 // show fills in what the saved plan says, in both its forms at once: each one
 // starts the providers anew.
 func (w *Workspace) show(ctx context.Context, plan *Plan) error {
-	return w.tf.run("reading the plan", w.progress, func() error {
+	return w.tf.run(ctx, "reading the plan", w.progress, func() error {
 		group, ctx := errgroup.WithContext(ctx)
 		group.Go(func() (err error) {
 			// Numbers stay as they are written: floats would change long ones.

@@ -1,6 +1,7 @@
 package infra
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -103,13 +104,16 @@ func (tf *terraform) Close() error {
 
 // run does one command of Terraform and turns its failure into an error that
 // carries Terraform's last words.
-func (tf *terraform) run(doing string, p *stage.Progress, command func() error) error {
+func (tf *terraform) run(ctx context.Context, doing string, p *stage.Progress, command func() error) error {
 	tf.words.Reset()
 	end := p.Start(doing)
 	err := command()
 	end(err)
 	if err == nil {
 		return nil
+	}
+	if ctx.Err() != nil {
+		return fmt.Errorf("%s: interrupted: %s: %w", doing, ending(err), ctx.Err())
 	}
 	return explain(doing, tf.dir, tf.redactor.Redact(tf.words.String()), err)
 }

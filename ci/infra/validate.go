@@ -53,7 +53,7 @@ func Validate(ctx context.Context, dir string, p *stage.Progress) (findings []Fi
 	defer func() { err = errors.Join(err, tf.Close()) }()
 	check := &validation{terraform: tf, given: dir, progress: p}
 	formatErr := check.format(ctx)
-	if stopped(formatErr) != nil {
+	if interrupted(formatErr) {
 		return nil, formatErr
 	}
 	if err := check.initialise(ctx); err != nil {
@@ -85,7 +85,7 @@ type validation struct {
 func (v *validation) failed() bool { return v.broken }
 
 func (v *validation) format(ctx context.Context) error {
-	return v.run("checking the format", v.progress, func() error {
+	return v.run(ctx, "checking the format", v.progress, func() error {
 		_, files, err := v.FormatCheck(ctx, tfexec.Recursive(true))
 		for _, file := range files {
 			v.findings = append(v.findings, Finding{
@@ -101,11 +101,11 @@ func (v *validation) format(ctx context.Context) error {
 // log; a failure that points at no line is no finding.
 func (v *validation) initialise(ctx context.Context) error {
 	var log bytes.Buffer
-	err := v.run("initialising without a backend", v.progress, func() error {
+	err := v.run(ctx, "initialising without a backend", v.progress, func() error {
 		return v.InitJSON(ctx, &log, tfexec.Backend(false))
 	})
 	v.SetStdout(nil)
-	if stopped(err) != nil {
+	if interrupted(err) {
 		return err
 	}
 	diagnostics := diagnosticsOf(log.Bytes())
@@ -130,7 +130,7 @@ func initFailure(diagnostics []tfjson.Diagnostic, err error) error {
 }
 
 func (v *validation) consistency(ctx context.Context) error {
-	return v.run("validating", v.progress, func() error {
+	return v.run(ctx, "validating", v.progress, func() error {
 		result, err := v.Validate(ctx)
 		if err != nil {
 			return err

@@ -74,13 +74,13 @@ func (w *Workspace) init(ctx context.Context, settings map[string]string, files 
 		}
 		options = append(options, tfexec.BackendConfig(file))
 	}
-	if err := w.tf.run("initialising terraform", w.progress, func() error { return w.tf.Init(ctx, options...) }); err != nil {
+	if err := w.tf.run(ctx, "initialising terraform", w.progress, func() error { return w.tf.Init(ctx, options...) }); err != nil {
 		return err
 	}
 	if workspace == "" || workspace == "default" {
 		return nil
 	}
-	return w.tf.run("selecting workspace "+workspace, w.progress, func() error { return w.tf.WorkspaceSelect(ctx, workspace) })
+	return w.tf.run(ctx, "selecting workspace "+workspace, w.progress, func() error { return w.tf.WorkspaceSelect(ctx, workspace) })
 }
 
 var settingName = regexp.MustCompile(`^[a-z][a-z0-9_]*$`)

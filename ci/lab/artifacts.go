@@ -136,14 +136,32 @@ func (m *maker) compile(ctx context.Context, program goProgram) (string, error) 
 // goMod is what go mod edit -json prints, as far as it is needed here.
 type goMod struct {
 	Go      string
-	Replace []struct {
-		Old, New struct{ Path, Version string }
-	}
-	Exclude []struct{ Path, Version string }
+	Replace []replacement
+	Exclude []moduleVersion
 }
 
-// wrapModule writes a module that requires the program's and repeats its
-// replacements: Go heeds those of the main module only.
+type replacement struct{ Old, New moduleVersion }
+
+type moduleVersion struct{ Path, Version string }
+
+// wrapper returns the go.mod of a module that requires the program's and repeats
+// its replacements: Go heeds those of the main module only.
+func (mod goMod) wrapper(program goProgram) string {
+	var text strings.Builder
+	fmt.Fprintf(&text, "module wrapper\n\ngo %s\n\nrequire %s %s\n", mod.Go, program.module, program.version)
+	for _, r := range mod.Replace {
+		// A folder inside the module is not published with it; its own module is.
+		if r.New.Version != "" {
+			fmt.Fprintf(&text, "replace %s => %s %s\n", strings.TrimSpace(r.Old.Path+" "+r.Old.Version), r.New.Path, r.New.Version)
+		}
+	}
+	for _, e := range mod.Exclude {
+		fmt.Fprintf(&text, "exclude %s %s\n", e.Path, e.Version)
+	}
+	return text.String()
+}
+
+// wrapModule writes a module in dir that the program can be built from.
 func wrapModule(ctx context.Context, dir string, program goProgram) error {
 	source, err := downloadModule(ctx, program.module, program.version)
 	if err != nil {
@@ -157,23 +175,12 @@ func wrapModule(ctx context.Context, dir string, program goProgram) error {
 	if err := json.Unmarshal([]byte(output), &mod); err != nil {
 		return fmt.Errorf("reading go.mod of %s: %w", program.module, err)
 	}
-	var text strings.Builder
-	fmt.Fprintf(&text, "module wrapper\n\ngo %s\n\nrequire %s %s\n", mod.Go, program.module, program.version)
-	for _, r := range mod.Replace {
-		// A folder inside the module is not published with it; its own module is.
-		if r.New.Version != "" {
-			fmt.Fprintf(&text, "replace %s => %s %s\n", strings.TrimSpace(r.Old.Path+" "+r.Old.Version), r.New.Path, r.New.Version)
-		}
-	}
-	for _, e := range mod.Exclude {
-		fmt.Fprintf(&text, "exclude %s %s\n", e.Path, e.Version)
-	}
 	sums, err := os.ReadFile(filepath.Join(source, "go.sum"))
 	if err == nil {
 		err = os.WriteFile(filepath.Join(dir, "go.sum"), sums, 0o644)
 	}
 	if err == nil {
-		err = os.WriteFile(filepath.Join(dir, "go.mod"), []byte(text.String()), 0o644)
+		err = os.WriteFile(filepath.Join(dir, "go.mod"), []byte(mod.wrapper(program)), 0o644)
 	}
 	if err != nil {
 		return fmt.Errorf("compiling %s: %w", program.module, err)

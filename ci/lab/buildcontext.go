@@ -111,9 +111,17 @@ func (d *Docker) buildImage(ctx context.Context, ref string, r recipe, extra map
 	reader, writer := io.Pipe()
 	go func() { writer.CloseWithError(r.writeContext(writer, extra)) }()
 	defer reader.Close()
+	before, err := d.inspect(ctx, ref)
+	if err != nil {
+		return "", err
+	}
 	id, err := d.must(ctx, command{args: append(args, "-"), stdin: reader})
 	if err != nil {
 		return "", fmt.Errorf("building image %s: %w", ref, err)
+	}
+	if before != nil && before.ID != id && before.Labels[labelKey] != "" {
+		// The image of older inputs goes, unless a container still uses it.
+		_, _ = d.call(ctx, command{args: []string{"rmi", before.ID}})
 	}
 	return id, nil
 }

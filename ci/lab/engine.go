@@ -48,8 +48,11 @@ func OpenDocker(ctx context.Context, p *stage.Progress) (*Docker, error) {
 	if err := installEngine(ctx, p); err != nil {
 		return nil, err
 	}
-	if err := startEngine(ctx, p); err != nil {
-		return nil, err
+	// Where there is an init system, installing the engine has started it.
+	if !DockerAnswers(ctx) {
+		if err := startEngine(ctx, p); err != nil {
+			return nil, err
+		}
 	}
 	return join(ctx, p)
 }
@@ -101,13 +104,19 @@ func (d *Docker) Close() error {
 	defer setup.release()
 	last := d.hold.last()
 	d.hold = nil
-	if !last {
+	if !last || d.keepsLabs(ctx) {
 		return nil
 	}
 	end := d.progress.Start("stopping the Docker engine that was started for this")
 	err = stopEngine(ctx)
 	end(err)
 	return err
+}
+
+// keepsLabs reports whether a lab is to stay on the engine.
+func (d *Docker) keepsLabs(ctx context.Context) bool {
+	kept, err := d.do(ctx, "ps", "--quiet", "--filter", "label="+labelOwner+"="+keptOwner)
+	return err == nil && kept != ""
 }
 
 // engineVersion asks the engine for its version. It waits for at most ten

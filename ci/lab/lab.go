@@ -153,7 +153,7 @@ func (l *Lab) start(ctx context.Context, more []string) error {
 func (l *Lab) labels() []string {
 	owner := processID(os.Getpid())
 	if l.keep {
-		owner = "kept"
+		owner = keptOwner
 	}
 	return []string{"--label", labelLab + "=" + l.ID, "--label", labelOwner + "=" + owner}
 }

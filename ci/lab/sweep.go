@@ -15,6 +15,9 @@ const (
 	labelOwner = "gitops.lab.owner"
 )
 
+// keptOwner is the owner of labs that stay until somebody removes them.
+const keptOwner = "kept"
+
 // Sweep removes what labs left whose process was killed before it could clean
 // up. Kept labs, and those of processes that still run, stay.
 func Sweep(ctx context.Context, d *Docker) error {
@@ -30,7 +33,7 @@ func Sweep(ctx context.Context, d *Docker) error {
 	left := map[string]bool{}
 	for line := range strings.Lines(listed.String()) {
 		id, owner, found := strings.Cut(strings.TrimSpace(line), " ")
-		if found && owner != "kept" && owner != processID(ownerPID(owner)) {
+		if found && owner != keptOwner && owner != processID(ownerPID(owner)) {
 			left[id] = true
 		}
 	}

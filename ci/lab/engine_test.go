@@ -1,0 +1,59 @@
+package lab_test
+
+import (
+	"context"
+	"os/exec"
+	"testing"
+
+	"gitops/ci/lab"
+	"gitops/ci/stage"
+)
+
+// An engine that answers is used and left alone; one that OpenDocker started
+// goes with its last user.
+func TestOpenDocker(t *testing.T) {
+	needsDocker(t)
+	before := lab.DockerAnswers(t.Context())
+	foreign := before && !lab.EngineIsOurs()
+	p := stage.NewProgress(t.Output())
+	first, err := lab.OpenDocker(t.Context(), p)
+	if err != nil {
+		t.Fatal(err)
+	}
+	second, err := lab.OpenDocker(t.Context(), p)
+	if err != nil {
+		t.Fatal(err)
+	}
+	version, err := exec.Command("docker", "version", "--format", "{{.Server.Version}}").Output()
+	if err != nil || first.Version+"\n" != string(version) || second.Version != first.Version {
+		t.Errorf("engines %q and %q; docker says %q, %v", first.Version, second.Version, version, err)
+	}
+	if err := first.Close(); err != nil {
+		t.Error(err)
+	}
+	if !lab.DockerAnswers(t.Context()) {
+		t.Error("the engine was stopped while somebody used it")
+	}
+	for range 2 { // closing twice does no harm
+		if err := second.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+	after := lab.DockerAnswers(t.Context())
+	if foreign && !after {
+		t.Error("an engine that nobody asked to stop was stopped")
+	}
+	if !before && after && !lab.EngineInUse() {
+		t.Error("the engine that was started goes on without a user")
+	}
+}
+
+func TestOpenDockerIsCancelled(t *testing.T) {
+	needsDocker(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if d, err := lab.OpenDocker(ctx, nil); err == nil {
+		d.Close()
+		t.Error("no error with a cancelled context")
+	}
+}

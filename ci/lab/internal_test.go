@@ -1,0 +1,256 @@
+package lab
+
+import (
+	"archive/tar"
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"gitops/ci/images"
+)
+
+func TestRepositoryAndVersion(t *testing.T) {
+	for ref, want := range map[string][2]string{
+		"golang:1.26.8-trixie":                     {"golang", "1.26.8"},
+		"docker.io/library/postgres:17.10":         {"postgres", "17.10"},
+		"traefik:v3.6.12":                          {"traefik", "3.6.12"},
+		"grafana/loki:3.6.3@sha256:abc":            {"grafana/loki", "3.6.3"},
+		"localhost:5000/team/shop:1":               {"localhost:5000/team/shop", "1"},
+		"ghcr.io/ansible/community-ansible:v1.2-x": {"ghcr.io/ansible/community-ansible", "1.2"},
+	} {
+		if got := [2]string{repository(ref), version(ref)}; got != want {
+			t.Errorf("%s: %q, want %q", ref, got, want)
+		}
+	}
+}
+
+func TestMirrored(t *testing.T) {
+	for ref, want := range map[string]string{
+		"debian:13":               "m:5000/library/debian:13",
+		"grafana/loki:3":          "m:5000/grafana/loki:3",
+		"ghcr.io/ansible/tools:1": "m:5000/ansible/tools:1",
+		"localhost/x:1":           "m:5000/x:1",
+	} {
+		if got := mirrored("m:5000", ref); got != want {
+			t.Errorf("%s: %s, want %s", ref, got, want)
+		}
+	}
+}
+
+// Every image that the stages run in can be had without a registry, but for the
+// one that needs its maker's price service.
+func TestBasesCoverTheStages(t *testing.T) {
+	for _, ref := range append(stageImages, images.Debian) {
+		b, known := bases[repository(ref)]
+		if !known {
+			t.Errorf("there is no base for %s", ref)
+			continue
+		}
+		if _, err := files.ReadFile("bases/" + b.dir + "/Dockerfile"); err != nil {
+			t.Errorf("%s: %v", ref, err)
+		}
+		if b.dpkg == "" && b.plan == nil {
+			t.Errorf("%s: neither a package nor a plan says what it holds", ref)
+		}
+	}
+}
+
+func TestCacheMakesOnce(t *testing.T) {
+	c, err := openCache(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	var made atomic.Int32
+	var group sync.WaitGroup
+	for range 8 {
+		group.Go(func() {
+			path, err := c.file(t.Context(), "thing", "key", func(path string) error {
+				made.Add(1)
+				time.Sleep(20 * time.Millisecond)
+				return os.WriteFile(path, []byte("made"), 0o644)
+			})
+			if content, readErr := os.ReadFile(path); err != nil || readErr != nil || string(content) != "made" {
+				t.Errorf("%q, %v, %v", content, err, readErr)
+			}
+		})
+	}
+	group.Wait()
+	if made.Load() != 1 {
+		t.Errorf("made %d times, want once", made.Load())
+	}
+}
+
+func TestCacheKeepsNothingHalfMade(t *testing.T) {
+	c, err := openCache(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	broken := errors.New("broken")
+	_, err = c.file(t.Context(), "thing", "key", func(path string) error {
+		os.WriteFile(path, []byte("half"), 0o644)
+		return broken
+	})
+	if !errors.Is(err, broken) {
+		t.Fatalf("error %v, want the maker's", err)
+	}
+	// As a killed process leaves it.
+	os.WriteFile(filepath.Join(c.dir, "thing-key.partial"), []byte("half"), 0o644)
+	path, err := c.file(t.Context(), "thing", "key", func(path string) error {
+		if exists(path) {
+			t.Error("the leftover of a killed run is still there")
+		}
+		return os.WriteFile(path, []byte("whole"), 0o644)
+	})
+	if content, _ := os.ReadFile(path); err != nil || string(content) != "whole" {
+		t.Errorf("%q, %v", content, err)
+	}
+}
+
+func TestCacheFolder(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "elsewhere")
+	t.Setenv(CacheVariable, dir)
+	if c, err := openCache(""); err != nil || c.dir != dir {
+		t.Errorf("%+v, %v, want %s", c, err, dir)
+	}
+}
+
+func TestKeyTellsInputsApart(t *testing.T) {
+	if key("ab", "c") == key("a", "bc") {
+		t.Error("other inputs, same key")
+	}
+}
+
+func TestInputsDifferWithEverythingThatCounts(t *testing.T) {
+	base := recipe{dir: "images/git", args: map[string]string{"DEBIAN": "debian:1"}, key: "x"}
+	others := []recipe{
+		{dir: "images/aws", args: base.args, key: "x"},
+		{dir: "images/git", args: map[string]string{"DEBIAN": "debian:2"}, key: "x"},
+		{dir: "images/git", args: base.args, key: "y"},
+	}
+	seen := map[string]bool{}
+	for _, r := range append(others, base) {
+		inputs, err := r.inputs()
+		if err != nil || seen[inputs] {
+			t.Errorf("%+v: key %s again, or %v", r, inputs, err)
+		}
+		seen[inputs] = true
+	}
+}
+
+// The context must carry what embedding and Go's module cache drop: the modes.
+func TestContext(t *testing.T) {
+	dir := t.TempDir()
+	for name, mode := range map[string]os.FileMode{"bin/go": 0o444, "src/main.go": 0o444, "run": 0o755} {
+		path := filepath.Join(dir, name)
+		os.MkdirAll(filepath.Dir(path), 0o755)
+		if err := os.WriteFile(path, []byte(name), mode); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.Symlink("run", filepath.Join(dir, "link")); err != nil {
+		t.Fatal(err)
+	}
+	var content bytes.Buffer
+	if err := (recipe{dir: "images/registry"}).writeContext(&content, map[string]string{"go": dir, "one": filepath.Join(dir, "run")}); err != nil {
+		t.Fatal(err)
+	}
+	modes, links, bodies := map[string]int64{}, map[string]string{}, map[string]string{}
+	for archive := tar.NewReader(&content); ; {
+		header, err := archive.Next()
+		if err == io.EOF {
+			break
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		body, _ := io.ReadAll(archive)
+		modes[header.Name], links[header.Name], bodies[header.Name] = header.Mode, header.Linkname, string(body)
+	}
+	for name, want := range map[string]int64{
+		"Dockerfile": 0o644, "entrypoint.sh": 0o755, "config.yml": 0o644,
+		"go/bin/go": 0o755, "go/src/main.go": 0o644, "go/run": 0o755, "one": 0o755,
+	} {
+		if modes[name] != want {
+			t.Errorf("%s: mode %o, want %o", name, modes[name], want)
+		}
+	}
+	if links["go/link"] != "run" || bodies["go/src/main.go"] != "src/main.go" {
+		t.Errorf("link %q, file %q", links["go/link"], bodies["go/src/main.go"])
+	}
+}
+
+func TestProvidersAreFoundInTheirMirror(t *testing.T) {
+	dir := t.TempDir()
+	os.MkdirAll(filepath.Join(dir, "registry.terraform.io/hashicorp/aws/5.100.0/linux_amd64"), 0o755)
+	t.Setenv(PluginMirrorVariable, dir)
+	if found, err := providerMirror(); err != nil || found != dir {
+		t.Errorf("%q, %v, want %s", found, err, dir)
+	}
+}
+
+// The wrapper repeats what Go heeds in a main module alone, and leaves out
+// folders, which the published module does not have.
+func TestWrapperRepeatsReplacements(t *testing.T) {
+	var mod goMod
+	mod.Go = "1.25.0"
+	mod.Replace = append(mod.Replace,
+		replacement{Old: moduleVersion{"example.com/a", ""}, New: moduleVersion{"example.com/fork", "v1.0.0"}},
+		replacement{Old: moduleVersion{"example.com/b", "v2.0.0"}, New: moduleVersion{"example.com/b", "v2.0.1"}},
+		replacement{Old: moduleVersion{"example.com/c", ""}, New: moduleVersion{"./c", ""}})
+	mod.Exclude = []moduleVersion{{"example.com/d", "v0.1.0"}}
+	text := mod.wrapper(goProgram{module: "example.com/x", version: "v3.0.0"})
+	for _, line := range []string{
+		"go 1.25.0", "require example.com/x v3.0.0", "replace example.com/a => example.com/fork v1.0.0",
+		"replace example.com/b v2.0.0 => example.com/b v2.0.1", "exclude example.com/d v0.1.0",
+	} {
+		if !strings.Contains(text, line+"\n") {
+			t.Errorf("no line %q in\n%s", line, text)
+		}
+	}
+	if strings.Contains(text, "./c") {
+		t.Errorf("a folder is replaced in\n%s", text)
+	}
+}
+
+// A small program goes the whole way from the module proxy to running.
+func TestCompile(t *testing.T) {
+	if testing.Short() {
+		t.Skip("needs the Go module proxy")
+	}
+	c, err := openCache(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	m := newMaker(&Docker{}, c)
+	program := goProgram{module: "github.com/rogpeppe/go-internal", version: "v1.16.0", pkg: "github.com/rogpeppe/go-internal/cmd/txtar-c"}
+	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
+	defer cancel()
+	path, err := m.compile(ctx, program)
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	os.WriteFile(filepath.Join(dir, "a.txt"), []byte("hello\n"), 0o644)
+	out, err := capture(ctx, "", path, dir)
+	if err != nil || !strings.Contains(out, "-- a.txt --\nhello") {
+		t.Errorf("%q, %v", out, err)
+	}
+}
+
+func TestProcessIDTellsProcessesApart(t *testing.T) {
+	mine := processID(os.Getpid())
+	if ownerPID(mine) != os.Getpid() || processID(ownerPID(mine)) != mine {
+		t.Errorf("process %d has the ID %q", os.Getpid(), mine)
+	}
+	if id := processID(1 << 30); id != "" {
+		t.Errorf("a process that does not exist has the ID %q", id)
+	}
+}

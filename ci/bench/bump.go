@@ -174,10 +174,7 @@ func measure(ctx context.Context, folder string, original []byte, c contender, r
 }
 
 func row(name string, took time.Duration, original, rewritten []byte) error {
-	changed, err := bytesChanged(original, rewritten)
-	if err != nil {
-		return err
-	}
+	changed := bytesChanged(string(original), string(rewritten))
 	differ, err := imagesChanged(original, rewritten)
 	if err != nil {
 		return err
@@ -196,49 +193,4 @@ func imagesChanged(before, after []byte) (count int, err error) {
 		}
 	}
 	return count, errors.Join(errA, errB)
-}
-
-// bytesChanged counts the bytes that were removed and added, hunk by hunk of
-// git's diff, without what the two sides of a hunk have in common at its ends.
-func bytesChanged(before, after []byte) (int, error) {
-	folder, err := os.MkdirTemp("", "gitops-diff-")
-	if err != nil {
-		return 0, err
-	}
-	defer os.RemoveAll(folder)
-	a, b := filepath.Join(folder, "a"), filepath.Join(folder, "b")
-	if err := errors.Join(os.WriteFile(a, before, 0o600), os.WriteFile(b, after, 0o600)); err != nil {
-		return 0, err
-	}
-	out, err := exec.Command("git", "diff", "--no-index", "--no-color", "--no-ext-diff", "--text", "--unified=0", a, b).Output()
-	var exit *exec.ExitError
-	if err != nil && (!errors.As(err, &exit) || exit.ExitCode() != 1) {
-		return 0, fmt.Errorf("comparing: %w", err)
-	}
-	total := 0
-	for _, hunk := range strings.Split(string(out), "\n@@ ")[1:] {
-		total += hunkBytes(hunk)
-	}
-	return total, nil
-}
-
-func hunkBytes(hunk string) int {
-	var removed, added strings.Builder
-	_, lines, _ := strings.Cut(hunk, "\n") // past the line numbers
-	for line := range strings.Lines(lines) {
-		switch line[0] {
-		case '-':
-			removed.WriteString(line[1:])
-		case '+':
-			added.WriteString(line[1:])
-		}
-	}
-	a, b := removed.String(), added.String()
-	for len(a) > 0 && len(b) > 0 && a[0] == b[0] {
-		a, b = a[1:], b[1:]
-	}
-	for len(a) > 0 && len(b) > 0 && a[len(a)-1] == b[len(b)-1] {
-		a, b = a[:len(a)-1], b[:len(b)-1]
-	}
-	return len(a) + len(b)
 }

@@ -238,10 +238,42 @@ func plainValues(t *testing.T, text string) (docs []map[string]any) {
 	t.Helper()
 	decoder := yaml.NewDecoder(strings.NewReader(text))
 	for {
-		var doc map[string]any
+		var doc any
 		if err := decoder.Decode(&doc); err != nil {
 			return docs
 		}
-		docs = append(docs, doc)
+		named, ok := stringKeys(doc).(map[string]any)
+		if !ok {
+			named = map[string]any{"not a mapping": doc}
+		}
+		docs = append(docs, named)
 	}
+}
+
+// stringKeys makes values comparable: mappings with other keys than text get
+// keys that are text.
+func stringKeys(value any) any {
+	switch v := value.(type) {
+	case map[string]any:
+		for key := range v {
+			v[key] = stringKeys(v[key])
+		}
+	case map[any]any:
+		named := map[string]any{}
+		for key, item := range v {
+			name, ok := key.(string)
+			if !ok {
+				name = fmt.Sprintf("%T %v", key, key)
+			}
+			named[name] = stringKeys(item)
+		}
+		return named
+	case []any:
+		for i := range v {
+			v[i] = stringKeys(v[i])
+		}
+	case float64:
+		return fmt.Sprint(v) // not a number equals not even itself
+	}
+	return value
 }

@@ -4,7 +4,9 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"path"
+	"slices"
 	"strings"
 
 	"golang.org/x/sync/errgroup"
@@ -66,16 +68,21 @@ func (m *Gitops) Publish(
 
 // build returns the image of one service.
 func (m *Gitops) build(source *dagger.Directory, base string, service manifest.Build, commit string, extra []string) (*dagger.Container, error) {
-	args := []dagger.BuildArg{{Name: "GIT_SHA", Value: commit}}
-	for name, value := range service.Args {
-		args = append(args, dagger.BuildArg{Name: name, Value: value})
-	}
+	given := map[string]string{}
 	for _, pair := range extra {
 		name, value, found := strings.Cut(pair, "=")
 		if !found {
 			return nil, fmt.Errorf("build argument %q is not of the form NAME=value", pair)
 		}
-		args = append(args, dagger.BuildArg{Name: name, Value: value})
+		given[name] = value
+	}
+	all, err := service.Arguments(commit, given)
+	if err != nil {
+		return nil, err
+	}
+	var args []dagger.BuildArg
+	for _, name := range slices.Sorted(maps.Keys(all)) {
+		args = append(args, dagger.BuildArg{Name: name, Value: all[name]})
 	}
 	return source.Directory(path.Join(base, service.Context)).
 		DockerBuild(dagger.DirectoryDockerBuildOpts{Dockerfile: service.Dockerfile, Target: service.Target, BuildArgs: args}).

@@ -27,6 +27,9 @@ func (r rehearseResult) Human() string {
 		}
 		text += fmt.Sprintf("%2d  %s  %8s  %-40s %s\n", i+1, verdict, stage.Seconds(s.Took), s.Name, s.Detail)
 	}
+	for _, line := range r.Instead {
+		text += "in place of " + line + "\n"
+	}
 	for _, line := range r.NotRun {
 		text += "not run: " + line + "\n"
 	}

@@ -148,11 +148,9 @@ func (f releaseFlags) service(build manifest.Build, context string, extra map[st
 	if context == "" {
 		context = filepath.Join(filepath.Dir(f.bump.manifest), build.Context)
 	}
-	args := map[string]string{}
-	for _, values := range []map[string]string{build.Args, extra} {
-		for name, value := range values {
-			args[name] = value
-		}
+	args, err := build.Arguments(f.bump.robot.commit, extra)
+	if err != nil {
+		return publish.Service{}, stage.Invalid("%s: %w", f.bump.manifest, err)
 	}
 	return publish.Service{Name: build.Service, Context: context, Dockerfile: build.Dockerfile, Target: build.Target, Args: args, Image: reference.Name, Previous: build.Image}, nil
 }

@@ -103,7 +103,7 @@ func (n Needed) Without(missing map[string]string) (vars map[string]any, notRun 
 			kept = append(kept, component)
 			continue
 		}
-		notRun = append(notRun, fmt.Sprintf("%s (%s): %s", component, ref, why))
+		notRun = append(notRun, component+": "+why)
 	}
 	if len(notRun) == 0 {
 		return nil, nil

@@ -8,6 +8,7 @@ import (
 	"context"
 	"fmt"
 	"net"
+	"strings"
 	"time"
 
 	"gitops/ci/secret"
@@ -38,7 +39,11 @@ type StageError struct {
 
 // Error implements error.
 func (e *StageError) Error() string {
-	return fmt.Sprintf("stage %s: exit %d: %s", e.Stage, e.Exit, e.Said)
+	said := e.Said
+	if at := strings.LastIndex(said, "gitops: "); at >= 0 {
+		said = said[at+len("gitops: "):]
+	}
+	return fmt.Sprintf("stage %s: exit %d: %s", e.Stage, e.Exit, strings.TrimSpace(said))
 }
 
 // World is where the driver of the rehearsal, which plays the developers, the
@@ -63,6 +68,8 @@ type World struct {
 	SuperuserPassword secret.Value
 	// NotRun names what the stand-ins cannot offer here, each with its reason.
 	NotRun []string
+	// Instead names what runs in place of images that could not be pulled.
+	Instead []string
 }
 
 // Step is one finished part of the rehearsal.
@@ -82,6 +89,7 @@ type Report struct {
 	Review  string        `json:"review,omitempty"`  // the review comment, markdown
 	Receipt string        `json:"receipt,omitempty"` // the last deploy's receipt, JSON
 	NotRun  []string      `json:"not_run,omitempty"`
+	Instead []string      `json:"instead,omitempty"` // what ran in place of images that could not be pulled
 	With    string        `json:"with"` // what ran the stages
 }
 
@@ -94,7 +102,8 @@ func (r *Report) Summary() string {
 	if len(r.Steps) > 0 {
 		last = r.Steps[len(r.Steps)-1]
 	}
-	return fmt.Sprintf("rehearsal failed: %s: %s", last.Name, last.Failure)
+	reason, _, _ := strings.Cut(last.Failure, "\n")
+	return fmt.Sprintf("rehearsal failed: %s: %s", last.Name, reason)
 }
 
 // Run goes through the loop and stops at the first step that fails. The report
@@ -102,7 +111,7 @@ func (r *Report) Summary() string {
 func Run(ctx context.Context, runner Runner, world World, p *stage.Progress) (*Report, error) {
 	l := &loop{run: runner, world: world, progress: p}
 	defer l.close()
-	report := &Report{NotRun: world.NotRun}
+	report := &Report{NotRun: world.NotRun, Instead: world.Instead}
 	begun := time.Now()
 	for _, s := range l.steps() {
 		at := time.Now()

@@ -75,7 +75,8 @@ func prepare(ctx context.Context, l *lab.Lab, needed rehearsal.Needed, o Options
 	if err != nil {
 		return nil, rehearsal.World{}, err
 	}
-	world := world(l, credentials, o.Source, append(notRun, substitutes(l)...))
+	world := world(l, credentials, o.Source)
+	world.NotRun, world.Instead = notRun, substitutes(l)
 	return &runner{lab: l, inputs: inputs, world: world}, world, nil
 }
 
@@ -87,9 +88,9 @@ func credentials(l *lab.Lab) rehearsal.Credentials {
 	return c.WithSuperuser()
 }
 
-func world(l *lab.Lab, c rehearsal.Credentials, source string, notRun []string) rehearsal.World {
+func world(l *lab.Lab, c rehearsal.Credentials, source string) rehearsal.World {
 	w := rehearsal.NewWorld(c)
-	w.Source, w.NotRun = source, notRun
+	w.Source = source
 	w.GitURL = l.Git.Outside + "/" + rehearsal.Repository + ".git"
 	w.GitHubURL, w.AWSURL = strings.TrimSuffix(l.GitHub.Outside, "/"), l.AWS.Outside
 	published := map[string]string{"22": l.SSH.Outside, "80": l.HTTP.Outside}
@@ -108,7 +109,7 @@ func substitutes(l *lab.Lab) []string {
 	var lines []string
 	for _, image := range l.Images {
 		if image.Holds != "" {
-			lines = append(lines, fmt.Sprintf("%s: no registry could be reached; in its place %s", image.Ref, image.Holds))
+			lines = append(lines, image.Ref+": "+image.Holds)
 		}
 	}
 	return lines

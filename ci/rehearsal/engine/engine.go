@@ -161,7 +161,7 @@ func available(ctx context.Context, client *dagger.Client, source string) (map[s
 	missing := map[string]string{}
 	for _, ref := range needed.Monitoring {
 		if _, err := client.Container().From(ref).ImageRef(ctx); err != nil {
-			missing[ref] = "the engine cannot pull it"
+			missing[ref] = "the engine cannot pull " + ref
 		}
 	}
 	leaveOut, notRun := needed.Without(missing)

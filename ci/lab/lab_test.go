@@ -84,10 +84,14 @@ func docker(t *testing.T, args ...string) []string {
 }
 
 func TestLab(t *testing.T) {
-	l := start(t)
+	l := start(t, postgresRef, traefikRef)
 	for _, image := range l.Images {
 		t.Logf("%s: %s", image.Ref, image.Holds)
 	}
+	t.Run("tools", func(t *testing.T) { testTools(t, l) })
+	t.Run("postgres", func(t *testing.T) { testPostgres(t, l) })
+	t.Run("nginx", func(t *testing.T) { testNginx(t, l) })
+	t.Run("traefik", func(t *testing.T) { testTraefik(t, l) })
 	t.Run("git", func(t *testing.T) { testGit(t, l) })
 	t.Run("github", func(t *testing.T) { testGitHub(t, l) })
 	t.Run("aws", func(t *testing.T) { testAWS(t, l) })

@@ -94,9 +94,11 @@ func (p *provider) all(ctx context.Context, refs []string) (have []Image, missin
 			found, err := p.provide(ctx, ref)
 			mu.Lock()
 			defer mu.Unlock()
-			if errors.Is(err, errNoStandIn) || errors.Is(err, errNoProvider) {
-				missing = append(missing, Missing{ref, err.Error()})
-				return nil
+			for _, why := range []error{errNoStandIn, errNoProvider} {
+				if errors.Is(err, why) {
+					missing = append(missing, Missing{ref, why.Error()})
+					return nil
+				}
 			}
 			have = append(have, found)
 			return err

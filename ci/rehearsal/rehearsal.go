@@ -90,7 +90,7 @@ type Report struct {
 	Receipt string        `json:"receipt,omitempty"` // the last deploy's receipt, JSON
 	NotRun  []string      `json:"not_run,omitempty"`
 	Instead []string      `json:"instead,omitempty"` // what ran in place of images that could not be pulled
-	With    string        `json:"with"` // what ran the stages
+	With    string        `json:"with"`              // what ran the stages
 }
 
 // Summary returns the last line of a rehearsal.

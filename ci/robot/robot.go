@@ -96,11 +96,14 @@ func (j *job) run(ctx context.Context) error {
 	broken := 0 // failures of the network in a row
 	for j.result.Attempts < j.MaxAttempts {
 		j.result.Attempts++
+		begun := time.Now()
 		done, err := j.attempt(ctx)
+		took := time.Since(begun)
 		switch {
 		case done || (err != nil && !isRetryable(err)):
 			return err
 		case isTransient(err):
+			took = max(took, sickPause)
 			if broken++; broken > maxBroken {
 				return err
 			}
@@ -109,7 +112,7 @@ func (j *job) run(ctx context.Context) error {
 			broken = 0
 			j.Progress.Say("%s moved meanwhile: applying to its new tip (attempt %d)", j.target, j.result.Attempts)
 		}
-		if err := pause(ctx, j.result.Attempts); err != nil {
+		if err := pause(ctx, j.result.Attempts, took); err != nil {
 			return fmt.Errorf("pushing to %s, stopped after %d attempts: %w", j.target, j.result.Attempts, err)
 		}
 	}
@@ -163,19 +166,21 @@ func (j *job) finish(ctx context.Context, commit string) error {
 }
 
 const (
-	maxBroken  = 4
-	firstPause = 100 * time.Millisecond
-	longPause  = 3 * time.Second
+	maxBroken = 4
+	longPause = 8 // times an attempt
+	// sickPause is the least that counts as an attempt where the server is sick.
+	sickPause = 500 * time.Millisecond
 )
 
 // pause waits a random while, so that robots that collided do not collide
-// again; the range doubles with each attempt.
-func pause(ctx context.Context, attempt int) error {
-	limit := longPause
-	if attempt < 6 {
-		limit = min(firstPause<<attempt, longPause)
+// again. The range doubles with each attempt and is counted in what an attempt
+// takes: a slow server needs more room between two pushes.
+func pause(ctx context.Context, attempt int, took time.Duration) error {
+	factor := longPause
+	if attempt < 4 {
+		factor = 1 << attempt / 2
 	}
-	timer := time.NewTimer(rand.N(limit))
+	timer := time.NewTimer(rand.N(time.Duration(factor)*took + time.Millisecond))
 	defer timer.Stop()
 	select {
 	case <-ctx.Done():

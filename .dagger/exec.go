@@ -47,6 +47,16 @@ func (m *Gitops) on(image string, source *dagger.Directory) *dagger.Container {
 	return m.container(image).WithDirectory(workdir, source)
 }
 
+// terraform returns the image of terraform with source. Providers are large and
+// stay in a cache; one stage at a time uses it, for Terraform does not lock it.
+func (m *Gitops) terraform(source *dagger.Directory) *dagger.Container {
+	const plugins = "/var/cache/terraform-plugins"
+	return m.on(m.TerraformImage, source).
+		WithMountedCache(plugins, dag.CacheVolume("gitops-terraform-plugins"),
+			dagger.ContainerWithMountedCacheOpts{Sharing: dagger.CacheSharingModeLocked}).
+		WithEnvVariable("TF_PLUGIN_CACHE_DIR", plugins)
+}
+
 // effect runs gitops with args for its effect on the world. The engine would
 // answer a repeated exec from its layer cache, so this one never looks the same.
 func effect(c *dagger.Container, args ...string) *dagger.Container {

@@ -114,7 +114,7 @@ func (m *Gitops) Drift(
 	// +ignore=["**/.git", "**/node_modules", "**/.terraform"]
 	source *dagger.Directory,
 ) (string, error) {
-	c, args, err := m.onHost(m.on(m.TerraformImage, source), "drift")
+	c, args, err := m.onHost(m.terraform(source), "drift")
 	if err != nil {
 		return "", err
 	}
@@ -131,6 +131,6 @@ func (m *Gitops) Outputs(
 	// +ignore=["**/.git", "**/node_modules", "**/.terraform"]
 	source *dagger.Directory,
 ) *dagger.File {
-	return effect(m.on(m.TerraformImage, source), concat([]string{"outputs", "--out", "/gitops/outputs.json"}, m.backend())...).
+	return effect(m.terraform(source), concat([]string{"outputs", "--out", "/gitops/outputs.json"}, m.backend())...).
 		File("/gitops/outputs.json")
 }

@@ -25,7 +25,7 @@ func (m *Gitops) Validate(
 	var terraform, ansible string
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() (err error) {
-		terraform, err = m.on(m.TerraformImage, source).
+		terraform, err = m.terraform(source).
 			WithExec([]string{"gitops", "--json", "validate", "--only", "terraform,manifest,workflows"}).Stdout(ctx)
 		return err
 	})
@@ -71,7 +71,7 @@ func (m *Gitops) Plan(
 	// +ignore=["**/.git", "**/node_modules", "**/.terraform"]
 	source *dagger.Directory,
 ) *dagger.Directory {
-	c := m.on(m.TerraformImage, source).
+	c := m.terraform(source).
 		WithEnvVariable("GITOPS_CALL", now()).
 		WithExec(concat([]string{"gitops", "--json", "plan", "--out", "/plan"}, m.backend()),
 			// A failed plan is a result too: review tells it on the pull request.
@@ -161,7 +161,7 @@ func (m *Gitops) Apply(
 	// +optional
 	acceptUnreviewed bool,
 ) (string, error) {
-	c, args := m.onGithub(m.on(m.TerraformImage, source), "apply")
+	c, args := m.onGithub(m.terraform(source), "apply")
 	args = concat(args, m.backend(), optional("--reviewed", reviewed), optional("--commit", commit))
 	if acceptUnreviewed {
 		args = append(args, "--accept-unreviewed")

@@ -202,3 +202,10 @@ func hook(t *testing.T, folder, name string) (trace string) {
 	}
 	return trace
 }
+
+func (w *world) wantManifestUnchanged() {
+	w.Helper()
+	if got := w.at("integration:" + composePath); got != compose {
+		w.Errorf("manifest %q", got)
+	}
+}

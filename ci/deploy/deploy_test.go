@@ -115,6 +115,15 @@ func TestRollbackByDigest(t *testing.T) {
 	if got := says(); got != "this is v1" {
 		t.Errorf("after the rollback: %s", got)
 	}
+
+	changed := filepath.Join(l.dir, "releases", l.status().Releases[1].Name, "docker-compose.yml")
+	if err := os.WriteFile(changed, []byte(l.manifest(image("crash"))), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	_, err := deploy.Rollback(context.Background(), l.client, deploy.RollbackOptions{Options: l.options("", ""), Release: commitB})
+	if stage.ExitCode(err) != stage.ExitRefused || !strings.Contains(err.Error(), "somebody changed "+changed) {
+		t.Errorf("a release that was changed on the host: %v", err)
+	}
 }
 
 func TestAFailedDeployLeavesWhatRan(t *testing.T) {

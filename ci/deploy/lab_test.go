@@ -43,6 +43,8 @@ func newLab(t *testing.T) *lab {
 		t.Skip("needs more time than -short gives")
 	}
 	needsDocker(t)
+	// Each has a host, a project and a network of its own, and mostly waits.
+	t.Parallel()
 	l := &lab{t: t, sshd: hosttest.Start(t), dir: filepath.Join(t.TempDir(), "deploy"), log: &bytes.Buffer{}}
 	l.project = fmt.Sprintf("gitops-test-%d-%d", os.Getpid(), time.Now().UnixNano()%1e9)
 	l.network = l.project + "-web"
@@ -201,8 +203,8 @@ func (l *lab) containers(service string) string {
 		"--filter", "label=com.docker.compose.service="+service))
 }
 
-// leftovers returns the temporary things that a deploy has left in its folder.
+// leftovers returns the temporary things that deploys to this place have left.
 func (l *lab) leftovers() string {
-	out, _ := exec.Command("sh", "-c", `cd "$1" && ls -d lock .lock.* .current.* .images.* releases/.* receipts/.* 2>/dev/null | grep -v '/\.\{1,2\}$'; ls -d /dev/shm/gitops-login-* 2>/dev/null; true`, "ls", l.dir).Output()
+	out, _ := exec.Command("sh", "-c", `cd "$1" && ls -d lock .lock.* .current.* .images.* releases/.* receipts/.* 2>/dev/null | grep -v '/\.\{1,2\}$'; ls -d /dev/shm/gitops-login-"$(printf %s "$1" | cksum | cut -d " " -f 1)".* 2>/dev/null; true`, "ls", l.dir).Output()
 	return strings.TrimSpace(string(out))
 }

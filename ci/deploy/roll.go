@@ -41,10 +41,10 @@ func (r *run) roll(ctx context.Context) error {
 }
 
 func (r *run) up(ctx context.Context, manifest string, env map[string]secret.Value) error {
-	out, err := r.script(ctx, "up", withEnv(env), manifest)
+	_, err := r.script(ctx, "up", withEnv(env), manifest)
 	switch {
 	case exitOf(err) == exitTimeout:
-		return fmt.Errorf("starting the services: not done after %s: %s", stage.Seconds(r.patience), lastLines(out, 3))
+		return fmt.Errorf("starting the services: not done after %s: %w", stage.Seconds(r.patience), shortened(err))
 	case err != nil:
 		return fmt.Errorf("starting the services: %w", shortened(err))
 	}

@@ -49,6 +49,10 @@ func (r *run) choose(ctx context.Context, wanted string) error {
 	if err != nil {
 		return fmt.Errorf("reading the manifest of release %s: %w", release.Name, err)
 	}
+	if sum([]byte(content)) != release.Manifest {
+		return stage.Refused("the manifest of release %s is not what was deployed: somebody changed %s; deploy that commit from git instead",
+			release.Name, r.path(release.Name))
+	}
 	file, err := parseManifest([]byte(content))
 	if err != nil {
 		return err

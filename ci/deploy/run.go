@@ -70,7 +70,7 @@ func reach(ctx context.Context, h Host, p Place) (*remote, error) {
 	if err != nil {
 		return nil, fmt.Errorf("reaching Docker on the host: %w", err)
 	}
-	m.Place = p.in(strings.TrimSpace(out))
+	m.Place = p.in(lastLines(out, 1)) // the login shell may have said something first
 	return m, nil
 }
 

@@ -35,25 +35,31 @@ func benchRobots(ctx context.Context, folder string, s size) error {
 	if err != nil {
 		return err
 	}
-	results := make([]robot.Result, s.robots)
-	landed := make([]time.Duration, s.robots)
+	options := robot.Options{
+		RepoURL: web.URL + "/bench.git", Branch: "integration", Manifest: "compose.yml", Commit: start, Username: "robot", Token: password,
+	}
+	results, landed, err := race(ctx, options, s.robots)
+	if err != nil {
+		return err
+	}
+	return reportRobots(ctx, server.Path("bench"), results, landed)
+}
+
+// race starts all robots at once and returns what each did and when it was done.
+func race(ctx context.Context, o robot.Options, robots int) ([]robot.Result, []time.Duration, error) {
+	results, landed := make([]robot.Result, robots), make([]time.Duration, robots)
 	begun := time.Now()
-	group, together := errgroup.WithContext(ctx)
-	for i := range s.robots {
+	group, ctx := errgroup.WithContext(ctx)
+	for i := range robots {
+		mine := o
+		mine.Images = map[string]string{fmt.Sprintf("s%d", i): "owner/app:" + o.Commit}
 		group.Go(func() (err error) {
-			results[i], err = robot.Push(together, robot.Options{
-				RepoURL: web.URL + "/bench.git", Branch: "integration", Manifest: "compose.yml", Commit: start,
-				Images:   map[string]string{fmt.Sprintf("s%d", i): "owner/app:" + start},
-				Username: "robot", Token: password,
-			})
+			results[i], err = robot.Push(ctx, mine)
 			landed[i] = time.Since(begun)
 			return err
 		})
 	}
-	if err := group.Wait(); err != nil {
-		return err
-	}
-	return reportRobots(ctx, server.Path("bench"), results, landed)
+	return results, landed, group.Wait()
 }
 
 func reportRobots(ctx context.Context, bare string, results []robot.Result, landed []time.Duration) error {

@@ -34,26 +34,20 @@ func parse(text []byte, file string) (*document, error) {
 		return nil, stage.Invalid("%s:%d:%d: not UTF-8 text: save the manifest as UTF-8", file, line, column)
 	}
 	nodes, err := decode(text)
+	if err == nil {
+		err = checkValues(nodes)
+	}
 	if err != nil {
 		line, column, problem := yamlProblem(text, err)
 		return nil, stage.Invalid("%s:%d:%d: invalid YAML: %s", file, line, column, problem)
 	}
-	for _, node := range nodes {
-		if node.Kind == yaml.DocumentNode && len(node.Content) > 0 {
-			m.roots = append(m.roots, node.Content[0])
-		}
-	}
+	m.roots = roots(nodes)
 	return m, nil
 }
 
-// decode returns the documents in text. Decoding into plain values finds what
-// nodes alone do not show: duplicate keys, cycles and alias bombs.
+// decode returns the documents in text.
 func decode(text []byte) (nodes []*yaml.Node, err error) {
-	defer func() {
-		if r := recover(); r != nil { // the parser panics on some malformed input
-			err = fmt.Errorf("%v", r)
-		}
-	}()
+	defer recoverInto(&err)
 	decoder := yaml.NewDecoder(bytes.NewReader(text))
 	for {
 		var node yaml.Node
@@ -62,12 +56,38 @@ func decode(text []byte) (nodes []*yaml.Node, err error) {
 		} else if err != nil {
 			return nil, err
 		}
-		var values any
-		if err := node.Decode(&values); err != nil {
-			return nil, err
-		}
 		nodes = append(nodes, &node)
 	}
+}
+
+// checkValues finds what nodes alone do not show: duplicate keys, cycles and
+// alias bombs.
+func checkValues(nodes []*yaml.Node) (err error) {
+	defer recoverInto(&err)
+	for _, node := range nodes {
+		var values any
+		if err := node.Decode(&values); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// recoverInto makes an error of a panic: the parser has some on malformed input.
+func recoverInto(err *error) {
+	if r := recover(); r != nil {
+		*err = fmt.Errorf("%v", r)
+	}
+}
+
+// roots returns the root values of the documents.
+func roots(nodes []*yaml.Node) (all []*yaml.Node) {
+	for _, node := range nodes {
+		if node.Kind == yaml.DocumentNode && len(node.Content) > 0 {
+			all = append(all, node.Content[0])
+		}
+	}
+	return all
 }
 
 var (

@@ -9,28 +9,30 @@ import (
 // verify parses the rewritten text and compares it with m, node by node: only
 // the edited scalars may differ, and they must hold their new refs.
 func (m *document) verify(rewritten []byte, edits []edit) error {
-	after, err := parse(rewritten, m.file)
+	nodes, err := decode(rewritten)
 	if err != nil {
 		return fmt.Errorf("checking the rewritten manifest, nothing was written: %w", err)
 	}
+	after := roots(nodes)
 	want := map[*yaml.Node]string{}
 	for _, e := range edits {
 		want[e.site.node] = e.ref + e.site.ending()
 	}
-	if len(m.roots) != len(after.roots) {
+	if len(m.roots) != len(after) {
 		return fmt.Errorf("checking the rewritten manifest, nothing was written: it would have %d documents instead of %d",
-			len(after.roots), len(m.roots))
+			len(after), len(m.roots))
 	}
 	for i := range m.roots {
-		if err := same(m.roots[i], after.roots[i], want); err != nil {
+		if err := same(m.roots[i], after[i], want); err != nil {
 			return fmt.Errorf("checking the rewritten manifest, nothing was written: %s: %w", m.file, err)
 		}
 	}
 	return nil
 }
 
-// same compares two trees that must be equal but for the edited scalars, whose values are wanted. Aliases
-// are compared by name: what they stand for is compared where it stands.
+// same compares two trees that must be equal but for the edited scalars, whose
+// values are wanted. Aliases are compared by name: what they stand for is
+// compared where it stands.
 func same(before, after *yaml.Node, want map[*yaml.Node]string) error {
 	value, style := before.Value, before.Style
 	if edited, ok := want[before]; ok {

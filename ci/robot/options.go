@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/url"
 	"path"
+	"path/filepath"
 	"regexp"
 	"strings"
 
@@ -83,9 +84,12 @@ func (o *Options) complete() error {
 	if o.MaxAttempts <= 0 {
 		o.MaxAttempts = 60
 	}
-	for _, address := range []string{o.RepoURL, o.HistoryURL} {
-		if err := checkURL(address); err != nil {
+	for _, address := range []*string{&o.RepoURL, &o.HistoryURL} {
+		if err := checkURL(*address); err != nil {
 			return err
+		}
+		if absolute, err := filepath.Abs(*address); err == nil && !strings.Contains(*address, ":") {
+			*address = absolute // git runs in another folder than we do
 		}
 	}
 	if err := o.checkWhere(); err != nil {

@@ -131,19 +131,24 @@ func (j *job) attempt(ctx context.Context) (done bool, err error) {
 		return true, j.finish(ctx, j.mine)
 	}
 	rewritten, err := j.apply(ctx, t)
-	if err != nil {
+	switch {
+	case err != nil:
 		return false, err
-	}
-	if rewritten == nil {
+	case rewritten == nil && j.target == j.Branch:
 		j.result.Commit = t.commit
-		if j.target != j.Branch {
-			return true, j.finish(ctx, t.commit)
-		}
 		return true, nil
+	case rewritten == nil: // proposed before
+		return true, j.finish(ctx, t.commit)
 	}
 	if j.mine, err = j.commit(ctx, t, rewritten); err != nil {
 		return false, err
 	}
+	return j.pushOrPropose(ctx)
+}
+
+// pushOrPropose pushes our commit, to a branch of its own if the target is
+// protected and that was asked for.
+func (j *job) pushOrPropose(ctx context.Context) (done bool, err error) {
 	err = j.push(ctx, j.mine)
 	if isProtected(err) && j.PullRequest != nil && j.target == j.Branch {
 		j.Progress.Say("%s is protected: proposing the change instead", j.Branch)

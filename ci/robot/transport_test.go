@@ -25,7 +25,8 @@ import (
 
 func TestFileURLs(t *testing.T) {
 	w := newWorld(t)
-	for i, address := range []string{"file://" + w.bare, w.bare} {
+	t.Chdir(filepath.Dir(w.bare))
+	for i, address := range []string{"file://" + w.bare, w.bare, filepath.Base(w.bare), "./" + filepath.Base(w.bare)} {
 		commit := w.code(fmt.Sprint("one", i))
 		o := w.options(commit)
 		o.RepoURL, o.Token = address, secret.Value{}

@@ -37,6 +37,7 @@ type releaseFlags struct {
 	buildArgs []string
 	source    string
 	reuse     bool
+	plainHTTP bool
 }
 
 func (a *app) releaseCommand() *cobra.Command {
@@ -48,6 +49,7 @@ func (a *app) releaseCommand() *cobra.Command {
 	flags.StringArrayVar(&f.services, "service", nil, "service to build, NAME=CONTEXT (repeatable; default: those with a build section)")
 	flags.StringArrayVar(&f.buildArgs, "build-arg", nil, "build argument of every image, NAME=value (repeatable)")
 	flags.StringVar(&f.source, "source-url", "", "address of the source, for the images' labels")
+	flags.BoolVar(&f.plainHTTP, "plain-http", false, "the registry speaks plain HTTP")
 	flags.BoolVar(&f.reuse, "reuse", false, "tag the last image again where a service's inputs have not changed; it then shows the SHA it was built from")
 	addPin(flags, &f.bump.force, &f.bump.pin, &f.bump.noPin)
 	f.bump.robot.add(flags)
@@ -73,7 +75,8 @@ func (a *app) release(ctx context.Context, f releaseFlags) (result, error) {
 	}
 	refs, err := publish.Publish(ctx, publish.Options{
 		Services: services, Tag: f.bump.robot.commit, SourceURL: source, Created: created,
-		Username: os.Getenv("REGISTRY_USERNAME"), Password: secret.FromEnv("REGISTRY_PASSWORD"), Reuse: f.reuse, Progress: a.progress,
+		Username: os.Getenv("REGISTRY_USERNAME"), Password: secret.FromEnv("REGISTRY_PASSWORD"), Reuse: f.reuse,
+		PlainHTTP: f.plainHTTP, Progress: a.progress,
 	})
 	if err != nil {
 		return nil, err

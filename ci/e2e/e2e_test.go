@@ -4,6 +4,7 @@ package e2e
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -12,6 +13,7 @@ import (
 	"dagger.io/dagger"
 	"github.com/dagger/querybuilder"
 
+	"gitops/ci/images"
 	"gitops/ci/rehearsal/engine"
 )
 
@@ -92,8 +94,9 @@ func bumped(ctx context.Context, t *testing.T, q *querybuilder.Selection, client
 	return manifest
 }
 
-// TestEffectsHappenEachTime calls publish twice and counts the pushes at the
-// registry: the engine must not answer the second from its cache.
+// TestEffectsHappenEachTime reviews the same commit twice and counts at the GitHub
+// double: the engine must not answer the second call from its cache. The
+// configuration is broken, so a failed plan is told too.
 func TestEffectsHappenEachTime(t *testing.T) {
 	ctx, client := connect(t, ".")
 	github := githubDouble(ctx, t, client)
@@ -105,8 +108,9 @@ func TestEffectsHappenEachTime(t *testing.T) {
 			Select("withGithub").Arg("repo", "example/loop").Arg("token", client.SetSecret("token", "lab-token")).
 			Select("review").Arg("source", brokenTerraform(client)).Arg("pullRequest", 1).Arg("commit", commit).
 			Bind(&out).Execute(ctx)
-		if err == nil || !strings.Contains(err.Error(), "") {
-			t.Fatal("review of a configuration that cannot be planned passed")
+		var failed *dagger.ExecError
+		if !errors.As(err, &failed) || failed.ExitCode != 1 {
+			t.Fatalf("reviewing a configuration that cannot be planned: got %v, want exit 1", err)
 		}
 	}
 	var state struct {
@@ -128,7 +132,7 @@ func brokenTerraform(client *dagger.Client) *dagger.Directory {
 func githubDouble(ctx context.Context, t *testing.T, client *dagger.Client) *dagger.Service {
 	t.Helper()
 	root, _ := filepath.Abs("../..")
-	binary := client.Container().From("golang:1.26.8-trixie").
+	binary := client.Container().From(images.Go).
 		WithDirectory("/src", client.Host().Directory(root, dagger.HostDirectoryOpts{Include: []string{"go.mod", "go.sum", "ci/**"}})).
 		WithWorkdir("/src").WithEnvVariable("CGO_ENABLED", "0").
 		WithExec([]string{"go", "build", "-o", "/gitops", "./ci"}).File("/gitops")
@@ -156,7 +160,7 @@ func labState(ctx context.Context, t *testing.T, client *dagger.Client, service 
 
 func curl(ctx context.Context, t *testing.T, client *dagger.Client, service *dagger.Service, args ...string) string {
 	t.Helper()
-	out, err := client.Container().From("nginxinc/nginx-unprivileged:1.28.0").
+	out, err := client.Container().From(images.Nginx).
 		WithServiceBinding("github.local", service).
 		WithExec(append([]string{"curl", "--silent", "--fail"}, args...)).Stdout(ctx)
 	if err != nil {

@@ -64,6 +64,8 @@ type Options struct {
 	// Reuse tags a service's Previous again instead of building it, when its
 	// inputs are the same. The image then shows the SHA that it was built from.
 	Reuse bool
+	// PlainHTTP is for a registry that speaks no TLS, as one in a private network.
+	PlainHTTP bool
 	// Progress is told what happens; nil is silent.
 	Progress *stage.Progress
 	// Username and Password are the registry login. When both are empty, that of
@@ -113,6 +115,14 @@ func Publish(ctx context.Context, o Options) ([]Ref, error) {
 	return p.pushAll(ctx, images)
 }
 
+// nameOptions say how the names of images are read.
+func (o Options) nameOptions() []name.Option {
+	if o.PlainHTTP {
+		return []name.Option{name.Insecure}
+	}
+	return nil
+}
+
 // publisher is one run of Publish.
 type publisher struct {
 	Options
@@ -152,7 +162,7 @@ func (p *publisher) check() error {
 		if err := s.check(); err != nil {
 			return err
 		}
-		repository, err := name.NewRepository(s.Image)
+		repository, err := name.NewRepository(s.Image, p.nameOptions()...)
 		if err != nil {
 			return stage.Invalid("image of service %s: %w; give the repository without a tag", s.Name, err)
 		}

@@ -49,7 +49,7 @@ func git(ctx context.Context, dir string, args ...string) (string, error) {
 // reusable returns the service's previous image if it was made of the same
 // inputs and is in the repository that the service is pushed to.
 func (p *publisher) reusable(ctx context.Context, s Service, inputs string) name.Reference {
-	previous, err := name.ParseReference(s.Previous)
+	previous, err := name.ParseReference(s.Previous, p.nameOptions()...)
 	if err != nil || !strings.HasPrefix(s.Previous, s.Image+":") && !strings.HasPrefix(s.Previous, s.Image+"@") {
 		return nil
 	}

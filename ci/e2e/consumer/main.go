@@ -23,7 +23,7 @@ func (m *Consumer) Publish(
 ) ([]string, error) {
 	return dag.Gitops().
 		WithService("registry.local", registry).
-		Publish(ctx, source, commit, dagger.GitopsPublishOpts{ManifestPath: "docker-compose.yml"})
+		Publish(ctx, commit, dagger.GitopsPublishOpts{Source: source, ManifestPath: "docker-compose.yml"})
 }
 
 // Bump returns the manifest with the images replaced.

@@ -406,7 +406,14 @@ func invoke(ctx context.Context, parentJSON []byte, parentName string, fnName st
 					panic(fmt.Errorf("%s: %w", "failed to unmarshal input arg source", err))
 				}
 			}
-			return (*Gitops).Drift(&parent, ctx, source)
+			var manifest *dagger.File
+			if inputArgs["manifest"] != nil {
+				err = json.Unmarshal([]byte(inputArgs["manifest"]), &manifest)
+				if err != nil {
+					panic(fmt.Errorf("%s: %w", "failed to unmarshal input arg manifest", err))
+				}
+			}
+			return (*Gitops).Drift(&parent, ctx, source, manifest)
 		case "Outputs":
 			var parent Gitops
 			err = json.Unmarshal(parentJSON, &parent)

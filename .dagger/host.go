@@ -109,12 +109,21 @@ func (m *Gitops) Status(ctx context.Context) (string, error) {
 // +cache="never"
 func (m *Gitops) Drift(
 	ctx context.Context,
-	// Repository with terraform and the manifest, as it is on deployment.
+	// Repository with the folder terraform, as it is on infra_main.
 	// +defaultPath="/"
 	// +ignore=["**/.git", "**/node_modules", "**/.terraform"]
 	source *dagger.Directory,
+	// The compose manifest as it is on deployment; that of source by default.
+	// +optional
+	manifest *dagger.File,
 ) (string, error) {
-	c, args, err := m.onHost(m.terraform(source), "drift")
+	c := m.terraform(source)
+	flags := []string{"drift"}
+	if manifest != nil {
+		c = c.WithFile("/gitops/docker-compose.yml", manifest)
+		flags = append(flags, "--manifest", "/gitops/docker-compose.yml")
+	}
+	c, args, err := m.onHost(c, flags...)
 	if err != nil {
 		return "", err
 	}

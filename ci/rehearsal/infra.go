@@ -110,12 +110,18 @@ func (l *loop) driftBoth(ctx context.Context) (string, error) {
 	return fmt.Sprintf("cloud: %s; host: %s", result.Cloud[0], result.Host[0].Service), nil
 }
 
+// drift compares the cloud with infra_main and the host with deployment: each
+// side's truth is on its own branch.
 func (l *loop) drift(ctx context.Context) (drifted, error) {
-	commit, err := l.dev.head(ctx, deployment)
+	commit, err := l.dev.head(ctx, infraMain)
+	if err != nil {
+		return drifted{}, err
+	}
+	manifest, err := l.dev.show(ctx, deployment, ManifestPath)
 	if err != nil {
 		return drifted{}, err
 	}
 	var result drifted
-	err = l.stage(ctx, Call{Stage: "drift", Commit: commit, Outputs: l.outputs}, &result)
+	err = l.stage(ctx, Call{Stage: "drift", Commit: commit, Outputs: l.outputs, Manifest: []byte(manifest)}, &result)
 	return result, err
 }

@@ -21,6 +21,7 @@ type Call struct {
 	Commit      string // full SHA of the commit to check out
 	PullRequest int    // review only
 	Outputs     []byte // what Terraform put out: deploy, rollback, drift
+	Manifest    []byte // what deployment says shall run: drift
 }
 
 // Runner runs stages.

@@ -83,7 +83,7 @@ func (s *stageRun) arguments() []string {
 	case "rollback":
 		return concat([]string{"rollback"}, deployment, s.outputs())
 	case "drift":
-		return concat([]string{"drift"}, s.backend(), github, s.outputs())
+		return concat([]string{"drift", "--manifest", "/in/docker-compose.yml"}, s.backend(), github, s.outputs())
 	}
 	return []string{s.call.Stage}
 }
@@ -168,7 +168,7 @@ func (s *stageRun) gitops(ctx context.Context, image string, args ...string) ([]
 // hand writes what the stage is handed as files.
 func (s *stageRun) hand() error {
 	files := map[string]string{
-		"outputs.json": string(s.call.Outputs), "deploy.env": s.inputs.DeployEnv.Reveal(), "extra-vars.yml": s.inputs.ExtraVars.Reveal(),
+		"outputs.json": string(s.call.Outputs), "docker-compose.yml": string(s.call.Manifest), "deploy.env": s.inputs.DeployEnv.Reveal(), "extra-vars.yml": s.inputs.ExtraVars.Reveal(),
 	}
 	for name, content := range files {
 		if err := os.WriteFile(filepath.Join(s.in, name), []byte(content), 0o600); err != nil {

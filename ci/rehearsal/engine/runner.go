@@ -72,7 +72,8 @@ func (r *runner) function(call rehearsal.Call, source *dagger.Directory) (*query
 		return r.withHost(r.module(), call).Select("rollback").
 			Arg("env", r.stands.secret("deploy-env", in.DeployEnv)).Arg("actor", "rehearsal"), nil
 	case "drift":
-		return r.withHost(r.terraform(), call).Select("drift").Arg("source", source), nil
+		deployed := r.stands.client.Directory().WithNewFile("docker-compose.yml", string(call.Manifest)).File("docker-compose.yml")
+		return r.withHost(r.terraform(), call).Select("drift").Arg("source", source).Arg("manifest", deployed), nil
 	}
 	return nil, fmt.Errorf("no function for stage %s", call.Stage)
 }

@@ -24,7 +24,7 @@ rehearse-dagger: ## The rehearsal on a Dagger engine
 	$(GO) run ./ci rehearse --engine dagger
 
 test: setup ## Every test, the rehearsal included; what cannot run here is named at the end
-	.ci/test $(REHEARSE)
+	$(GO) run ./ci lab engine -- .ci/test $(REHEARSE)
 
 setup: ## Install what the tests need, where no Docker engine is
 	.ci/setup

@@ -136,11 +136,15 @@ func TestTheWholeStack(t *testing.T) {
 }
 
 func TestComponentsCanBeLeftOut(t *testing.T) {
-	r := render(t, map[string]any{"monitoring_components": []string{"prometheus", "loki"}, "monitoring_prometheus_middlewares": []string{}})
+	r := render(t, map[string]any{"monitoring_components": []string{"prometheus", "loki"}, "monitoring_prometheus_middlewares": []string{},
+		"monitoring_memory": map[string]string{"loki": "1g"}})
 	var stack compose
 	r.yaml("compose.yml", &stack)
 	if len(stack.Services) != 2 || len(stack.Volumes) != 2 {
 		t.Errorf("services %v, volumes %v", stack.Services, stack.Volumes)
+	}
+	if loki, prometheus := stack.Services["loki"].MemLimit, stack.Services["prometheus"].MemLimit; loki != "1g" || prometheus != "384m" {
+		t.Errorf("memory limits %s, %s: want the one given and the default", loki, prometheus)
 	}
 	if _, set := stack.Services["prometheus"].Labels["traefik.http.routers.prometheus.middlewares"]; set {
 		t.Error("an empty list of middlewares still made a label")

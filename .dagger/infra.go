@@ -94,10 +94,13 @@ func (m *Gitops) Cost(
 	// +optional
 	require bool,
 ) *dagger.File {
-	c := m.container(m.InfracostImage).WithFile("/plan/plan.json", plan)
+	// Without a key there is nothing to ask: the answer, with its reason, needs no
+	// infracost.
+	c := m.container(m.GitImage)
 	if apiKey != nil {
-		c = c.WithSecretVariable("INFRACOST_API_KEY", apiKey)
+		c = m.container(m.InfracostImage).WithSecretVariable("INFRACOST_API_KEY", apiKey)
 	}
+	c = c.WithFile("/plan/plan.json", plan)
 	args := []string{"cost", "--plan", "/plan/plan.json", "--out", "/plan/cost.json"}
 	if require {
 		args = append(args, "--require-cost")

@@ -199,6 +199,7 @@ func TestDialNamesThePhaseThatTookTooLong(t *testing.T) {
 		<-released
 		return nil, nil
 	}
+	slow.client()
 	closed := freeAddress(t)
 	tests := map[string]struct {
 		address string

@@ -9,6 +9,7 @@ import (
 	"net"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/crypto/ssh"
@@ -162,8 +163,9 @@ func (t *target) dial(ctx context.Context, timeout time.Duration) (*Client, erro
 func (t *target) handshake(ctx context.Context, conn net.Conn, timeout time.Duration) (*Client, error) {
 	// The SSH library takes no context: closing the connection is what ends it.
 	stop := context.AfterFunc(ctx, func() { conn.Close() })
-	phase := PhaseHandshake
-	config := t.clientConfig(func() { phase = PhaseLogin })
+	// Set by a goroutine of the library, which may still run when it gives up.
+	var loggingIn atomic.Bool
+	config := t.clientConfig(func() { loggingIn.Store(true) })
 	sshConn, channels, requests, err := ssh.NewClientConn(conn, t.address, config)
 	if !stop() && err == nil {
 		sshConn.Close()
@@ -171,6 +173,10 @@ func (t *target) handshake(ctx context.Context, conn net.Conn, timeout time.Dura
 	}
 	if err != nil {
 		conn.Close()
+		phase := PhaseHandshake
+		if loggingIn.Load() {
+			phase = PhaseLogin
+		}
 		return nil, t.explain(ctx, phase, timeout, err)
 	}
 	client := &Client{ssh: ssh.NewClient(sshConn, channels, requests), address: t.address, closed: make(chan struct{})}

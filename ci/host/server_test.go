@@ -12,6 +12,7 @@ import (
 	"net"
 	"os/exec"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -25,10 +26,12 @@ import (
 
 // server is an SSH server in this process. Its commands are Go functions.
 type server struct {
-	address string
-	keys    []ssh.Signer
-	login   secret.Value
-	config  *ssh.ServerConfig
+	address  string
+	listener net.Listener
+	start    sync.Once
+	keys     []ssh.Signer
+	login    secret.Value
+	config   *ssh.ServerConfig
 	// refuse is how many logins are refused before the key is accepted.
 	refuse atomic.Int64
 	logins atomic.Int64
@@ -41,7 +44,7 @@ type server struct {
 
 var errCut = errors.New("cut")
 
-// newServer starts a server with the host keys given, ended with the test.
+// newServer listens with the host keys given until the test ends; client starts it.
 func newServer(t *testing.T, keys ...ssh.Signer) *server {
 	t.Helper()
 	private, public, err := host.GenerateKey()
@@ -69,8 +72,7 @@ func newServer(t *testing.T, keys ...ssh.Signer) *server {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { listener.Close() })
-	s.address = listener.Addr().String()
-	go s.accept(listener)
+	s.address, s.listener = listener.Addr().String(), listener
 	return s
 }
 
@@ -129,8 +131,10 @@ func (s *server) run(conn net.Conn, channel ssh.Channel, command string) {
 	channel.SendRequest("exit-status", false, ssh.Marshal(struct{ Status uint32 }{uint32(exit)}))
 }
 
-// client returns a Config that knows the server by the keys given.
+// client starts the server, whose fields may not be set any more, and returns a
+// Config that knows it by the keys given.
 func (s *server) client(known ...ssh.Signer) host.Config {
+	s.start.Do(func() { go s.accept(s.listener) })
 	var lines []string
 	for _, key := range known {
 		lines = append(lines, knownhosts.Line([]string{s.address}, key.PublicKey()))

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 
 	"github.com/spf13/cobra"
 	"gopkg.in/yaml.v3"
@@ -154,35 +155,38 @@ func (a *app) provision(ctx context.Context, apply applyFlags, configure configu
 	return provisionResult{applied, configured}, err
 }
 
-// fileSecrets returns the texts in variable files, so that they are taken out of
-// logs: any of them may be a secret.
+// secretKey matches the names of variables that hold secrets.
+var secretKey = regexp.MustCompile(`(?i)password|secret|token|key|credential`)
+
+// fileSecrets returns the secrets in variable files, by the names of their
+// variables, so that they are taken out of logs.
 func fileSecrets(paths []string) []secret.Value {
 	var values []secret.Value
 	for _, path := range paths {
 		var content any
 		data, err := os.ReadFile(path)
 		if err == nil && yaml.Unmarshal(data, &content) == nil {
-			values = append(values, texts(content)...)
+			values = append(values, secretsIn(content, false)...)
 		}
 	}
 	return values
 }
 
-// texts collects the strings in a YAML value that are long enough to be secrets.
-func texts(value any) []secret.Value {
+// secretsIn collects the texts below secretly named variables.
+func secretsIn(value any, secretly bool) []secret.Value {
 	var found []secret.Value
 	switch v := value.(type) {
 	case string:
-		if len(v) >= 8 {
+		if secretly {
 			found = append(found, secret.New(v))
 		}
 	case []any:
 		for _, item := range v {
-			found = append(found, texts(item)...)
+			found = append(found, secretsIn(item, secretly)...)
 		}
 	case map[string]any:
-		for _, item := range v {
-			found = append(found, texts(item)...)
+		for name, item := range v {
+			found = append(found, secretsIn(item, secretly || secretKey.MatchString(name))...)
 		}
 	}
 	return found

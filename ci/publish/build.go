@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -152,7 +153,10 @@ func (p *publisher) docker(ctx context.Context, args ...string) (string, error) 
 	return stdout.String(), nil
 }
 
+// colour is what the builder puts around its errors, terminal or not.
+var colour = regexp.MustCompile("\x1b\\[[0-9;]*m")
+
 func lastLines(text string, n int) string {
-	lines := strings.Split(strings.TrimSpace(text), "\n")
+	lines := strings.Split(strings.TrimSpace(colour.ReplaceAllString(text, "")), "\n")
 	return strings.Join(lines[max(0, len(lines)-n):], "\n")
 }

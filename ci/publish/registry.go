@@ -87,8 +87,11 @@ func (m *meter) RoundTrip(request *http.Request) (*http.Response, error) {
 	}
 	response, err := m.inner.RoundTrip(request)
 	if err == nil && response.StatusCode >= 400 {
-		seconds, _ := strconv.Atoi(response.Header.Get("Retry-After"))
-		m.wait.Store(int64(min(time.Duration(seconds)*time.Second, longestWait)))
+		// Layers go in parallel: an answer that asks for no wait must not hide one
+		// that does.
+		if seconds, err := strconv.Atoi(response.Header.Get("Retry-After")); err == nil && seconds > 0 {
+			m.wait.Store(int64(min(time.Duration(seconds)*time.Second, longestWait)))
+		}
 	}
 	return response, err
 }

@@ -4,6 +4,12 @@
 # own. Then it is an SSH server.
 set -eu
 
+# A cgroup namespace of its own, where the container has none: an engine inside
+# looks for its groups by the names that the namespace gives them.
+if [ -z "${LAB_CGROUPS:-}" ]; then
+    LAB_CGROUPS=own exec unshare --cgroup -- "$0"
+fi
+
 keys=${LAB_KEYS:-/run/lab}
 # The keys may be copied in a moment after the start.
 tries=0

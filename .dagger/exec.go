@@ -13,8 +13,10 @@ const workdir = "/work"
 func (m *Gitops) binary() *dagger.File {
 	return dag.Container().
 		From(m.GoImage).
-		WithMountedCache("/go/pkg/mod", dag.CacheVolume("gitops-go-mod")).
-		WithMountedCache("/root/.cache/go-build", dag.CacheVolume("gitops-go-build")).
+		WithMountedCache("/var/cache/go-mod", dag.CacheVolume("gitops-go-mod")).
+		WithMountedCache("/var/cache/go-build", dag.CacheVolume("gitops-go-build")).
+		WithEnvVariable("GOMODCACHE", "/var/cache/go-mod").
+		WithEnvVariable("GOCACHE", "/var/cache/go-build").
 		WithMountedDirectory("/src", m.Tool).
 		WithWorkdir("/src").
 		WithEnvVariable("CGO_ENABLED", "0").

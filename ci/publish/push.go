@@ -6,8 +6,6 @@ import (
 
 	"github.com/google/go-containerregistry/pkg/name"
 	"github.com/google/go-containerregistry/pkg/v1/remote"
-
-
 )
 
 // write pushes the image under tag, unless the registry has it there already,

@@ -1,0 +1,72 @@
+package stage_test
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"gitops/ci/stage"
+)
+
+func TestExitCodes(t *testing.T) {
+	for want, err := range map[int]error{
+		stage.ExitDone:    nil,
+		stage.ExitFailed:  errors.New("no route"),
+		stage.ExitInvalid: fmt.Errorf("bumping: %w", stage.Invalid("reading: %w", fs.ErrNotExist)),
+		stage.ExitRefused: errors.Join(errors.New("beside"), stage.Refused("not reviewed")),
+	} {
+		if got := stage.ExitCode(err); got != want {
+			t.Errorf("%v: exit %d, want %d", err, got, want)
+		}
+	}
+	if err := stage.Invalid("reading: %w", fs.ErrNotExist); !errors.Is(err, fs.ErrNotExist) || err.Error() != "reading: file does not exist" {
+		t.Errorf("the cause is lost: %v", err)
+	}
+}
+
+func TestProgressTellsBeginningAndEnd(t *testing.T) {
+	var out safe
+	p := stage.NewProgress(&out)
+	p.Start("planning")(nil)
+	p.Start("applying")(errors.New("no"))
+	p.Say("%d done", 2)
+	want := []string{"planning …", "planning: done (0.0 s)", "applying …", "applying: failed (0.0 s)", "2 done", ""}
+	if got := out.String(); got != strings.Join(want, "\n") {
+		t.Errorf("got %q", got)
+	}
+}
+
+func TestNoProgressIsSilent(t *testing.T) {
+	var none *stage.Progress
+	none.Say("nobody hears this")
+	none.Start("nor this")(nil)
+	new(stage.Progress).Start("nor this")(nil)
+}
+
+func TestSeconds(t *testing.T) {
+	if got := stage.Seconds(12345 * time.Millisecond); got != "12.3 s" {
+		t.Errorf("got %q", got)
+	}
+}
+
+// safe is a buffer for several goroutines.
+type safe struct {
+	mu   sync.Mutex
+	text strings.Builder
+}
+
+func (s *safe) Write(p []byte) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.text.Write(p)
+}
+
+func (s *safe) String() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.text.String()
+}

@@ -140,6 +140,6 @@ func (m *Gitops) Outputs(
 	// +ignore=["**/.git", "**/node_modules", "**/.terraform"]
 	source *dagger.Directory,
 ) *dagger.File {
-	return effect(m.terraform(source), concat([]string{"outputs", "--out", "/gitops/outputs.json"}, m.backend())...).
-		File("/gitops/outputs.json")
+	return effect(m.terraform(source), concat([]string{"outputs", "--out", "/outputs.json"}, m.backend())...).
+		File("/outputs.json")
 }

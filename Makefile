@@ -9,7 +9,7 @@ TEST_TIMEOUT ?= 30m
 # The rehearsal of `make test`; empty to leave it out.
 REHEARSE ?= rehearse-docker
 
-.PHONY: help rehearse rehearse-docker rehearse-dagger test setup lint test-go test-backend test-frontend test-terraform test-ansible test-dagger bench build clean
+.PHONY: help rehearse rehearse-docker rehearse-dagger test setup lint test-go test-backend test-frontend test-terraform test-ansible bench build clean
 
 help: ## Show the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 20

@@ -13,6 +13,7 @@ import (
 
 	"gitops/ci/deploy"
 	"gitops/ci/host"
+	"gitops/ci/registry"
 	"gitops/ci/secret"
 	"gitops/ci/stage"
 )
@@ -24,7 +25,7 @@ type deployFlags struct {
 	project  string
 	env      []string
 	envFile  string
-	registry []string
+	registry string
 	gate     time.Duration
 	lockWait time.Duration
 	keep     int
@@ -36,7 +37,7 @@ func (d *deployFlags) add(flags *pflag.FlagSet) {
 	addPlace(flags, &d.dir, &d.project)
 	flags.StringSliceVar(&d.env, "env", nil, "names of environment variables that the manifest needs (repeatable); DOMAIN defaults to the host's address")
 	flags.StringVar(&d.envFile, "env-file", "", "file of NAME=value lines that the manifest needs")
-	flags.StringSliceVar(&d.registry, "registry", nil, "registry to log in to while pulling, with REGISTRY_USERNAME and REGISTRY_PASSWORD (repeatable)")
+	addRegistry(flags, &d.registry)
 	flags.DurationVar(&d.gate, "gate-timeout", 2*time.Minute, "how long a service may take to become healthy")
 	flags.DurationVar(&d.lockWait, "lock-wait", 5*time.Minute, "how long to wait for another deploy to the same host")
 	flags.IntVar(&d.keep, "keep", 5, "releases to keep on the host")
@@ -68,12 +69,12 @@ func (d *deployFlags) options(a *app) (deploy.Options, error) {
 	if err != nil {
 		return deploy.Options{}, err
 	}
-	registries, err := registries(d.registry)
+	logins, err := registry.LoginsFromEnv(d.registry)
 	if err != nil {
 		return deploy.Options{}, err
 	}
 	return deploy.Options{
-		Dir: d.dir, Project: d.project, Actor: d.actor, Env: env, Registries: registries,
+		Dir: d.dir, Project: d.project, Actor: d.actor, Env: env, Logins: logins,
 		GateTimeout: d.gate, LockWait: d.lockWait, Keep: d.keep, Progress: a.progress,
 	}, nil
 }
@@ -105,18 +106,6 @@ func (d *deployFlags) environment(address string) (map[string]secret.Value, erro
 		env[name] = secret.New(value)
 	}
 	return env, nil
-}
-
-func registries(names []string) ([]deploy.Registry, error) {
-	var list []deploy.Registry
-	for _, name := range names {
-		password := secret.FromEnv("REGISTRY_PASSWORD")
-		if password.Empty() || os.Getenv("REGISTRY_USERNAME") == "" {
-			return nil, stage.Invalid("--registry %s needs REGISTRY_USERNAME and REGISTRY_PASSWORD in the environment", name)
-		}
-		list = append(list, deploy.Registry{Host: name, Username: os.Getenv("REGISTRY_USERNAME"), Password: password})
-	}
-	return list, nil
 }
 
 // receiptResult is a receipt as a stage's result.

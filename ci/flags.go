@@ -131,6 +131,11 @@ func (h *hostFlags) key() (secret.Value, error) {
 	return secret.New(strings.TrimRight(key.Reveal(), "\n") + "\n"), nil
 }
 
+// addRegistry adds the flag that names the registry of the one login.
+func addRegistry(flags *pflag.FlagSet, registry *string) {
+	flags.StringVar(registry, "registry", "", "registry that REGISTRY_USERNAME and REGISTRY_PASSWORD log in to (default docker.io); REGISTRY_AUTH has the logins of several")
+}
+
 // pairs parses repeated key=value flags.
 func pairs(flag string, values []string) (map[string]string, error) {
 	parsed := map[string]string{}

@@ -18,6 +18,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"gitops/ci/lab/forward"
+	"gitops/ci/registry"
 	"gitops/ci/secret"
 	"gitops/ci/stage"
 )
@@ -96,6 +97,9 @@ environment variables or files, never from flags' values:
   GITHUB_TOKEN          comments and issues
   SSH_PRIVATE_KEY       login key of the host (or --ssh-key-file)
   REGISTRY_PASSWORD     image registry (with REGISTRY_USERNAME)
+  REGISTRY_AUTH         several registries, in the form of Docker's config.json
+  COSIGN_PRIVATE_KEY    signs images (with COSIGN_PASSWORD)
+  SIGSTORE_ID_TOKEN     signs images without a key
   GIT_TOKEN             the robot's pushes (with GIT_USERNAME)`
 
 // result is what a stage returns: JSON by its fields, text by Human.
@@ -141,13 +145,19 @@ func (a *app) print(r result) {
 // anything that gitops prints.
 var secretVariables = []string{
 	"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "INFRACOST_API_KEY", "GITHUB_TOKEN",
-	"SSH_PRIVATE_KEY", "REGISTRY_PASSWORD", "GIT_TOKEN", "TF_VAR_ssh_host_private_key",
+	"SSH_PRIVATE_KEY", "REGISTRY_PASSWORD", registry.AuthVariable, "COSIGN_PRIVATE_KEY", "COSIGN_PASSWORD", "SIGSTORE_ID_TOKEN",
+	"GIT_TOKEN", "TF_VAR_ssh_host_private_key",
 }
 
 func knownSecrets() []secret.Value {
 	var values []secret.Value
 	for _, name := range secretVariables {
 		values = append(values, secret.FromEnv(name))
+	}
+	// Logins that cannot be read are told of by the stage that needs them.
+	logins, _ := registry.LoginsFromEnv("")
+	for _, login := range logins {
+		values = append(values, login.Secrets()...)
 	}
 	return values
 }

@@ -13,7 +13,7 @@ import (
 
 	"gitops/ci/manifest"
 	"gitops/ci/publish"
-	"gitops/ci/secret"
+	"gitops/ci/registry"
 	"gitops/ci/stage"
 )
 
@@ -36,6 +36,7 @@ type releaseFlags struct {
 	services  []string
 	buildArgs []string
 	source    string
+	registry  string
 	reuse     bool
 	plainHTTP bool
 }
@@ -49,6 +50,7 @@ func (a *app) releaseCommand() *cobra.Command {
 	flags.StringArrayVar(&f.services, "service", nil, "service to build, NAME=CONTEXT (repeatable; default: those with a build section)")
 	flags.StringArrayVar(&f.buildArgs, "build-arg", nil, "build argument of every image, NAME=value (repeatable)")
 	flags.StringVar(&f.source, "source-url", "", "address of the source, for the images' labels")
+	addRegistry(flags, &f.registry)
 	flags.BoolVar(&f.plainHTTP, "plain-http", false, "the registry speaks plain HTTP")
 	flags.BoolVar(&f.reuse, "reuse", false, "tag the last image again where a service's inputs have not changed; it then shows the SHA it was built from")
 	addPin(flags, &f.bump.force, &f.bump.pin, &f.bump.noPin)
@@ -69,13 +71,17 @@ func (a *app) release(ctx context.Context, f releaseFlags) (result, error) {
 	if err != nil {
 		return nil, err
 	}
+	logins, err := registry.LoginsFromEnv(f.registry)
+	if err != nil {
+		return nil, err
+	}
 	source := f.source
 	if source == "" {
 		source = f.bump.robot.repo
 	}
 	refs, err := publish.Publish(ctx, publish.Options{
 		Services: services, Tag: f.bump.robot.commit, SourceURL: source, Created: created,
-		Username: os.Getenv("REGISTRY_USERNAME"), Password: secret.FromEnv("REGISTRY_PASSWORD"), Reuse: f.reuse,
+		Logins: logins, Reuse: f.reuse,
 		PlainHTTP: f.plainHTTP, Progress: a.progress,
 	})
 	if err != nil {

@@ -9,6 +9,7 @@ import (
 
 	"gopkg.in/yaml.v3"
 
+	"gitops/ci/registry"
 	"gitops/ci/secret"
 )
 
@@ -29,25 +30,16 @@ func withEnv(env map[string]secret.Value) string {
 
 // login returns the shell function login, which logs in to registries. The
 // password goes through a builtin and a pipe, so no process list shows it.
-func login(registries []Registry) string {
+func login(logins []registry.Login) string {
 	var text strings.Builder
 	text.WriteString("login() {\n:\n")
-	for _, r := range registries {
-		host := quote(loginHost(r.Host))
-		text.WriteString("printf %s " + quote(r.Password.Reveal()) + " | docker login --username " + quote(r.Username) +
+	for _, l := range logins {
+		host := quote(registry.ConfigHost(l.Host))
+		text.WriteString("printf %s " + quote(l.Password.Reveal()) + " | docker login --username " + quote(l.Username) +
 			" --password-stdin " + host + " >/dev/null 2>\"$errors\" || refused " + host + "\n")
 	}
 	text.WriteString("}\n")
 	return text.String()
-}
-
-// loginHost is the name by which Docker knows a registry's login.
-func loginHost(registry string) string {
-	switch registry {
-	case "docker.io", "index.docker.io", "registry-1.docker.io":
-		return "https://index.docker.io/v1/"
-	}
-	return registry
 }
 
 // document returns the shell function document, which writes content.

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"gitops/ci/registry"
 	"gitops/ci/secret"
 )
 
@@ -35,7 +36,7 @@ func TestLoginKeepsThePasswordOffTheCommandLine(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(dir, "docker"), []byte(docker), 0o700); err != nil {
 		t.Fatal(err)
 	}
-	script := "errors=/dev/null\n" + login([]Registry{{Host: "docker.io", Username: "ro'bot", Password: secret.New(awkward)}}) + "login\n"
+	script := "errors=/dev/null\n" + login([]registry.Login{{Host: "docker.io", Username: "ro'bot", Password: secret.New(awkward)}}) + "login\n"
 	cmd := exec.Command("sh", "-eu", "-s")
 	cmd.Env = append(os.Environ(), "PATH="+dir+":"+os.Getenv("PATH"))
 	cmd.Stdin = strings.NewReader(script)

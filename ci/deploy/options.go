@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"gitops/ci/registry"
 	"gitops/ci/secret"
 	"gitops/ci/stage"
 )
@@ -20,16 +21,6 @@ const (
 	DefaultKeep        = 5
 	DefaultRestarts    = 5
 )
-
-// Registry is a registry that the host pulls from with a login.
-type Registry struct {
-	// Host is the registry's name as in the refs, "docker.io" for Docker Hub.
-	Host string
-	// Username is the login name.
-	Username string
-	// Password is its password or token.
-	Password secret.Value
-}
 
 // Options say what is deployed, where on the host, and how patient to be.
 type Options struct {
@@ -67,8 +58,9 @@ type Options struct {
 	Progress *stage.Progress
 	// Env has the values of the manifest's variables.
 	Env map[string]secret.Value
-	// Registries are those that need a login.
-	Registries []Registry
+	// Logins are those of the registries that the host pulls from; the host keeps
+	// none of them.
+	Logins []registry.Login
 }
 
 // Place is a folder and a compose project on a host; see Options.
@@ -103,12 +95,12 @@ func (o Options) common() (Options, error) {
 	if !networkForm.MatchString(o.Network) {
 		return o, stage.Invalid("%q is not a name for a Docker network", o.Network)
 	}
-	for _, registry := range o.Registries {
-		if !registryForm.MatchString(registry.Host) {
-			return o, stage.Invalid("%q is not the name of a registry", registry.Host)
+	for _, login := range o.Logins {
+		if !registryForm.MatchString(login.Host) {
+			return o, stage.Invalid("%q is not the name of a registry", login.Host)
 		}
-		if registry.Username == "" || registry.Password.Empty() {
-			return o, stage.Invalid("registry %s has no user name or no password: give both, or leave the registry out", registry.Host)
+		if login.Username == "" || login.Password.Empty() {
+			return o, stage.Invalid("registry %s has no user name or no password: give both, or leave the registry out", login.Host)
 		}
 	}
 	return o, checkEnv(o.Env)

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"gitops/ci/registry"
 	"gitops/ci/secret"
 	"gitops/ci/stage"
 )
@@ -27,8 +28,8 @@ func TestBadInputIsRefusedBeforeTheHostIsReached(t *testing.T) {
 		"folder with dots": {func(o *Options) { o.Dir = "/srv/../etc" }, "absolute"},
 		"bad project":      {func(o *Options) { o.Project = "Web App" }, "compose project"},
 		"bad network":      {func(o *Options) { o.Network = "--help" }, "network"},
-		"registry alone":   {func(o *Options) { o.Registries = []Registry{{Host: "r.local"}} }, "no user name or no password"},
-		"registry option":  {func(o *Options) { o.Registries = []Registry{{Host: "-x"}} }, "not the name of a registry"},
+		"registry alone":   {func(o *Options) { o.Logins = []registry.Login{{Host: "r.local"}} }, "no user name or no password"},
+		"registry option":  {func(o *Options) { o.Logins = []registry.Login{{Host: "-x"}} }, "not the name of a registry"},
 		"variable name":    {func(o *Options) { o.Env = map[string]secret.Value{"A B": {}} }, "not a name"},
 		"reserved":         {func(o *Options) { o.Env = map[string]secret.Value{"DOCKER_HOST": {}} }, "another name"},
 		"NUL":              {func(o *Options) { o.Env = map[string]secret.Value{"A": secret.New("a\x00b")} }, "NUL"},

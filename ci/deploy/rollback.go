@@ -9,7 +9,7 @@ import (
 )
 
 // RollbackOptions say where to go back to. Manifest and Commit of the Options
-// come from the release; Env and Registries are needed as for a deploy.
+// come from the release; Env and Logins are needed as for a deploy.
 type RollbackOptions struct {
 	Options
 	// Release is its name, or the start of its commit; the one before the

@@ -14,6 +14,7 @@ import (
 	"strings"
 	"time"
 
+	"gitops/ci/registry"
 	"gitops/ci/secret"
 	"gitops/ci/stage"
 )
@@ -54,8 +55,8 @@ func newRun(h Host, o Options, kind string) *run {
 
 func redactor(o Options, more map[string]secret.Value) *secret.Redactor {
 	values := slices.AppendSeq(slices.Collect(maps.Values(o.Env)), maps.Values(more))
-	for _, registry := range o.Registries {
-		values = append(values, registry.Password, secret.New(registry.Username+":"+registry.Password.Reveal()))
+	for _, login := range o.Logins {
+		values = append(values, login.Secrets()...)
 	}
 	return secret.NewRedactor(values...)
 }
@@ -152,7 +153,7 @@ func (r *run) prepare(ctx context.Context) error {
 	}{
 		{"look", r.look},
 		{"upload", r.upload},
-		{"pull", func(ctx context.Context) error { return r.pull(ctx, r.wanted(), r.o.Registries) }},
+		{"pull", func(ctx context.Context) error { return r.pull(ctx, r.wanted(), r.o.Logins) }},
 		{"network", r.makeNetwork},
 	}
 	for _, s := range steps {
@@ -319,12 +320,12 @@ func pin(ref string, images []Image) string {
 const pullAttempts = 3
 
 // pull sees to it that the host has every image, before anything stops.
-func (r *run) pull(ctx context.Context, items []string, registries []Registry) error {
+func (r *run) pull(ctx context.Context, items []string, logins []registry.Login) error {
 	when := "missing"
-	if r.o.PullAlways && len(registries) > 0 {
+	if r.o.PullAlways && len(logins) > 0 {
 		when = "always"
 	}
-	preamble := fmt.Sprintf("logins=%d\n", len(registries)) + login(registries)
+	preamble := fmt.Sprintf("logins=%d\n", len(logins)) + login(logins)
 	for attempt := 1; ; attempt++ {
 		_, err := r.script(ctx, "pull", preamble, append([]string{when}, items...)...)
 		if err == nil {

@@ -22,6 +22,7 @@ import (
 	"golang.org/x/crypto/bcrypt"
 
 	"gitops/ci/deploy"
+	"gitops/ci/registry"
 	"gitops/ci/secret"
 )
 
@@ -105,7 +106,7 @@ func TestSecretsStayWhereTheyBelong(t *testing.T) {
 		}
 	})
 	options := l.options(commitA, l.manifest(refs[0]))
-	options.Registries = []deploy.Registry{{Host: address, Username: "robot", Password: secret.New(registryPassword)}}
+	options.Logins = []registry.Login{{Host: address, Username: "robot", Password: secret.New(registryPassword)}}
 	secrets := []string{"planted-secret-1", registryPassword, base64.StdEncoding.EncodeToString([]byte("robot:" + registryPassword))}
 
 	stop, seen := make(chan struct{}), make(chan string)
@@ -114,7 +115,7 @@ func TestSecretsStayWhereTheyBelong(t *testing.T) {
 	options.Commit, options.Manifest, options.Keep = commitB, []byte(l.manifest(refs[1])), 1
 	second := l.deploy(options)
 	crash := l.options(commitC, l.manifest(image("crash")))
-	crash.Restarts, crash.Registries = 1, options.Registries
+	crash.Restarts, crash.Logins = 1, options.Logins
 	failed, err := deploy.Deploy(context.Background(), l.client, crash)
 	if err == nil {
 		t.Fatal("the crashing image was deployed")
@@ -208,7 +209,7 @@ func TestWrongRegistryPasswordStopsNothing(t *testing.T) {
 	address := startRegistry(t)
 	l.deploy(l.options(commitA, l.manifest(image("v1"))))
 	options := l.options(commitB, l.manifest(address+"/team/web:"+commitB))
-	options.Registries = []deploy.Registry{{Host: address, Username: "robot", Password: secret.New("wrong-registry-password")}}
+	options.Logins = []registry.Login{{Host: address, Username: "robot", Password: secret.New("wrong-registry-password")}}
 	receipt, err := deploy.Deploy(context.Background(), l.client, options)
 	if err == nil || receipt.Outcome != deploy.Untouched || !strings.Contains(err.Error(), "logging in to "+address) {
 		t.Errorf("outcome %s, error %v", receipt.Outcome, err)

@@ -17,11 +17,10 @@ import (
 	"slices"
 	"time"
 
-	"github.com/google/go-containerregistry/pkg/authn"
 	"github.com/google/go-containerregistry/pkg/name"
 	"golang.org/x/sync/errgroup"
 
-	"gitops/ci/secret"
+	"gitops/ci/registry"
 	"gitops/ci/stage"
 )
 
@@ -68,10 +67,8 @@ type Options struct {
 	PlainHTTP bool
 	// Progress is told what happens; nil is silent.
 	Progress *stage.Progress
-	// Username and Password are the registry login. When both are empty, that of
-	// the Docker configuration is used, if it has one.
-	Username string
-	Password secret.Value
+	// Logins are those of the registries.
+	Logins []registry.Login
 
 	// firstWait is the pause before the second attempt, for tests.
 	firstWait time.Duration
@@ -115,18 +112,10 @@ func Publish(ctx context.Context, o Options) ([]Ref, error) {
 	return p.pushAll(ctx, images)
 }
 
-// nameOptions say how the names of images are read.
-func (o Options) nameOptions() []name.Option {
-	if o.PlainHTTP {
-		return []name.Option{name.Insecure}
-	}
-	return nil
-}
-
 // publisher is one run of Publish.
 type publisher struct {
 	Options
-	registry
+	registry *registry.Client
 	// repositories are those of the services.
 	repositories []name.Repository
 }
@@ -139,12 +128,8 @@ func newPublisher(o Options) (*publisher, error) {
 		o.Version = o.Tag
 	}
 	p := &publisher{Options: o}
-	if err := p.check(); err != nil {
-		return nil, err
-	}
-	var err error
-	p.registry, err = newRegistry(access{o.Username, o.Password, o.Timeout, o.Answer, o.firstWait, o.Progress})
-	return p, err
+	p.registry = registry.New(registry.Options{Logins: o.Logins, PlainHTTP: o.PlainHTTP, Timeout: o.Timeout, Answer: o.Answer, FirstWait: o.firstWait, Progress: o.Progress})
+	return p, p.check()
 }
 
 // check reports bad input, before anything is built.
@@ -162,7 +147,7 @@ func (p *publisher) check() error {
 		if err := s.check(); err != nil {
 			return err
 		}
-		repository, err := name.NewRepository(s.Image, p.nameOptions()...)
+		repository, err := p.registry.Repository(s.Image)
 		if err != nil {
 			return stage.Invalid("image of service %s: %w; give the repository without a tag", s.Name, err)
 		}
@@ -257,19 +242,3 @@ func (p *publisher) push(ctx context.Context, repository name.Repository, image 
 }
 
 func seconds(d time.Duration) float64 { return float64(d.Milliseconds()) / 1000 }
-
-// keychain returns where registry logins come from.
-func keychain(username string, password secret.Value) (authn.Keychain, error) {
-	switch {
-	case username == "" && password.Empty():
-		return authn.DefaultKeychain, nil
-	case username == "" || password.Empty():
-		return nil, stage.Invalid("the registry login has a user name or a password alone: give both")
-	}
-	return fixed{&authn.Basic{Username: username, Password: password.Reveal()}}, nil
-}
-
-// fixed is a keychain with one login for every registry.
-type fixed struct{ login authn.Authenticator }
-
-func (f fixed) Resolve(authn.Resource) (authn.Authenticator, error) { return f.login, nil }

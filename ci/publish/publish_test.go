@@ -20,6 +20,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/remote"
 	"golang.org/x/crypto/bcrypt"
 
+	"gitops/ci/registry"
 	"gitops/ci/secret"
 	"gitops/ci/stage"
 )
@@ -36,7 +37,6 @@ func TestBadInputIsRefusedBeforeAnything(t *testing.T) {
 		"without a tag":        func(o *Options) { o.Services[0].Image = "Not/An Image" },
 		"named twice":          func(o *Options) { o.Services = append(o.Services, o.Services[0]) },
 		"build argument":       func(o *Options) { o.Services[0].Args = map[string]string{"A=B": ""} },
-		"give both":            func(o *Options) { o.Username = "robot" },
 	} {
 		o := Options{Services: []Service{{Name: "a", Context: dir, Image: "r.local/a"}}, Tag: commit, Created: commitTime, Docker: "/no/docker"}
 		change(&o)
@@ -117,6 +117,10 @@ func startDebianRegistry(t *testing.T) string {
 	return ""
 }
 
+func logins(address string) []registry.Login {
+	return []registry.Login{{Host: address, Username: "robot", Password: secret.New("registry-password")}}
+}
+
 func needsDocker(t *testing.T) {
 	t.Helper()
 	if testing.Short() {
@@ -189,7 +193,7 @@ func TestPublishForReal(t *testing.T) {
 				{Name: "backend", Context: backend, Image: address + "/team/backend"},
 				{Name: "frontend", Context: frontend, Dockerfile: "Front.Dockerfile", Args: map[string]string{"BASE": base}, Image: address + "/team/frontend"},
 			},
-			Tag: tag, Created: commitTime, SourceURL: "https://git.local/app", Username: "robot", Password: secret.New("registry-password"),
+			Tag: tag, Created: commitTime, SourceURL: "https://git.local/app", Logins: logins(address),
 		}
 	}
 	refs, err := Publish(context.Background(), options(0))
@@ -223,7 +227,7 @@ func TestPublishForReal(t *testing.T) {
 	})
 	t.Run("wrong password", func(t *testing.T) {
 		o := options(0)
-		o.Password = secret.New("not-the-password")
+		o.Logins[0].Password = secret.New("not-the-password")
 		refs, err := Publish(context.Background(), o)
 		if refs != nil || err == nil || !strings.Contains(err.Error(), "user name and password") || strings.Contains(err.Error(), "not-the-password") {
 			t.Errorf("refs %v, error %v", refs, err)
@@ -292,7 +296,7 @@ func TestReuseTagsAnUnchangedServiceAgain(t *testing.T) {
 	publish := func(tag, previous string) Ref {
 		refs, err := Publish(context.Background(), Options{
 			Services: []Service{{Name: "a", Context: dir, Image: address + "/a", Previous: previous}},
-			Tag:      tag, Created: commitTime, Reuse: true, Username: "robot", Password: secret.New("registry-password"),
+			Tag:      tag, Created: commitTime, Reuse: true, Logins: logins(address),
 		})
 		if err != nil {
 			t.Fatal(err)

@@ -16,7 +16,7 @@ func (p *publisher) write(ctx context.Context, tag name.Tag, image built, ref *R
 		return fmt.Errorf("digesting %s: %w", tag, err)
 	}
 	ref.Ref = tag.String() + "@" + digest.String()
-	ref.Bytes, err = p.try(ctx, tag, func(options ...remote.Option) error {
+	ref.Bytes, err = p.registry.Try(ctx, "pushing", tag, func(options ...remote.Option) error {
 		// A registry without the tag, or the repository, answers 404. Any other
 		// refusal shows itself in the push, with a better message than to HEAD.
 		if there, err := remote.Head(tag, options...); err == nil && there.Digest == digest {
@@ -30,9 +30,9 @@ func (p *publisher) write(ctx context.Context, tag name.Tag, image built, ref *R
 
 // retag gives an image in the registry a further tag and returns it as a ref by
 // digest. Only the manifest is read and written, no layer.
-func (r registry) retag(ctx context.Context, from name.Reference, tag name.Tag) (string, error) {
+func (p *publisher) retag(ctx context.Context, from name.Reference, tag name.Tag) (string, error) {
 	ref := ""
-	_, err := r.try(ctx, tag, func(options ...remote.Option) error {
+	_, err := p.registry.Try(ctx, "tagging", tag, func(options ...remote.Option) error {
 		descriptor, err := remote.Get(from, options...)
 		if err != nil {
 			return err

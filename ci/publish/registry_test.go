@@ -18,7 +18,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/random"
 	"github.com/google/go-containerregistry/pkg/v1/remote"
 
-	"gitops/ci/secret"
+	"gitops/ci/registry"
 )
 
 const commit = "0123456789abcdef0123456789abcdef01234567"
@@ -38,17 +38,13 @@ func startRegistry(t *testing.T, front func(w http.ResponseWriter, r *http.Reque
 }
 
 // pusher returns a publisher that is done with building.
-func pusher(t *testing.T, change func(*access)) *publisher {
+func pusher(t *testing.T, change func(*registry.Options)) *publisher {
 	t.Helper()
-	a := access{username: "robot", password: secret.New("registry-password"), timeout: 20 * time.Second, answer: 300 * time.Millisecond, firstWait: time.Millisecond}
+	o := registry.Options{Timeout: 20 * time.Second, Answer: 300 * time.Millisecond, FirstWait: time.Millisecond}
 	if change != nil {
-		change(&a)
+		change(&o)
 	}
-	r, err := newRegistry(a)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return &publisher{Options: Options{Tag: commit}, registry: r}
+	return &publisher{Options: Options{Tag: commit}, registry: registry.New(o)}
 }
 
 func pushTo(t *testing.T, p *publisher, address string) (Ref, error) {
@@ -121,7 +117,7 @@ func TestPushSaysWhatIsWrong(t *testing.T) {
 		again bool // it is tried five times
 	}{
 		401: {"check the registry's user name and password", false},
-		403: {"check that the login may write to team/backend", false},
+		403: {"check that the login has the right to team/backend", false},
 		404: {"make the repository team/backend first", false},
 		429: {"the registry limits its requests", true},
 		500: {"a fault of its own", true},
@@ -162,7 +158,7 @@ func TestPushEndsInTime(t *testing.T) {
 		return true
 	})
 	begun := time.Now()
-	_, err := pushTo(t, pusher(t, func(a *access) { a.timeout, a.answer = time.Second, time.Minute }), address)
+	_, err := pushTo(t, pusher(t, func(o *registry.Options) { o.Timeout, o.Answer = time.Second, time.Minute }), address)
 	if err == nil || !strings.Contains(err.Error(), "not done after 1.0 s") || time.Since(begun) > 5*time.Second {
 		t.Errorf("after %s: %v", time.Since(begun), err)
 	}
@@ -240,7 +236,7 @@ func TestCancelledPushEnds(t *testing.T) {
 	})
 	ctx, cancel := context.WithCancel(context.Background())
 	time.AfterFunc(200*time.Millisecond, cancel)
-	p := pusher(t, func(a *access) { a.firstWait = time.Minute })
+	p := pusher(t, func(o *registry.Options) { o.FirstWait = time.Minute })
 	image, _ := random.Image(100, 1)
 	repository, _ := name.NewRepository(address + "/a/b")
 	if _, err := p.push(ctx, repository, built{image: image}); !errors.Is(err, context.Canceled) {

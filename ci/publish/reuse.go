@@ -49,12 +49,12 @@ func git(ctx context.Context, dir string, args ...string) (string, error) {
 // reusable returns the service's previous image if it was made of the same
 // inputs and is in the repository that the service is pushed to.
 func (p *publisher) reusable(ctx context.Context, s Service, inputs string) name.Reference {
-	previous, err := name.ParseReference(s.Previous, p.nameOptions()...)
+	previous, err := p.registry.Reference(s.Previous)
 	if err != nil || !strings.HasPrefix(s.Previous, s.Image+":") && !strings.HasPrefix(s.Previous, s.Image+"@") {
 		return nil
 	}
 	label := ""
-	_, err = p.try(ctx, previous, func(options ...remote.Option) error {
+	_, err = p.registry.Try(ctx, "reading", previous, func(options ...remote.Option) error {
 		image, err := remote.Image(previous, options...)
 		if err != nil {
 			return err

@@ -77,7 +77,7 @@ func (s *stageRun) arguments() []string {
 	case "review":
 		return concat([]string{"review", "--pull-request", strconv.Itoa(s.call.PullRequest)}, commit, s.backend(), github)
 	case "release":
-		return concat([]string{"release", "--plain-http", "--repo", rehearsal.GitAddress}, commit)
+		return concat([]string{"release", "--plain-http", "--registry", rehearsal.RegistryAddress, "--repo", rehearsal.GitAddress}, commit)
 	case "deploy":
 		return concat([]string{"deploy"}, commit, deployment, s.outputs())
 	case "rollback":

@@ -1,4 +1,7 @@
-package publish
+// Package registry talks to OCI registries: with the login that belongs to each,
+// trying again what may pass, within a bound, and naming the remedy of what does
+// not. It knows nothing of images.
+package registry
 
 import (
 	"context"
@@ -13,64 +16,81 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/google/go-containerregistry/pkg/authn"
 	"github.com/google/go-containerregistry/pkg/name"
 	"github.com/google/go-containerregistry/pkg/v1/remote"
 	"github.com/google/go-containerregistry/pkg/v1/remote/transport"
 
-	"gitops/ci/secret"
 	"gitops/ci/stage"
 )
 
-// How patient a push is.
+// How patient a client is by default.
 const (
 	defaultTimeout = 10 * time.Minute
 	defaultAnswer  = time.Minute
-	attempts       = 5
 	firstWait      = time.Second
+	attempts       = 5
 	longestWait    = time.Minute
 )
 
-// access is how a registry is reached.
-type access struct {
-	username  string
-	password  secret.Value
-	timeout   time.Duration
-	answer    time.Duration
-	firstWait time.Duration
-	progress  *stage.Progress
+// Options say how registries are reached.
+type Options struct {
+	// Logins are those of the registries. Where none fits, the login of the Docker
+	// configuration is used, if it has one.
+	Logins []Login
+	// PlainHTTP is for registries that speak no TLS, as one in a private network.
+	PlainHTTP bool
+	// Timeout bounds one piece of work with all its attempts (10 min).
+	Timeout time.Duration
+	// Answer is how long a registry may take to answer one request (1 min).
+	Answer time.Duration
+	// FirstWait is the pause before the second attempt (1 s); it doubles each time.
+	FirstWait time.Duration
+	// Progress is told of attempts that failed; nil is silent.
+	Progress *stage.Progress
 }
 
-// registry does what can fail for a while, several times.
-type registry struct {
-	access
-	keys   authn.Keychain
+// Client does what can fail for a while, several times.
+type Client struct {
+	Options
 	client *http.Transport
 }
 
-func newRegistry(a access) (registry, error) {
-	keys, err := keychain(a.username, a.password)
-	if err != nil {
-		return registry{}, err
-	}
+// New returns a client.
+func New(o Options) *Client {
 	for _, d := range []struct {
 		value     *time.Duration
 		otherwise time.Duration
-	}{{&a.timeout, defaultTimeout}, {&a.answer, defaultAnswer}, {&a.firstWait, firstWait}} {
+	}{{&o.Timeout, defaultTimeout}, {&o.Answer, defaultAnswer}, {&o.FirstWait, firstWait}} {
 		if *d.value <= 0 {
 			*d.value = d.otherwise
 		}
 	}
-	client := &http.Transport{
+	return &Client{Options: o, client: &http.Transport{
 		Proxy:                 http.ProxyFromEnvironment,
-		DialContext:           (&net.Dialer{Timeout: min(a.answer, 15*time.Second)}).DialContext,
-		TLSHandshakeTimeout:   min(a.answer, 15*time.Second),
-		ResponseHeaderTimeout: a.answer,
+		DialContext:           (&net.Dialer{Timeout: min(o.Answer, 15*time.Second)}).DialContext,
+		TLSHandshakeTimeout:   min(o.Answer, 15*time.Second),
+		ResponseHeaderTimeout: o.Answer,
 		ForceAttemptHTTP2:     true,
 		MaxIdleConnsPerHost:   10,
 		IdleConnTimeout:       30 * time.Second,
+	}}
+}
+
+// Repository reads the name of a repository, without tag or digest.
+func (c *Client) Repository(text string) (name.Repository, error) {
+	return name.NewRepository(text, c.nameOptions()...)
+}
+
+// Reference reads the name of an image, by tag or by digest.
+func (c *Client) Reference(text string) (name.Reference, error) {
+	return name.ParseReference(text, c.nameOptions()...)
+}
+
+func (c *Client) nameOptions() []name.Option {
+	if c.PlainHTTP {
+		return []name.Option{name.Insecure}
 	}
-	return registry{access: a, keys: keys, client: client}, nil
+	return nil
 }
 
 // meter counts what is sent and notes how long the registry asks to wait.
@@ -107,32 +127,33 @@ func (c *counted) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// try runs work until it succeeds, fails for good, or was tried often enough.
-// It returns how many bytes were sent.
-func (r registry) try(ctx context.Context, ref name.Reference, work func(...remote.Option) error) (int64, error) {
-	ctx, cancel := context.WithTimeoutCause(ctx, r.timeout, fmt.Errorf("not done after %s", stage.Seconds(r.timeout)))
+// Try runs work until it succeeds, fails for good, or was tried often enough, and
+// returns how many bytes were sent. Errors begin with doing, as in "pushing", and
+// name the registry and what to do.
+func (c *Client) Try(ctx context.Context, doing string, ref name.Reference, work func(...remote.Option) error) (int64, error) {
+	ctx, cancel := context.WithTimeoutCause(ctx, c.Timeout, fmt.Errorf("not done after %s", stage.Seconds(c.Timeout)))
 	defer cancel()
-	m := &meter{inner: r.client}
+	m := &meter{inner: c.client}
 	options := []remote.Option{
-		remote.WithContext(ctx), remote.WithAuthFromKeychain(r.keys), remote.WithTransport(m), remote.WithUserAgent("gitops"),
-		// Trying again is done here, for the whole push: what arrived stays.
+		remote.WithContext(ctx), remote.WithAuthFromKeychain(keychain(c.Logins)), remote.WithTransport(m), remote.WithUserAgent("gitops"),
+		// Trying again is done here, for the whole work: what arrived stays.
 		remote.WithRetryStatusCodes(), remote.WithRetryPredicate(func(error) bool { return false }),
 	}
-	for attempt, wait := 1, r.firstWait; ; attempt, wait = attempt+1, wait*2 {
+	for attempt, wait := 1, c.FirstWait; ; attempt, wait = attempt+1, wait*2 {
 		err := work(options...)
 		if err == nil {
 			return m.sent.Load(), nil
 		}
 		if ctx.Err() != nil {
-			return m.sent.Load(), fmt.Errorf("pushing %s: %w: %w", ref, context.Cause(ctx), err)
+			return m.sent.Load(), fmt.Errorf("%s %s: %w: %w", doing, ref, context.Cause(ctx), err)
 		}
 		if attempt == attempts || !passing(err) {
-			return m.sent.Load(), explain(ref, attempt, err)
+			return m.sent.Load(), explain(doing, ref, attempt, err)
 		}
 		pause := max(wait+rand.N(wait), time.Duration(m.wait.Swap(0)))
-		r.progress.Say("push %s: %v; trying again in %s", ref.Context(), err, stage.Seconds(pause))
+		c.Progress.Say("%s %s: %v; trying again in %s", doing, ref.Context(), err, stage.Seconds(pause))
 		if err := sleep(ctx, pause); err != nil {
-			return m.sent.Load(), fmt.Errorf("pushing %s: %w", ref, err)
+			return m.sent.Load(), fmt.Errorf("%s %s: %w", doing, ref, err)
 		}
 	}
 }
@@ -149,7 +170,7 @@ func passing(err error) bool {
 }
 
 // explain adds what to do to a registry's refusal.
-func explain(ref name.Reference, attempt int, err error) error {
+func explain(doing string, ref name.Reference, attempt int, err error) error {
 	registry, repository := ref.Context().RegistryStr(), ref.Context().RepositoryStr()
 	remedy := "check that the registry can be reached from here"
 	var status *transport.Error
@@ -159,7 +180,7 @@ func explain(ref name.Reference, attempt int, err error) error {
 		case code == http.StatusUnauthorized:
 			remedy = "check the registry's user name and password"
 		case code == http.StatusForbidden:
-			remedy = "check that the login may write to " + repository
+			remedy = "check that the login has the right to " + repository
 		case code == http.StatusNotFound:
 			remedy = "make the repository " + repository + " first, if the registry does not make it by itself"
 		case code == http.StatusTooManyRequests:
@@ -172,7 +193,7 @@ func explain(ref name.Reference, attempt int, err error) error {
 	if attempt > 1 {
 		tried = fmt.Sprintf(" (%d attempts)", attempt)
 	}
-	return fmt.Errorf("pushing %s to %s%s: %w; %s", repository, registry, tried, err, remedy)
+	return fmt.Errorf("%s %s at %s%s: %w; %s", doing, repository, registry, tried, err, remedy)
 }
 
 func sleep(ctx context.Context, d time.Duration) error {

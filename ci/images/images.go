@@ -10,6 +10,8 @@ const (
 	Ansible   = "ghcr.io/ansible/community-ansible-dev-tools:v26.8.0"
 	Git       = "alpine/git:v2.52.0"
 	Go        = "golang:1.26.8-trixie"
+	Syft      = "anchore/syft:v1.38.0"
+	Cosign    = "ghcr.io/sigstore/cosign/cosign:v2.5.0"
 )
 
 // The bases of the application's images; its Dockerfiles carry the same

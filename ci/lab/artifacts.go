@@ -97,13 +97,18 @@ func addedAuthorities() (paths []string, content string, err error) {
 type goProgram struct {
 	module, version, pkg string
 	setVersion           string // variable of the package that says the version
+	saysV                bool   // it says the version with its "v"
 }
 
 // flags returns the linker's flags.
 func (g goProgram) flags() string {
+	said := g.version
+	if !g.saysV {
+		said = strings.TrimPrefix(said, "v")
+	}
 	flags := "-s -w"
 	if g.setVersion != "" {
-		flags += " -X " + g.setVersion + "=" + strings.TrimPrefix(g.version, "v")
+		flags += " -X " + g.setVersion + "=" + said
 	}
 	return flags
 }

@@ -45,6 +45,17 @@ var (
 		pkg:        "github.com/grafana/loki/v3/clients/cmd/promtail",
 		setVersion: "github.com/grafana/loki/v3/pkg/util/build.Version",
 	}
+	syft = goProgram{
+		module:     "github.com/anchore/syft",
+		pkg:        "github.com/anchore/syft/cmd/syft",
+		setVersion: "main.version",
+	}
+	cosign = goProgram{
+		module:     "github.com/sigstore/cosign/v2",
+		pkg:        "github.com/sigstore/cosign/v2/cmd/cosign",
+		setVersion: "sigs.k8s.io/release-utils/version.gitVersion",
+		saysV:      true,
+	}
 )
 
 // bases has the base of each repository, named as on Docker Hub.
@@ -62,6 +73,8 @@ var bases = map[string]base{
 	"traefik":                     {dir: "traefik", plan: compiled("traefik", traefik)},
 	"grafana/loki":                {dir: "loki", plan: compiled("loki", loki)},
 	"grafana/promtail":            {dir: "promtail", plan: compiled("promtail", promtail)},
+	repository(images.Syft):       {dir: "syft", plan: compiled("syft", syft)},
+	repository(images.Cosign):     {dir: "cosign", plan: compiled("cosign", cosign)},
 }
 
 func planDebian(_ context.Context, m *maker, _ string) (plan, error) {

@@ -2,13 +2,16 @@ package lab_test
 
 import (
 	"fmt"
+	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
 	"gitops/ci/images"
 	"gitops/ci/lab"
+	"gitops/ci/stage"
 )
 
 // postgresRef and traefikRef are images as manifests name them.
@@ -117,3 +120,98 @@ func testTools(t *testing.T, l *lab.Lab) {
 		}
 	}
 }
+
+// run runs a command in the lab and returns what it printed.
+func run(t *testing.T, l *lab.Lab, c lab.Command) string {
+	t.Helper()
+	out, err := l.Run(t.Context(), c)
+	if err != nil || out.Exit != 0 {
+		t.Errorf("%s %v: %+v, %v", c.Image, c.Args, out, err)
+	}
+	return out.Stdout
+}
+
+// nodeProject returns a folder with a program that uses one package.
+func nodeProject(t *testing.T) string {
+	t.Helper()
+	dir := t.TempDir()
+	lock := `{"name": "shop", "version": "1.0.0", "lockfileVersion": 3, "packages": {
+"": {"name": "shop", "version": "1.0.0", "dependencies": {"left-pad": "1.3.0"}}, "node_modules/left-pad": {"version": "1.3.0"}}}`
+	if err := os.WriteFile(filepath.Join(dir, "package-lock.json"), []byte(lock), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	return dir
+}
+
+func testSyft(t *testing.T, l *lab.Lab) {
+	if said := run(t, l, lab.Command{Image: images.Syft, Args: []string{"/syft", "version"}}); !strings.Contains(said, version(images.Syft)) {
+		t.Errorf("version: %q", said)
+	}
+	// As its entry point, without a network.
+	said, err := sh(t, `docker run --rm --network none --volume "$1:/src:ro" "$2" scan --quiet dir:/src --output spdx-json`, nodeProject(t), images.Syft)
+	if err != nil || !strings.Contains(said, "pkg:npm/left-pad@1.3.0") {
+		t.Errorf("%v\n%s", err, said)
+	}
+}
+
+func testCosign(t *testing.T, l *lab.Lab) {
+	if said := run(t, l, lab.Command{Image: images.Cosign, Args: []string{"cosign", "version"}}); !strings.Contains(said, "v"+version(images.Cosign)) {
+		t.Errorf("version: %q", said)
+	}
+	if said := run(t, l, lab.Command{Image: images.Cosign, Args: []string{"gitops", "--help"}}); !strings.Contains(said, "GitOps loop") {
+		t.Errorf("gitops --help: %q", said)
+	}
+	// As its entry point, without a network, in a folder that it may write.
+	said, err := sh(t, `docker run --rm --network none --env COSIGN_PASSWORD=pass "$1" generate-key-pair`, images.Cosign)
+	if err != nil || !strings.Contains(said, "cosign.pub") {
+		t.Errorf("%v: %s", err, said)
+	}
+}
+
+// testDocker lists and signs where the release stage runs.
+func testDocker(t *testing.T, l *lab.Lab) {
+	said := run(t, l, lab.Command{
+		Image: lab.DockerImage, Mounts: []lab.Mount{{Source: nodeProject(t), Target: "/src"}},
+		Env: map[string]string{"COSIGN_PASSWORD": "pass"},
+		Args: []string{"sh", "-ec", `
+git --version && docker --version
+cd /tmp
+syft scan --quiet dir:/src --output spdx-json >list
+grep -o 'pkg:npm/left-pad@[0-9.]*' list
+cosign generate-key-pair
+cosign sign-blob --yes --key cosign.key --tlog-upload=false --output-signature list.sig list
+cosign verify-blob --key cosign.pub --insecure-ignore-tlog --signature list.sig list 2>&1
+echo more >>list
+! cosign verify-blob --key cosign.pub --insecure-ignore-tlog --signature list.sig list`},
+	})
+	for _, want := range []string{"git version", "Docker version", "left-pad@1.3.0", "Verified OK"} {
+		if !strings.Contains(said, want) {
+			t.Errorf("no %q in\n%s", want, said)
+		}
+	}
+}
+
+// testTool takes a program out of its image, once.
+func testTool(t *testing.T) {
+	p := stage.NewProgress(t.Output())
+	dir, err := lab.Tool(t.Context(), lab.Cosign, p)
+	if err != nil {
+		t.Fatal(err)
+	}
+	again, err := lab.Tool(t.Context(), lab.Cosign, p)
+	if err != nil || again != dir {
+		t.Errorf("the second time: %q, %v, want %q", again, err, dir)
+	}
+	if entries, err := os.ReadDir(dir); err != nil || len(entries) != 1 {
+		t.Errorf("in the folder: %v, %v", entries, err)
+	}
+	if left := docker(t, "ps", "--all", "--quiet", "--filter", "label=gitops.lab", "--filter", "ancestor="+images.Cosign); len(left) > 0 {
+		t.Errorf("containers %v are left", left)
+	}
+	if _, err := lab.Tool(t.Context(), lab.Program{Image: images.Cosign, Path: "/no/such"}, p); err == nil {
+		t.Error("no error for a program that the image does not have")
+	}
+}
+
+// version returns the version that a tag names.
+func version(ref string) string { return ref[strings.LastIndex(ref, ":v")+2:] }

@@ -37,6 +37,7 @@ func TestMirrored(t *testing.T) {
 		"debian:13":               "m:5000/library/debian:13",
 		"grafana/loki:3":          "m:5000/grafana/loki:3",
 		"ghcr.io/ansible/tools:1": "m:5000/ansible/tools:1",
+		"ghcr.io/sig/cosign/c:v2": "m:5000/sig/cosign/c:v2",
 		"localhost/x:1":           "m:5000/x:1",
 	} {
 		if got := mirrored("m:5000", ref); got != want {
@@ -217,6 +218,19 @@ func TestWrapperRepeatsReplacements(t *testing.T) {
 	}
 	if strings.Contains(text, "./c") {
 		t.Errorf("a folder is replaced in\n%s", text)
+	}
+}
+
+// A program says its version as its own releases do.
+func TestFlagsSayTheVersion(t *testing.T) {
+	for want, program := range map[string]goProgram{
+		"-s -w":                  {version: "v1.2.3"},
+		"-s -w -X main.v=1.2.3":  {version: "v1.2.3", setVersion: "main.v"},
+		"-s -w -X main.v=v1.2.3": {version: "v1.2.3", setVersion: "main.v", saysV: true},
+	} {
+		if got := program.flags(); got != want {
+			t.Errorf("%q, want %q", got, want)
+		}
 	}
 }
 

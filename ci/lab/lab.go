@@ -121,7 +121,9 @@ func (l *Lab) makeSecrets() (err error) {
 func password() secret.Value { return secret.New(rand.Text()) }
 
 // stageImages are the images that every rehearsal needs.
-var stageImages = []string{images.Go, images.Node, images.Nginx, images.Terraform, images.Ansible, images.Git}
+var stageImages = []string{
+	images.Go, images.Node, images.Nginx, images.Terraform, images.Ansible, images.Git, images.Syft, images.Cosign,
+}
 
 func (l *Lab) start(ctx context.Context, more []string) error {
 	if err := Sweep(ctx, l.Docker); err != nil {
@@ -140,6 +142,9 @@ func (l *Lab) start(ctx context.Context, more []string) error {
 		return err
 	}
 	l.Images = append([]Image{debian}, l.Images...)
+	if err := l.buildDocker(ctx); err != nil {
+		return err
+	}
 	if _, err := l.Docker.do(ctx, append([]string{"network", "create"}, append(l.labels(), l.Network)...)...); err != nil {
 		return err
 	}

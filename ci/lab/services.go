@@ -110,29 +110,47 @@ func nestedEngine() []string {
 	return options
 }
 
-// DockerImage is the image that has the docker command and git, for the stage
-// that builds images.
+// DockerImage is the image that has git and the docker, syft and cosign commands,
+// for the stage that builds images.
 const DockerImage = "gitops-lab/docker:local"
 
 // buildServices builds the stand-ins' images and returns their references by
 // folder.
 func (l *Lab) buildServices(ctx context.Context) (map[string]string, error) {
-	debian, err := l.Docker.inspect(ctx, images.Debian)
-	if err != nil {
-		return nil, err
-	}
 	refs := map[string]string{}
 	group, ctx := errgroup.WithContext(ctx)
-	for _, folder := range []string{"git", "aws", "registry", "host", "docker"} {
-		ref := "gitops-lab/" + folder + ":local"
-		refs[folder] = ref
-		r := recipe{dir: "images/" + folder, args: map[string]string{"DEBIAN": images.Debian}, key: debian.ID}
+	for _, folder := range []string{"git", "aws", "registry", "host"} {
+		refs[folder] = "gitops-lab/" + folder + ":local"
 		group.Go(func() error {
-			_, err := l.Docker.build(ctx, ref, r)
-			return err
+			return l.buildOwn(ctx, refs[folder], folder, map[string]string{"DEBIAN": images.Debian})
 		})
 	}
 	return refs, group.Wait()
+}
+
+// buildDocker builds DockerImage, once its programs' images are provided.
+func (l *Lab) buildDocker(ctx context.Context) error {
+	return l.buildOwn(ctx, DockerImage, "docker", map[string]string{
+		"DEBIAN": images.Debian, "SYFT": images.Syft, "COSIGN": images.Cosign,
+	})
+}
+
+// buildOwn builds the image ref from a folder of files' images. It is built again
+// when one of the images in from is another; from has them by build argument.
+func (l *Lab) buildOwn(ctx context.Context, ref, folder string, from map[string]string) error {
+	r := recipe{dir: "images/" + folder, args: from}
+	for _, argument := range sortedKeys(from) {
+		stored, err := l.Docker.inspect(ctx, from[argument])
+		if err != nil {
+			return err
+		}
+		if stored == nil {
+			return fmt.Errorf("building image %s: the engine does not have %s", ref, from[argument])
+		}
+		r.key += stored.ID
+	}
+	_, err := l.Docker.build(ctx, ref, r)
+	return err
 }
 
 // startServices starts the stand-ins at once and waits until each answers.

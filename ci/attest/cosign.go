@@ -1,0 +1,148 @@
+package attest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"syscall"
+
+	"github.com/google/go-containerregistry/pkg/name"
+	"github.com/google/go-containerregistry/pkg/v1/remote"
+	"github.com/google/go-containerregistry/pkg/v1/remote/transport"
+
+	"gitops/ci/images"
+	"gitops/ci/registry"
+	"gitops/ci/secret"
+)
+
+// Variables in which cosign gets what no argument may show.
+const (
+	keyVariable      = "COSIGN_PRIVATE_KEY"
+	passwordVariable = "COSIGN_PASSWORD"
+	tokenVariable    = "SIGSTORE_ID_TOKEN"
+	publicVariable   = "COSIGN_PUBLIC_KEY"
+)
+
+// Exit codes of cosign for an image that is not signed as it should be.
+const (
+	exitUnsigned      = 10
+	exitNoMatch       = 12
+	exitNoCertificate = 13
+)
+
+// cosign is the program with what one piece of work gives it.
+type cosign struct {
+	execution
+	registry  *registry.Client
+	plainHTTP bool
+}
+
+// newCosign prepares the program, and a folder with the logins that close removes.
+// Without logins those of Docker's configuration are used. What to do otherwise is
+// said where the program is missing.
+func newCosign(program, otherwise string, o registry.Options, secrets ...secret.Value) (*cosign, error) {
+	if program == "" {
+		program = "cosign"
+	}
+	path, err := lookUp(program, images.Cosign, otherwise)
+	if err != nil {
+		return nil, err
+	}
+	dir, err := os.MkdirTemp("", "gitops-cosign-")
+	if err != nil {
+		return nil, fmt.Errorf("preparing cosign: %w", err)
+	}
+	c := &cosign{registry: registry.New(o), plainHTTP: o.PlainHTTP}
+	c.execution = execution{program: path, dir: dir}
+	if len(o.Logins) == 0 {
+		c.env = inherit("DOCKER_CONFIG")
+	} else {
+		c.env = append(inherit(), "DOCKER_CONFIG="+dir)
+		config := registry.DockerConfig(o.Logins).Reveal()
+		if err := os.WriteFile(filepath.Join(dir, "config.json"), []byte(config), 0o600); err != nil {
+			c.close()
+			return nil, fmt.Errorf("preparing cosign: %w", err)
+		}
+	}
+	for _, login := range o.Logins {
+		secrets = append(secrets, login.Secrets()...)
+	}
+	c.redactor = secret.NewRedactor(secrets...)
+	return c, nil
+}
+
+func (c *cosign) close() { os.RemoveAll(c.dir) }
+
+// try runs cosign for what it does with ref in its registry, again where a failure
+// of the registry may pass.
+func (c *cosign) try(ctx context.Context, doing string, ref name.Digest, args ...string) error {
+	if c.plainHTTP {
+		args = append([]string{args[0], "--allow-http-registry"}, args[1:]...)
+	}
+	var other error
+	_, err := c.registry.Try(ctx, doing, ref, func(...remote.Option) error {
+		_, err := c.do(ctx, args...)
+		if cause := registryFault(err); cause != nil {
+			return &faultError{err, cause}
+		}
+		other = err
+		return nil
+	})
+	if err == nil && other != nil {
+		err = fmt.Errorf("%s %s: cosign: %w%s", doing, ref, other, remedy(other))
+	}
+	return err
+}
+
+// faultError is what cosign said of a registry, with what the client of registries
+// makes of it.
+type faultError struct{ said, cause error }
+
+func (e *faultError) Error() string   { return "cosign: " + e.said.Error() }
+func (e *faultError) Unwrap() []error { return []error{e.said, e.cause} }
+
+var (
+	statusForm  = regexp.MustCompile(`unexpected status code (\d{3})`)
+	codeForm    = regexp.MustCompile(`\b(UNAUTHORIZED|DENIED|TOOMANYREQUESTS|UNAVAILABLE|NAME_UNKNOWN)\b`)
+	networkForm = regexp.MustCompile(`connection refused|connection reset|broken pipe|i/o timeout|TLS handshake timeout|context deadline exceeded|Client\.Timeout|unexpected EOF|: EOF$`)
+	statusOf    = map[string]int{
+		"UNAUTHORIZED": http.StatusUnauthorized, "DENIED": http.StatusForbidden, "TOOMANYREQUESTS": http.StatusTooManyRequests,
+		"UNAVAILABLE": http.StatusServiceUnavailable, "NAME_UNKNOWN": http.StatusNotFound,
+	}
+)
+
+// registryFault returns what a registry answered, by the words of cosign, which has
+// no other way to tell; nil where the failure was another.
+func registryFault(err error) error {
+	var exit *exec.ExitError
+	if !errors.As(err, &exit) {
+		return nil
+	}
+	said := err.Error()
+	if found := statusForm.FindStringSubmatch(said); found != nil {
+		status, _ := strconv.Atoi(found[1])
+		return &transport.Error{StatusCode: status}
+	}
+	if code := codeForm.FindString(said); code != "" {
+		return &transport.Error{StatusCode: statusOf[code]}
+	}
+	if networkForm.MatchString(said) {
+		return syscall.ECONNRESET
+	}
+	return nil
+}
+
+// exitCode returns the code with which cosign ended; 0 where it did not.
+func exitCode(err error) int {
+	var exit *exec.ExitError
+	if errors.As(err, &exit) {
+		return exit.ExitCode()
+	}
+	return 0
+}

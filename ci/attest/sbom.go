@@ -1,0 +1,63 @@
+package attest
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"gitops/ci/images"
+	"gitops/ci/stage"
+)
+
+// SBOM returns the SPDX document of the image in an OCI layout folder, which has
+// no other image. It needs the program syft and no network; the name and version
+// are the document's.
+func SBOM(ctx context.Context, layoutDir, name, version string) ([]byte, error) {
+	program, err := lookUp("syft", images.Syft, leaveOut)
+	if err != nil {
+		return nil, err
+	}
+	if layoutDir, err = filepath.Abs(layoutDir); err != nil {
+		return nil, fmt.Errorf("making an SBOM: %w", err)
+	}
+	if _, err := os.Stat(filepath.Join(layoutDir, "index.json")); err != nil {
+		return nil, stage.Invalid("making an SBOM: %w; give a folder in the OCI image layout", err)
+	}
+	// Settings and caches of whoever runs this must not show in the document.
+	home, err := os.MkdirTemp("", "gitops-sbom-")
+	if err != nil {
+		return nil, fmt.Errorf("making an SBOM: %w", err)
+	}
+	defer os.RemoveAll(home)
+	run := execution{program: program, dir: home, env: syftEnv(home)}
+	document, err := run.do(ctx, SyftArgs(layoutDir, name, version)...)
+	if err == nil && !json.Valid(document) {
+		err = fmt.Errorf("syft wrote no document")
+	}
+	if err != nil {
+		return nil, fmt.Errorf("making an SBOM of %s: %w", name, err)
+	}
+	return document, nil
+}
+
+// SyftArgs returns the arguments of syft for the image in an OCI layout folder. It
+// writes the document on stdout. SyftEnv goes with them.
+func SyftArgs(layoutDir, name, version string) []string {
+	args := []string{"scan", "oci-dir:" + layoutDir, "--output", "spdx-json", "--quiet"}
+	if name != "" {
+		args = append(args, "--source-name", name)
+	}
+	if version != "" {
+		args = append(args, "--source-version", version)
+	}
+	return args
+}
+
+// SyftEnv is what keeps syft from asking the network for a newer version.
+const SyftEnv = "SYFT_CHECK_FOR_APP_UPDATE=false"
+
+func syftEnv(home string) []string {
+	return []string{"PATH=" + os.Getenv("PATH"), "HOME=" + home, "TMPDIR=" + home, SyftEnv}
+}

@@ -1,7 +1,7 @@
 package manifest
 
 import (
-	"strings"
+	"fmt"
 
 	"gitops/ci/stage"
 )
@@ -10,26 +10,35 @@ import (
 // from. Whatever the manifest says for builds by hand, a release sets it.
 const ReleaseArgument = "GIT_SHA"
 
-// Arguments returns the build's arguments for a release of commit. Given ones win
-// over the manifest's. An argument that compose would take from the environment
-// has to be given: a release does not depend on where it runs.
+// Arguments returns the arguments for a release of commit of a build as
+// BuildServices returns it; those of Builds are complete.
 func (b Build) Arguments(commit string, given map[string]string) (map[string]string, error) {
-	all := map[string]string{}
+	written := map[string]setting{}
 	for name, value := range b.Args {
-		all[name] = value
+		written[name] = setting{value, fmt.Sprintf("line %d", b.Line), true}
 	}
-	for _, name := range b.ArgsFromEnv {
-		all[name] = "${" + name + "}"
+	return arguments(b.Service, written, given, commit)
+}
+
+// arguments completes the arguments of a build. Given ones win over written ones.
+// An argument that compose would take from the environment has to be given: a
+// release does not depend on where it runs.
+func arguments(service string, written map[string]setting, given map[string]string, commit string) (map[string]string, error) {
+	if value, ok := given[ReleaseArgument]; ok && value != commit {
+		return nil, stage.Invalid("build argument %s of %s is given as %q: a release sets it to its commit, %s", ReleaseArgument, service, value, commit)
+	}
+	all := map[string]string{}
+	for _, name := range sortedKeys(written) {
+		value, ok := written[name].literal()
+		if _, isGiven := given[name]; !ok && !isGiven && name != ReleaseArgument {
+			return nil, stage.Invalid("%s: build argument %s of %s is %q, which depends on the environment: give it with --build-arg %s=VALUE",
+				written[name].where, name, service, written[name].text, name)
+		}
+		all[name] = value
 	}
 	for name, value := range given {
 		all[name] = value
 	}
 	all[ReleaseArgument] = commit
-	for name, value := range all {
-		if _, isGiven := given[name]; !isGiven && strings.Contains(value, "$") && name != ReleaseArgument {
-			return nil, stage.Invalid("line %d: build argument %s of %s is %q, which depends on the environment: give it with --build-arg %s=VALUE",
-				b.Line, name, b.Service, value, name)
-		}
-	}
 	return all, nil
 }

@@ -1,4 +1,5 @@
-// Package manifest reads and rewrites the compose file that says what runs.
+// Package manifest reads and rewrites the compose file that says what runs, and
+// says what a release builds for it.
 //
 // Rewriting keeps every byte that was not asked for: an image is found through
 // the positions that the YAML parser reports, replaced in the original text,

@@ -88,7 +88,8 @@ func Attached(ctx context.Context, client *registry.Client, subject name.Digest)
 	return found, err
 }
 
-// list returns the layers of the statements about subject.
+// list returns the layers of the statements about subject. Registries do not agree
+// on what they say of a referrer, so that each is looked at.
 func list(subject name.Digest, options []remote.Option) ([]v1.Descriptor, error) {
 	referrers, err := remote.Referrers(subject, options...)
 	if err != nil {
@@ -100,9 +101,6 @@ func list(subject name.Digest, options []remote.Option) ([]v1.Descriptor, error)
 	}
 	var layers []v1.Descriptor
 	for _, referrer := range index.Manifests {
-		if referrer.ArtifactType != string(inToto) {
-			continue
-		}
 		image, err := remote.Get(subject.Context().Digest(referrer.Digest.String()), options...)
 		if err != nil {
 			return nil, err
@@ -111,7 +109,11 @@ func list(subject name.Digest, options []remote.Option) ([]v1.Descriptor, error)
 		if err := json.Unmarshal(image.Manifest, &manifest); err != nil {
 			return nil, fmt.Errorf("reading the attestation %s: %w", referrer.Digest, err)
 		}
-		layers = append(layers, manifest.Layers...)
+		for _, layer := range manifest.Layers {
+			if layer.MediaType == inToto {
+				layers = append(layers, layer)
+			}
+		}
 	}
 	return layers, nil
 }

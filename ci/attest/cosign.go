@@ -108,23 +108,28 @@ func (e *faultError) Error() string   { return "cosign: " + e.said.Error() }
 func (e *faultError) Unwrap() []error { return []error{e.said, e.cause} }
 
 var (
-	statusForm  = regexp.MustCompile(`unexpected status code (\d{3})`)
-	codeForm    = regexp.MustCompile(`\b(UNAUTHORIZED|DENIED|TOOMANYREQUESTS|UNAVAILABLE|NAME_UNKNOWN)\b`)
-	networkForm = regexp.MustCompile(`connection refused|connection reset|broken pipe|i/o timeout|TLS handshake timeout|context deadline exceeded|Client\.Timeout|unexpected EOF|: EOF$`)
-	statusOf    = map[string]int{
+	sigstoreForm = regexp.MustCompile(`(?i)fulcio|rekor|\btuf\b`)
+	statusForm   = regexp.MustCompile(`unexpected status code (\d{3})`)
+	codeForm     = regexp.MustCompile(`\b(UNAUTHORIZED|DENIED|TOOMANYREQUESTS|UNAVAILABLE|NAME_UNKNOWN)\b`)
+	networkForm  = regexp.MustCompile(`connection refused|connection reset|broken pipe|i/o timeout|TLS handshake timeout|context deadline exceeded|Client\.Timeout|unexpected EOF|: EOF$`)
+	statusOf     = map[string]int{
 		"UNAUTHORIZED": http.StatusUnauthorized, "DENIED": http.StatusForbidden, "TOOMANYREQUESTS": http.StatusTooManyRequests,
 		"UNAVAILABLE": http.StatusServiceUnavailable, "NAME_UNKNOWN": http.StatusNotFound,
 	}
 )
 
 // registryFault returns what a registry answered, by the words of cosign, which has
-// no other way to tell; nil where the failure was another.
+// no other way to tell; nil where the failure was another, as one of Sigstore's
+// services.
 func registryFault(err error) error {
 	var exit *exec.ExitError
 	if !errors.As(err, &exit) {
 		return nil
 	}
 	said := err.Error()
+	if sigstoreForm.MatchString(said) {
+		return nil
+	}
 	if found := statusForm.FindStringSubmatch(said); found != nil {
 		status, _ := strconv.Atoi(found[1])
 		return &transport.Error{StatusCode: status}

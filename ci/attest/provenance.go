@@ -2,7 +2,6 @@ package attest
 
 import (
 	"encoding/json"
-	"fmt"
 	"net/url"
 	"path"
 	"regexp"
@@ -154,7 +153,7 @@ func (m Material) dependency() (dependency, error) {
 	case found:
 		d.Digest = map[string]string{algorithm: hash}
 	case m.Digest != "":
-		return dependency{}, fmt.Errorf("reading the digest of the base image %s: %q is not of the form sha256:…", m.Name, m.Digest)
+		return dependency{}, stage.Invalid("reading the digest of the base image %s: %q is not of the form sha256:…", m.Name, m.Digest)
 	}
 	return d, nil
 }

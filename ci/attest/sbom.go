@@ -45,7 +45,7 @@ func SBOM(ctx context.Context, layoutDir, name, version string) ([]byte, error) 
 // SyftArgs returns the arguments of syft for the image in an OCI layout folder. It
 // writes the document on stdout. SyftEnv goes with them.
 func SyftArgs(layoutDir, name, version string) []string {
-	args := []string{"scan", "oci-dir:" + layoutDir, "--output", "spdx-json", "--quiet"}
+	args := []string{"scan", "oci-dir:" + layoutDir, "--output", "spdx-json"}
 	if name != "" {
 		args = append(args, "--source-name", name)
 	}

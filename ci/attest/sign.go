@@ -142,33 +142,26 @@ func (s Signer) signed(ctx context.Context, c *cosign, image name.Digest) (bool,
 
 // attest stores what is said of an image, in the place of what an earlier run stored.
 func (s Signer) attest(ctx context.Context, c *cosign, a Attested, number int) error {
-	for _, predicate := range a.Predicates {
-		kind := cosignType(predicate.Type)
-		file := filepath.Join(c.dir, fmt.Sprintf("%d-%s.json", number, kind))
+	for i, predicate := range a.Predicates {
+		file := filepath.Join(c.dir, fmt.Sprintf("%d-%d.json", number, i))
 		if err := os.WriteFile(file, predicate.JSON, 0o600); err != nil {
 			return fmt.Errorf("attesting %s: %w", a.Image, err)
 		}
-		if err := c.try(ctx, "attesting", a.Image, s.attestArgs(a.Image, kind, file)...); err != nil {
+		if err := c.try(ctx, "attesting", a.Image, s.attestArgs(a.Image, predicate.Type, file)...); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// cosignType returns the name that cosign has for a type of predicates.
-func cosignType(predicate string) string {
-	if predicate == TypeSBOM {
-		return "spdxjson"
-	}
-	return "slsaprovenance1"
-}
-
 func (s Signer) signArgs(image name.Digest) []string {
 	return append(append([]string{"sign", "--yes"}, s.by()...), image.Name())
 }
 
-func (s Signer) attestArgs(image name.Digest, kind, file string) []string {
-	args := append([]string{"attest", "--yes", "--replace", "--type", kind, "--predicate", file}, s.by()...)
+// attestArgs names the type by its address: by the name that cosign has for it, a
+// provenance would lose the fields that cosign spells otherwise than SLSA.
+func (s Signer) attestArgs(image name.Digest, predicate, file string) []string {
+	args := append([]string{"attest", "--yes", "--replace", "--type", predicate, "--predicate", file}, s.by()...)
 	return append(args, image.Name())
 }
 

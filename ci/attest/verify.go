@@ -14,6 +14,9 @@ import (
 	"gitops/ci/stage"
 )
 
+// publicHeader begins a public key.
+const publicHeader = "-----BEGIN PUBLIC KEY-----"
+
 // atOnce is how many images are verified at the same time.
 const atOnce = 4
 
@@ -49,8 +52,8 @@ func (p Policy) Check() error {
 		return stage.Invalid("a signature is by a key or by an identity: give one of them")
 	case p.PublicKey == "" && (p.Identity == "" || p.Issuer == ""):
 		return stage.Invalid("an identity is worth what its issuer is: give both")
-	case p.PublicKey != "" && !strings.Contains(p.PublicKey, "-----BEGIN PUBLIC KEY-----"):
-		return stage.Invalid("the public key is not of the form -----BEGIN PUBLIC KEY-----, as cosign public-key prints it")
+	case p.PublicKey != "" && !strings.Contains(p.PublicKey, publicHeader):
+		return stage.Invalid("the public key is not of the form %s, as cosign public-key prints it", publicHeader)
 	}
 	return nil
 }

@@ -1,0 +1,175 @@
+package attest
+
+import (
+	"fmt"
+	"io"
+	"log"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-containerregistry/pkg/authn"
+	"github.com/google/go-containerregistry/pkg/name"
+	server "github.com/google/go-containerregistry/pkg/registry"
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/google/go-containerregistry/pkg/v1/random"
+	"github.com/google/go-containerregistry/pkg/v1/remote"
+	"golang.org/x/crypto/bcrypt"
+
+	"gitops/ci/registry"
+	"gitops/ci/secret"
+)
+
+const registryPassword = "registry-password"
+
+// place is a registry with what it takes to use it.
+type place struct {
+	address string
+	logins  []registry.Login
+}
+
+func (p place) client() *registry.Client {
+	return registry.New(registry.Options{Logins: p.logins, Timeout: time.Minute, FirstWait: time.Millisecond})
+}
+
+func (p place) options() []remote.Option {
+	if len(p.logins) == 0 {
+		return nil
+	}
+	return []remote.Option{remote.WithAuth(&authn.Basic{Username: "robot", Password: registryPassword})}
+}
+
+// startRegistry starts a registry in this process behind a front that can
+// misbehave: it is asked about every request, and answers itself when it returns
+// true.
+func startRegistry(t *testing.T, referrers bool, front func(http.ResponseWriter, *http.Request) bool) place {
+	t.Helper()
+	inner := server.New(server.Logger(log.New(io.Discard, "", 0)), server.WithReferrersSupport(referrers))
+	web := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if front == nil || !front(w, r) {
+			inner.ServeHTTP(w, r)
+		}
+	}))
+	t.Cleanup(web.Close)
+	return place{address: strings.TrimPrefix(web.URL, "http://")}
+}
+
+// startDebianRegistry starts a registry of its own process that asks for a login
+// and has no referrers API.
+func startDebianRegistry(t *testing.T) place {
+	t.Helper()
+	binary, err := exec.LookPath("docker-registry")
+	if err != nil {
+		t.Skip("needs a registry (package docker-registry)")
+	}
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	address := listener.Addr().String()
+	listener.Close()
+	dir := t.TempDir()
+	hash, err := bcrypt.GenerateFromPassword([]byte(registryPassword), bcrypt.MinCost)
+	if err != nil {
+		t.Fatal(err)
+	}
+	config := fmt.Sprintf("version: 0.1\nlog: {level: error}\nstorage: {filesystem: {rootdirectory: %[1]s/data}}\n"+
+		"http: {addr: %[2]q}\nauth: {htpasswd: {realm: test, path: %[1]s/htpasswd}}\n", dir, address)
+	os.WriteFile(dir+"/htpasswd", append([]byte("robot:"), hash...), 0o600)
+	os.WriteFile(dir+"/config.yml", []byte(config), 0o600)
+	cmd := exec.Command(binary, "serve", dir+"/config.yml")
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { cmd.Process.Kill(); cmd.Wait() })
+	for range 100 {
+		if conn, err := net.Dial("tcp", address); err == nil {
+			conn.Close()
+			return place{address, []registry.Login{{Host: address, Username: "robot", Password: secret.New(registryPassword)}}}
+		}
+		time.Sleep(50 * time.Millisecond)
+	}
+	t.Fatal("the registry does not listen")
+	return place{}
+}
+
+// push puts a new image into a repository and returns its digest.
+func (p place) push(t *testing.T, repository string) name.Digest {
+	t.Helper()
+	image, err := random.Image(500, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p.write(t, repository, image)
+}
+
+func (p place) write(t *testing.T, repository string, image v1.Image) name.Digest {
+	t.Helper()
+	digest, err := image.Digest()
+	if err != nil {
+		t.Fatal(err)
+	}
+	ref := p.digest(t, repository, digest)
+	if err := remote.Write(ref, image, p.options()...); err != nil {
+		t.Fatal(err)
+	}
+	return ref
+}
+
+func (p place) digest(t *testing.T, repository string, digest v1.Hash) name.Digest {
+	t.Helper()
+	ref, err := name.NewDigest(p.address + "/" + repository + "@" + digest.String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return ref
+}
+
+// pushIndex puts an index of two images into a repository.
+func (p place) pushIndex(t *testing.T, repository string) (index name.Digest, images []name.Digest) {
+	t.Helper()
+	made, err := random.Index(500, 1, 2)
+	if err != nil {
+		t.Fatal(err)
+	}
+	digest, err := made.Digest()
+	if err != nil {
+		t.Fatal(err)
+	}
+	index = p.digest(t, repository, digest)
+	if err := remote.WriteIndex(index, made, p.options()...); err != nil {
+		t.Fatal(err)
+	}
+	manifest, err := made.IndexManifest()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, image := range manifest.Manifests {
+		images = append(images, p.digest(t, repository, image.Digest))
+	}
+	return index, images
+}
+
+// stored returns the media types of what cosign stored beside an image.
+func (p place) stored(t *testing.T, image name.Digest, suffix string) []string {
+	t.Helper()
+	tag := image.Context().Tag(strings.Replace(image.DigestStr(), ":", "-", 1) + suffix)
+	there, err := remote.Image(tag, p.options()...)
+	if err != nil {
+		return nil
+	}
+	manifest, err := there.Manifest()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var found []string
+	for _, layer := range manifest.Layers {
+		found = append(found, layer.Annotations["predicateType"]+string(layer.MediaType))
+	}
+	return found
+}

@@ -87,6 +87,10 @@ func TestBuilds(t *testing.T) {
 			[]manifest.Build{{Service: "web", Image: "owner/web:1", Context: "app", Args: args(), Line: 4, Column: 12}}},
 		"the service's platform": {options(web+"    platform: linux/arm64\n", "", "web=."),
 			[]manifest.Build{{Service: "web", Image: "owner/web:1", Context: ".", Platforms: []string{"linux/arm64"}, Args: args()}}},
+		"the section's platforms win over the service's": {options(web+"    platform: linux/arm64\n    build: {platforms: [linux/amd64, linux/arm64]}\n", ""),
+			[]manifest.Build{{Service: "web", Image: "owner/web:1", Context: "app", Platforms: []string{"linux/amd64", "linux/arm64"}, Args: args(), Line: 5, Column: 12}}},
+		"extends in a circle": {options(web+"    build: a\n    extends: other\n  other: {extends: web, image: owner/other, build: !reset }\n", ""),
+			[]manifest.Build{{Service: "web", Image: "owner/web:1", Context: "app/a", Args: args(), Line: 4, Column: 12}}},
 		"extends": {options(web+"    build: a\n  child: {extends: {service: web}}\n  other: {extends: web, image: owner/other, build: !reset }\n", ""),
 			[]manifest.Build{
 				{Service: "child", Image: "owner/web:1", Context: "app/a", Args: args(), Line: 4, Column: 12},
@@ -115,6 +119,7 @@ func TestPlacesOfBuilds(t *testing.T) {
 		{"deploy/compose.yml", "gitops.yml", "web", "web"},
 		{"deploy/compose.yml", "settings/gitops.yml", "../web", "web"},
 		{"deploy/compose.yml", "", "..web", "deploy/..web"},
+		{"compose.yml", "", "..web", "..web"},
 	} {
 		o := options(web+"    build: "+c.context+"\n", "")
 		if c.config != "" {

@@ -129,6 +129,7 @@ func (r receiptResult) Human() string {
 
 func (a *app) deployCommand() *cobra.Command {
 	var f deployFlags
+	var v verifyFlags
 	var manifestPath, commit string
 	cmd := a.command("deploy", "Put the manifest on the host, roll, gate, and go back if it fails",
 		func(cmd *cobra.Command, _ []string) (result, error) {
@@ -141,11 +142,15 @@ func (a *app) deployCommand() *cobra.Command {
 				return nil, err
 			}
 			options.Manifest, options.Commit = manifest, commit
+			if err := v.check(cmd.Context(), a, manifest, options.Logins); err != nil {
+				return nil, err
+			}
 			return a.onHost(cmd.Context(), f.host, func(ctx context.Context, c *host.Client) (result, error) {
 				return receipt(deploy.Deploy(ctx, c, options))
 			})
 		})
 	f.add(cmd.Flags())
+	v.add(cmd)
 	cmd.Flags().StringVar(&manifestPath, "manifest", "app/docker-compose.yml", "the compose manifest")
 	cmd.Flags().StringVar(&commit, "commit", os.Getenv("GITHUB_SHA"), "full SHA of the commit that the manifest is from")
 	return cmd

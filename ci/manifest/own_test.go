@@ -1,0 +1,51 @@
+package manifest
+
+import (
+	"maps"
+	"strings"
+	"testing"
+
+	"gitops/ci/stage"
+)
+
+const owned = `
+services:
+  backend: {image: "r.local/backend:1@sha256:abc", build: {context: ., extra_hosts: [a=1]}}
+  worker: {extends: backend}
+  proxy: {image: "traefik:3"}
+  frontend: {image: "r.local/frontend:1"}
+  variable: {image: "r.local/variable:${TAG}"}
+  nothing: {command: x}
+`
+
+func TestOwnImages(t *testing.T) {
+	for name, c := range map[string]struct {
+		text, config string
+		named        []string
+		want         map[string]string
+		code         int
+	}{
+		"build sections":    {text: owned, want: map[string]string{"backend": "r.local/backend:1@sha256:abc", "worker": "r.local/backend:1@sha256:abc"}},
+		"the configuration": {text: owned, config: "services: {frontend: {build: frontend}}", want: map[string]string{"backend": "r.local/backend:1@sha256:abc", "worker": "r.local/backend:1@sha256:abc", "frontend": "r.local/frontend:1"}},
+		"named ones":        {text: owned, named: []string{"proxy", "backend"}, want: map[string]string{"backend": "r.local/backend:1@sha256:abc", "worker": "r.local/backend:1@sha256:abc", "proxy": "traefik:3"}},
+		"none":              {text: "services: {proxy: {image: traefik}}", want: map[string]string{}},
+		"a variable":        {text: owned, named: []string{"variable"}, code: stage.ExitRefused},
+		"no image":          {text: owned, named: []string{"nothing"}, code: stage.ExitInvalid},
+		"no such service":   {text: owned, named: []string{"other"}, code: stage.ExitInvalid},
+		"no manifest":       {text: "a: [", code: stage.ExitInvalid},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var config []byte
+			if c.config != "" {
+				config = []byte(c.config)
+			}
+			got, err := OwnImages([]byte(c.text), config, c.named)
+			if !maps.Equal(got, c.want) || stage.ExitCode(err) != c.code {
+				t.Errorf("got %v, %v (exit %d)", got, err, stage.ExitCode(err))
+			}
+			if c.code == stage.ExitRefused && !strings.Contains(err.Error(), "manifest:7:") {
+				t.Errorf("no place: %v", err)
+			}
+		})
+	}
+}

@@ -75,6 +75,14 @@ var (
 
 // complete fills in defaults and refuses what cannot work.
 func (o *Options) complete() error {
+	if err := o.locate(); err != nil {
+		return err
+	}
+	return o.checkWhat()
+}
+
+// locate fills in defaults and checks where to work.
+func (o *Options) locate() error {
 	setDefault(&o.AuthorName, "gitops robot")
 	setDefault(&o.AuthorEmail, "gitops-robot@users.noreply.invalid")
 	setDefault(&o.Message, DefaultMessage)
@@ -92,10 +100,7 @@ func (o *Options) complete() error {
 			*address = absolute // git runs in another folder than we do
 		}
 	}
-	if err := o.checkWhere(); err != nil {
-		return err
-	}
-	return o.checkWhat()
+	return o.checkWhere()
 }
 
 func setDefault(field *string, value string) {

@@ -1,0 +1,28 @@
+package robot
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"gitops/ci/stage"
+)
+
+func TestCommitTimeIsThatOfTheCommit(t *testing.T) {
+	w := newWorld(t)
+	shas := w.long(50)
+	o := w.options(shas[20])
+	o.Images = nil
+	when, err := CommitTime(t.Context(), o)
+	if want := time.Unix(1700000020, 0).UTC(); err != nil || when != want {
+		t.Errorf("got %s, %v; want %s", when, err, want)
+	}
+	o.Commit = strings.Repeat("1", 40)
+	if _, err := CommitTime(t.Context(), o); stage.ExitCode(err) != stage.ExitRefused || !strings.Contains(err.Error(), "push it first") {
+		t.Errorf("a commit that is not there: %v", err)
+	}
+	o.Commit = "short"
+	if _, err := CommitTime(t.Context(), o); stage.ExitCode(err) != stage.ExitInvalid {
+		t.Errorf("no commit: %v", err)
+	}
+}

@@ -77,7 +77,7 @@ func (a *app) root() *cobra.Command {
 	root.CompletionOptions.HiddenDefaultCmd = true
 	root.AddCommand(
 		a.validateCommand(), a.planCommand(), a.costCommand(), a.reviewCommand(), a.applyCommand(),
-		a.outputsCommand(), a.configureCommand(), a.provisionCommand(), a.bumpCommand(), a.releaseCommand(),
+		a.outputsCommand(), a.configureCommand(), a.provisionCommand(), a.bumpCommand(), a.publishCommand(), a.releaseCommand(), a.commitTimeCommand(),
 		a.deployCommand(), a.rollbackCommand(), a.statusCommand(), a.unlockCommand(), a.driftCommand(),
 		a.rehearseCommand(), a.labCommand(),
 	)

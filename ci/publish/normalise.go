@@ -1,19 +1,31 @@
 package publish
 
 import (
+	"archive/tar"
+	"compress/gzip"
+	"errors"
 	"fmt"
+	"io"
+	"maps"
+	"os"
+	"path/filepath"
+	"strings"
 	"time"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/empty"
 	"github.com/google/go-containerregistry/pkg/v1/mutate"
+	"github.com/google/go-containerregistry/pkg/v1/tarball"
+	"github.com/google/go-containerregistry/pkg/v1/types"
 )
 
-// normalise returns image with everything that depends on when and where it was
-// built taken out: every time becomes created. The layers of the base image, given
-// by the digests of their content, stay as they are, so that registries and hosts
-// have them once for all commits.
-func normalise(image v1.Image, base []string, created time.Time) (v1.Image, error) {
+// normalise returns image with everything that depends on when, where and by which
+// engine it was built taken out: every time becomes created, and layers are written
+// in one form. The layers of the base image, given by the digests of their content,
+// keep their times, so that registries and hosts have them once for all commits.
+// Labels are added to the image's own. Layers are written to the folder dir, and
+// the image reads them from there.
+func normalise(image v1.Image, base []string, created time.Time, labels map[string]string, dir string) (v1.Image, error) {
 	layers, err := image.Layers()
 	if err != nil {
 		return nil, fmt.Errorf("reading layers: %w", err)
@@ -22,19 +34,106 @@ func normalise(image v1.Image, base []string, created time.Time) (v1.Image, erro
 	if err != nil {
 		return nil, err
 	}
-	ours, err := retimed(layers[kept:], created)
-	if err != nil {
-		return nil, fmt.Errorf("setting times in layers: %w", err)
+	for i := range layers {
+		at := created.UTC().Truncate(time.Second)
+		if i < kept {
+			at = time.Time{}
+		}
+		if layers[i], err = rewrite(layers[i], filepath.Join(dir, fmt.Sprintf("layer-%d.tar.gz", i)), at); err != nil {
+			return nil, fmt.Errorf("rewriting a layer: %w", err)
+		}
 	}
-	result, err := mutate.AppendLayers(empty.Image, append(layers[:kept:kept], ours...)...)
+	result, err := assemble(layers)
 	if err != nil {
 		return nil, fmt.Errorf("putting layers together: %w", err)
 	}
-	config, err := settledConfig(image, result, created)
+	config, err := settledConfig(image, result, created, labels)
 	if err != nil {
 		return nil, err
 	}
 	return mutate.ConfigFile(result, config)
+}
+
+// rewrite writes a layer to file. Its entries get the time at, or keep their own
+// when that is zero; of what engines write differently, nothing is left.
+func rewrite(layer v1.Layer, file string, at time.Time) (v1.Layer, error) {
+	content, err := layer.Uncompressed()
+	if err != nil {
+		return nil, err
+	}
+	defer content.Close()
+	out, err := os.Create(file)
+	if err != nil {
+		return nil, err
+	}
+	defer out.Close()
+	zipped := gzip.NewWriter(out)
+	if err := copyEntries(tar.NewWriter(zipped), tar.NewReader(content), at); err != nil {
+		return nil, err
+	}
+	if err := zipped.Close(); err != nil {
+		return nil, err
+	}
+	return tarball.LayerFromFile(file)
+}
+
+func copyEntries(to *tar.Writer, from *tar.Reader, at time.Time) error {
+	for {
+		header, err := from.Next()
+		if errors.Is(err, io.EOF) {
+			return to.Close()
+		}
+		if err != nil {
+			return err
+		}
+		if err := to.WriteHeader(settledHeader(header, at)); err != nil {
+			return err
+		}
+		if _, err := io.Copy(to, from); err != nil {
+			return err
+		}
+	}
+}
+
+// settledHeader returns an entry's header in one form: owners by number, no bits of
+// the file's kind in its mode, whole seconds.
+func settledHeader(header *tar.Header, at time.Time) *tar.Header {
+	if at.IsZero() {
+		at = header.ModTime.Truncate(time.Second)
+	}
+	settled := &tar.Header{
+		Typeflag: header.Typeflag, Name: header.Name, Linkname: header.Linkname, Size: header.Size, Mode: header.Mode & 0o7777,
+		Uid: header.Uid, Gid: header.Gid, ModTime: at, Devmajor: header.Devmajor, Devminor: header.Devminor,
+	}
+	for key, value := range header.PAXRecords {
+		if strings.HasPrefix(key, "SCHILY.xattr.") {
+			if settled.PAXRecords == nil {
+				settled.PAXRecords = map[string]string{}
+			}
+			settled.PAXRecords[key] = value
+		}
+	}
+	return settled
+}
+
+// assemble returns an OCI image of layers, whatever engine they come from.
+func assemble(layers []v1.Layer) (v1.Image, error) {
+	image := mutate.ConfigMediaType(mutate.MediaType(empty.Image, types.OCIManifestSchema1), types.OCIConfigJSON)
+	var adds []mutate.Addendum
+	for _, layer := range layers {
+		kind, err := layer.MediaType()
+		if err != nil {
+			return nil, err
+		}
+		switch kind {
+		case types.DockerLayer:
+			kind = types.OCILayer
+		case types.DockerUncompressedLayer:
+			kind = types.OCIUncompressedLayer
+		}
+		adds = append(adds, mutate.Addendum{Layer: layer, MediaType: kind})
+	}
+	return mutate.Append(image, adds...)
 }
 
 // prefix returns how many of the layers are the base image's: all of base, or
@@ -55,20 +154,8 @@ func prefix(layers []v1.Layer, base []string) (int, error) {
 	return len(base), nil
 }
 
-// retimed returns layers whose files all have the time created.
-func retimed(layers []v1.Layer, created time.Time) ([]v1.Layer, error) {
-	image, err := mutate.AppendLayers(empty.Image, layers...)
-	if err != nil {
-		return nil, err
-	}
-	if image, err = mutate.Time(image, created.UTC()); err != nil {
-		return nil, err
-	}
-	return image.Layers()
-}
-
 // settledConfig returns image's configuration for the layers of result.
-func settledConfig(image, result v1.Image, created time.Time) (*v1.ConfigFile, error) {
+func settledConfig(image, result v1.Image, created time.Time, labels map[string]string) (*v1.ConfigFile, error) {
 	config, err := image.ConfigFile()
 	if err != nil {
 		return nil, fmt.Errorf("reading the image's configuration: %w", err)
@@ -82,6 +169,10 @@ func settledConfig(image, result v1.Image, created time.Time) (*v1.ConfigFile, e
 	config.Created = v1.Time{Time: created.UTC()}
 	config.Container, config.DockerVersion = "", ""
 	config.Config.Hostname, config.Config.Image = "", ""
+	if config.Config.Labels == nil {
+		config.Config.Labels = map[string]string{}
+	}
+	maps.Copy(config.Config.Labels, labels)
 	for i := range config.History {
 		config.History[i].Created = config.Created
 	}

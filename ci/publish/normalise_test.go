@@ -4,6 +4,8 @@ import (
 	"archive/tar"
 	"bytes"
 	"io"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -54,27 +56,34 @@ func builtAt(t *testing.T, base v1.Layer, at time.Time, host string) (v1.Image, 
 func TestNormaliseDependsOnTheInputAlone(t *testing.T) {
 	base := layer(t, "base", time.Unix(1, 0))
 	var digests []v1.Hash
+	var shared v1.Hash // the base's layer
 	for _, at := range []time.Time{time.Unix(1e9, 0), time.Unix(2e9, 0)} {
 		image, ids := builtAt(t, base, at, at.String())
-		result, err := normalise(image, ids, commitTime)
+		result, err := normalise(image, ids, commitTime, nil, t.TempDir())
 		if err != nil {
 			t.Fatal(err)
 		}
 		digest, _ := result.Digest()
 		digests = append(digests, digest)
-		checkNormal(t, result, base)
+		checkNormal(t, result)
+		layers, _ := result.Layers()
+		shared, _ = layers[0].Digest()
 	}
 	if digests[0] != digests[1] {
 		t.Errorf("the same input gave %v", digests)
 	}
 	image, ids := builtAt(t, base, time.Unix(1e9, 0), "a")
-	later, err := normalise(image, ids, commitTime.Add(time.Second))
+	later, err := normalise(image, ids, commitTime.Add(time.Second), nil, t.TempDir())
 	if digest, _ := later.Digest(); err != nil || digest == digests[0] {
 		t.Errorf("another commit gave the same digest, %v", err)
 	}
+	layers, _ := later.Layers()
+	if digest, _ := layers[0].Digest(); digest != shared {
+		t.Errorf("another commit has another base layer: %s, not %s", digest, shared)
+	}
 }
 
-func checkNormal(t *testing.T, image v1.Image, base v1.Layer) {
+func checkNormal(t *testing.T, image v1.Image) {
 	t.Helper()
 	config, err := image.ConfigFile()
 	if err != nil {
@@ -84,22 +93,72 @@ func checkNormal(t *testing.T, image v1.Image, base v1.Layer) {
 		t.Errorf("the configuration is %+v", config)
 	}
 	layers, _ := image.Layers()
-	want, _ := base.Digest()
-	if got, _ := layers[0].Digest(); len(layers) != 2 || got != want {
-		t.Errorf("the layer of the base image changed: %s, want %s", got, want)
+	for i, want := range []time.Time{time.Unix(1, 0), commitTime} {
+		content, _ := layers[i].Uncompressed()
+		defer content.Close()
+		header, err := tar.NewReader(content).Next()
+		if err != nil || !header.ModTime.Equal(want) || header.Mode != 0o755 {
+			t.Errorf("layer %d has %+v, %v", i, header, err)
+		}
 	}
-	content, _ := layers[1].Uncompressed()
-	defer content.Close()
-	header, err := tar.NewReader(content).Next()
-	if err != nil || !header.ModTime.Equal(commitTime) || header.Mode != 0o755 {
-		t.Errorf("our layer has %+v, %v", header, err)
+}
+
+// Engines write the same files in several forms; what is pushed has one.
+func TestNormaliseGivesLayersOneForm(t *testing.T) {
+	write := func(header tar.Header) v1.Layer {
+		var out bytes.Buffer
+		w := tar.NewWriter(&out)
+		if err := w.WriteHeader(&header); err != nil {
+			t.Fatal(err)
+		}
+		io.WriteString(w, "text")
+		w.Close()
+		l, err := tarball.LayerFromOpener(func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(out.Bytes())), nil })
+		if err != nil {
+			t.Fatal(err)
+		}
+		return l
+	}
+	capability := map[string]string{"SCHILY.xattr.security.capability": "x"}
+	digests := map[string][]string{}
+	for name, header := range map[string]tar.Header{
+		"same: plain":         {Mode: 0o4755, ModTime: time.Unix(5, 0)},
+		"same: kind in mode":  {Mode: 0o104755, ModTime: time.Unix(5, 0)},
+		"same: owner by name": {Mode: 0o4755, ModTime: time.Unix(5, 0), Uname: "root", Gname: "root"},
+		"same: more times":    {Mode: 0o4755, ModTime: time.Unix(5, 7), AccessTime: time.Unix(9, 1), ChangeTime: time.Unix(9, 2), Format: tar.FormatPAX},
+		"other: mode":         {Mode: 0o755, ModTime: time.Unix(5, 0)},
+		"other: owner":        {Mode: 0o4755, ModTime: time.Unix(5, 0), Uid: 3},
+		"other: capability":   {Mode: 0o4755, ModTime: time.Unix(5, 0), PAXRecords: capability, Format: tar.FormatPAX},
+		"other: time":         {Mode: 0o4755, ModTime: time.Unix(6, 0)},
+	} {
+		header.Name, header.Size, header.Typeflag = "file", 4, tar.TypeReg
+		base := write(header)
+		image, err := mutate.AppendLayers(empty.Image, base)
+		if err != nil {
+			t.Fatal(err)
+		}
+		id, _ := base.DiffID()
+		result, err := normalise(image, []string{id.String()}, commitTime, nil, t.TempDir())
+		if err != nil {
+			t.Fatal(err)
+		}
+		digest, _ := result.Digest()
+		digests[digest.Hex] = append(digests[digest.Hex], name)
+	}
+	for _, names := range digests {
+		if slices.ContainsFunc(names, func(n string) bool { return strings.HasPrefix(n, "other") }) && len(names) > 1 {
+			t.Errorf("these have the same digest: %v", names)
+		}
+	}
+	if len(digests) != 5 {
+		t.Errorf("want one digest for the same and four others, got %v", digests)
 	}
 }
 
 // Where the image does not start with the base's layers, all are ours.
 func TestNormaliseWithAnotherBase(t *testing.T) {
 	image, _ := builtAt(t, layer(t, "base", time.Unix(1e9, 0)), time.Unix(1e9, 0), "a")
-	result, err := normalise(image, []string{"sha256:other"}, commitTime)
+	result, err := normalise(image, []string{"sha256:other"}, commitTime, nil, t.TempDir())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,15 +1,17 @@
-// Package publish builds the images of services with a plain Docker engine and
-// pushes them under the commit they come from. It never logs in to a registry:
-// credentials stay in this process, and the engine only builds.
+// Package publish builds the images of services and pushes them under the commit
+// they come from, with a bill of materials, provenance and a signature.
 //
 // What it pushes is the same for the same input: times in the image are those of
-// the commit, however and whenever the engine built it. It does not build for
-// several platforms, sign, or attest.
+// the commit, however and whenever an engine built it. An image whose inputs have
+// not changed is not built and pushed again; it gets a further tag. It never logs
+// an engine in to a registry: credentials stay in this process and in cosign's.
+//
+// Publish does all of it with a plain Docker engine. Reuse, Layout and Push are its
+// steps, for an engine of another kind.
 package publish
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -18,8 +20,11 @@ import (
 	"time"
 
 	"github.com/google/go-containerregistry/pkg/name"
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/google/go-containerregistry/pkg/v1/tarball"
 	"golang.org/x/sync/errgroup"
 
+	"gitops/ci/attest"
 	"gitops/ci/registry"
 	"gitops/ci/stage"
 )
@@ -36,9 +41,13 @@ type Service struct {
 	Target string
 	// Args are build arguments. GIT_SHA is always given, as Options.Tag.
 	Args map[string]string
+	// Platforms are what to build for, such as "linux/arm64"; the engine's own when
+	// empty.
+	Platforms []string
 	// Image is the repository without tag: "registry.local:5000/team/backend".
 	Image string
-	// Previous is the ref that runs now, for Options.Reuse.
+	// Previous is the ref that runs now. When it was made of the same inputs, it is
+	// tagged again instead of built.
 	Previous string
 }
 
@@ -54,24 +63,22 @@ type Options struct {
 	Version string
 	// Created is the time of the commit. Every time in the image is this one.
 	Created time.Time
-	// Timeout bounds the push of one service with all its attempts (10 min).
-	Timeout time.Duration
-	// Answer is how long a registry may take to answer one request (1 min).
-	Answer time.Duration
+	// Registry says how registries are reached; its Progress is replaced.
+	Registry registry.Options
+	// Rebuild builds everything from newly pulled bases, also what is there.
+	Rebuild bool
+	// NoAttestations leaves out the bill of materials and the provenance.
+	NoAttestations bool
+	// Signer signs the images, if it has a key or an identity.
+	Signer attest.Signer
+	// BuilderID is who builds, as a URI, and InvocationID is this run of it, for the
+	// provenance.
+	BuilderID    string
+	InvocationID string
 	// Docker is the Docker CLI ("docker").
 	Docker string
-	// Reuse tags a service's Previous again instead of building it, when its
-	// inputs are the same. The image then shows the SHA that it was built from.
-	Reuse bool
-	// PlainHTTP is for a registry that speaks no TLS, as one in a private network.
-	PlainHTTP bool
 	// Progress is told what happens; nil is silent.
 	Progress *stage.Progress
-	// Logins are those of the registries.
-	Logins []registry.Login
-
-	// firstWait is the pause before the second attempt, for tests.
-	firstWait time.Duration
 }
 
 // Ref is a published image.
@@ -79,10 +86,11 @@ type Ref struct {
 	Service string `json:"service"`
 	// Ref is the image by tag and digest: "registry/name:sha@sha256:…".
 	Ref string `json:"ref"`
-	// Pushed is false when the registry had the very image already, Reused true
-	// when the previous image was tagged again.
-	Pushed bool `json:"pushed"`
+	// Reused is true when nothing was built, Pushed when the registry did not have
+	// the very image already, Signed when this run signed it.
 	Reused bool `json:"reused,omitempty"`
+	Pushed bool `json:"pushed"`
+	Signed bool `json:"signed,omitempty"`
 	// Bytes is what was sent to the registry.
 	Bytes int64 `json:"bytes"`
 	// BuildSeconds and PushSeconds are how long each took.
@@ -92,30 +100,39 @@ type Ref struct {
 
 var tagForm = regexp.MustCompile(`^[0-9a-f]{40}([0-9a-f]{24})?$`)
 
-// Publish builds every service and pushes it, and returns the refs in the order
-// of the services. Nothing is pushed before everything is built. An error means
-// that not all were pushed, and that no ref is to be used.
+// Publish builds every service that needs it and pushes it, and returns the refs
+// in the order of the services. Nothing is pushed before everything is built. An
+// error means that not all images got the commit's tag.
 func Publish(ctx context.Context, o Options) ([]Ref, error) {
 	p, err := newPublisher(o)
 	if err != nil {
 		return nil, err
 	}
-	images, err := p.buildAll(ctx)
-	defer func() {
-		for _, image := range images {
-			os.Remove(image.file)
-		}
-	}()
+	found, err := p.reuse(ctx)
 	if err != nil {
 		return nil, err
 	}
-	return p.pushAll(ctx, images)
+	dir, err := os.MkdirTemp("", "gitops-build-")
+	if err != nil {
+		return nil, fmt.Errorf("making a folder for images: %w", err)
+	}
+	defer os.RemoveAll(dir)
+	took, err := p.buildAll(ctx, found, dir)
+	if err != nil {
+		return nil, err
+	}
+	refs, err := p.pushAll(ctx, found, dir)
+	for i := range refs {
+		refs[i].BuildSeconds = took[i]
+	}
+	return refs, err
 }
 
 // publisher is one run of Publish.
 type publisher struct {
 	Options
 	registry *registry.Client
+	docker   *docker
 	// repositories are those of the services.
 	repositories []name.Repository
 }
@@ -124,11 +141,8 @@ func newPublisher(o Options) (*publisher, error) {
 	if o.Docker == "" {
 		o.Docker = "docker"
 	}
-	if o.Version == "" {
-		o.Version = o.Tag
-	}
-	p := &publisher{Options: o}
-	p.registry = registry.New(registry.Options{Logins: o.Logins, PlainHTTP: o.PlainHTTP, Timeout: o.Timeout, Answer: o.Answer, FirstWait: o.firstWait, Progress: o.Progress})
+	o.Registry.Progress = o.Progress
+	p := &publisher{Options: o, registry: registry.New(o.Registry), docker: &docker{program: o.Docker, tag: o.Tag, rebuild: o.Rebuild}}
 	return p, p.check()
 }
 
@@ -194,51 +208,97 @@ func (s Service) dockerfile() string {
 	return filepath.Join(s.Context, s.Dockerfile)
 }
 
-// buildAll builds the services in parallel; the first that fails ends the others.
-func (p *publisher) buildAll(ctx context.Context) ([]built, error) {
-	images := make([]built, len(p.Services))
-	group, ctx := errgroup.WithContext(ctx)
-	for i, service := range p.Services {
-		group.Go(func() (err error) {
-			images[i], err = p.reuseOrBuild(ctx, service)
-			return err
-		})
+// labels are those that say where an image comes from, by the annotation keys of
+// the OCI image specification.
+func (o Options) labels() map[string]string {
+	labels := map[string]string{
+		"org.opencontainers.image.created":  o.Created.UTC().Format(time.RFC3339),
+		"org.opencontainers.image.revision": o.Tag,
+		"org.opencontainers.image.version":  o.Version,
 	}
-	return images, group.Wait()
+	if o.Version == "" {
+		labels["org.opencontainers.image.version"] = o.Tag
+	}
+	if o.SourceURL != "" {
+		labels["org.opencontainers.image.source"] = o.SourceURL
+	}
+	return labels
 }
 
-// pushAll pushes the images in parallel, each to its end, and tells of every one
-// that failed.
-func (p *publisher) pushAll(ctx context.Context, images []built) ([]Ref, error) {
-	refs, failed := make([]Ref, len(images)), make([]error, len(images))
-	var group errgroup.Group
-	for i, image := range images {
+// buildAll builds the services that were not found, in parallel, and returns how
+// long each took. The first that fails ends the others.
+func (p *publisher) buildAll(ctx context.Context, found []Found, dir string) ([]float64, error) {
+	took := make([]float64, len(found))
+	group, ctx := errgroup.WithContext(ctx)
+	for i, f := range found {
+		if f.Ref != "" {
+			continue
+		}
 		group.Go(func() error {
-			end := p.Progress.Start("push " + image.service.Name)
-			refs[i], failed[i] = p.push(ctx, p.repositories[i], image)
-			end(failed[i])
+			begun := time.Now()
+			end := p.Progress.Start("build " + f.Service)
+			err := p.build(ctx, p.Services[i], f.Inputs, filepath.Join(dir, f.Service))
+			end(err)
+			took[i] = seconds(time.Since(begun))
+			if err != nil {
+				return fmt.Errorf("building %s: %w", f.Service, err)
+			}
 			return nil
 		})
 	}
-	group.Wait()
-	if err := errors.Join(failed...); err != nil {
-		return nil, fmt.Errorf("publishing %s: %w", p.Tag, err)
-	}
-	return refs, nil
+	return took, group.Wait()
 }
 
-func (p *publisher) push(ctx context.Context, repository name.Repository, image built) (Ref, error) {
-	ref := Ref{Service: image.service.Name, Reused: image.previous != nil, BuildSeconds: image.seconds}
-	begun := time.Now()
-	tag := repository.Tag(p.Tag)
-	var err error
-	if ref.Reused {
-		ref.Ref, err = p.retag(ctx, image.previous, tag)
-	} else {
-		err = p.write(ctx, tag, image, &ref)
+// build builds a service for each platform, into the folder that Push reads.
+func (p *publisher) build(ctx context.Context, s Service, inputs, dir string) error {
+	platforms := s.Platforms
+	if len(platforms) == 0 {
+		platforms = []string{""}
 	}
-	ref.PushSeconds = seconds(time.Since(begun))
-	return ref, err
+	for i, platform := range platforms {
+		if err := p.buildPart(ctx, s, platform, inputs, filepath.Join(dir, fmt.Sprint(i))); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (p *publisher) buildPart(ctx context.Context, s Service, platform, inputs, dir string) error {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return err
+	}
+	built, err := p.docker.build(ctx, s, platform, dir)
+	if err != nil {
+		return err
+	}
+	defer os.Remove(built.archive)
+	image, err := tarball.ImageFromPath(built.archive, nil)
+	if err != nil {
+		return fmt.Errorf("reading the built image: %w", err)
+	}
+	if err := checkPlatform(image, platform); err != nil {
+		return err
+	}
+	if err := p.layout(image, built.base, inputs, filepath.Join(dir, ImageFolder)); err != nil {
+		return err
+	}
+	return p.describe(ctx, s, built.bases, dir)
+}
+
+// checkPlatform reports an engine that built for another platform than asked for.
+func checkPlatform(image v1.Image, platform string) error {
+	config, err := image.ConfigFile()
+	if err != nil {
+		return fmt.Errorf("reading the built image: %w", err)
+	}
+	want, err := v1.ParsePlatform(platform)
+	if err != nil || platform == "" {
+		return err
+	}
+	if got := config.Platform(); got.OS != want.OS || got.Architecture != want.Architecture {
+		return fmt.Errorf("the engine built for %s, not for %s: it takes BuildKit (docker buildx) to build for another platform", got, platform)
+	}
+	return nil
 }
 
 func seconds(d time.Duration) float64 { return float64(d.Milliseconds()) / 1000 }

@@ -3,7 +3,6 @@ package publish
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"fmt"
 	"net"
 	"os"
@@ -20,6 +19,9 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/remote"
 	"golang.org/x/crypto/bcrypt"
 
+	"gitops/ci/attest"
+	"gitops/ci/lab"
+	"gitops/ci/lab/labtest"
 	"gitops/ci/registry"
 	"gitops/ci/secret"
 	"gitops/ci/stage"
@@ -47,35 +49,18 @@ func TestBadInputIsRefusedBeforeAnything(t *testing.T) {
 }
 
 func TestBuildArgs(t *testing.T) {
-	p := &publisher{Options: Options{Tag: commit, Version: "v1", Created: commitTime, SourceURL: "https://git.local/a"}}
 	s := Service{Context: "app/backend", Target: "run", Args: map[string]string{"B": "2", "A": "1 x"}}
-	got := strings.Join(p.buildArgs(s, "sha256:in", "/tmp/id"), "\n")
-	want := `build
---iidfile
-/tmp/id
---file
-app/backend/Dockerfile
---target
-run
---build-arg
-A=1 x
---build-arg
-B=2
---build-arg
-GIT_SHA=` + commit + `
---label
-dev.gitops.tree=sha256:in
---label
-org.opencontainers.image.created=2026-03-04T04:06:07Z
---label
-org.opencontainers.image.revision=` + commit + `
---label
-org.opencontainers.image.source=https://git.local/a
---label
-org.opencontainers.image.version=v1
-app/backend`
-	if got != want {
-		t.Errorf("got\n%s", got)
+	for want, d := range map[string]*docker{
+		"build|--iidfile|/id|--file|app/backend/Dockerfile|--target|run|--build-arg|A=1 x|--build-arg|B=2|--build-arg|GIT_SHA=" + commit + "|app/backend":                                          {tag: commit},
+		"build|--iidfile|/id|--file|app/backend/Dockerfile|--platform|linux/arm64|--target|run|--no-cache|--pull|--build-arg|A=1 x|--build-arg|B=2|--build-arg|GIT_SHA=" + commit + "|app/backend": {tag: commit, rebuild: true},
+	} {
+		platform := ""
+		if d.rebuild {
+			platform = "linux/arm64"
+		}
+		if got := strings.Join(d.buildArgs(s, platform, "/id"), "|"); got != want {
+			t.Errorf("got  %s\nwant %s", got, want)
+		}
 	}
 }
 
@@ -97,8 +82,8 @@ func startDebianRegistry(t *testing.T) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	config := fmt.Sprintf("version: 0.1\nlog: {level: error}\nstorage: {filesystem: {rootdirectory: %[1]s/data}}\n"+
-		"http: {addr: %[2]q}\nauth: {htpasswd: {realm: test, path: %[1]s/htpasswd}}\n", dir, address)
+	config := fmt.Sprintf("version: 0.1\nlog: {level: error}\nstorage: {filesystem: {rootdirectory: '%[1]s/data'}}\n"+
+		"http: {addr: %[2]q}\nauth: {htpasswd: {realm: test, path: '%[1]s/htpasswd'}}\n", dir, address)
 	os.WriteFile(dir+"/htpasswd", append([]byte("robot:"), hash...), 0o600)
 	os.WriteFile(dir+"/config.yml", []byte(config), 0o600)
 	cmd := exec.Command(binary, "serve", dir+"/config.yml")
@@ -131,7 +116,7 @@ func needsDocker(t *testing.T) {
 	}
 }
 
-func docker(t *testing.T, args ...string) string {
+func dockerDo(t *testing.T, args ...string) string {
 	t.Helper()
 	out, err := exec.Command("docker", args...).CombinedOutput()
 	if err != nil {
@@ -162,7 +147,7 @@ func uniqueBase(t *testing.T) string {
 	t.Helper()
 	dir := write(t, map[string]string{"Dockerfile": "FROM scratch\nCOPY base /\n", "base": t.Name()}, 0)
 	base := fmt.Sprintf("gitops-publish-test:base-%d", os.Getpid())
-	docker(t, "build", "--quiet", "--tag", base, dir)
+	dockerDo(t, "build", "--quiet", "--tag", base, dir)
 	t.Cleanup(func() { exec.Command("docker", "image", "rm", "--force", base).Run() })
 	return base
 }
@@ -172,10 +157,10 @@ func forget(t *testing.T, tag string) {
 	t.Helper()
 	// Without --all only the last image of each build is listed; the ones that it
 	// was made of go with it.
-	ids := strings.Fields(docker(t, "images", "--quiet", "--no-trunc", "--filter", "label=org.opencontainers.image.revision="+tag))
+	ids := strings.Fields(dockerDo(t, "images", "--quiet", "--no-trunc", "--filter", "label=release="+tag))
 	slices.Sort(ids)
 	for _, id := range slices.Compact(ids) {
-		docker(t, "image", "rm", "--force", id)
+		dockerDo(t, "image", "rm", "--force", id)
 	}
 }
 
@@ -185,18 +170,18 @@ func TestPublishForReal(t *testing.T) {
 	// A commit of the test's own, so that it finds only its own images.
 	tag := fmt.Sprintf("%040x", time.Now().UnixNano())
 	t.Cleanup(func() { forget(t, tag) })
-	options := func(age time.Duration) Options {
-		backend := write(t, map[string]string{"Dockerfile": "FROM scratch AS other\nFROM scratch\nARG GIT_SHA\nENV RELEASE=$GIT_SHA\nCOPY app /app\n", "app": "program " + tag}, age)
-		frontend := write(t, map[string]string{"Front.Dockerfile": "ARG BASE=none\nFROM ${BASE}\nCOPY index.html /\nUSER 7\n", "index.html": "page " + tag}, age)
+	options := func(age time.Duration, address string) Options {
+		backend := write(t, map[string]string{"Dockerfile": "FROM scratch AS other\nFROM scratch\nARG GIT_SHA\nLABEL release=$GIT_SHA\nENV RELEASE=$GIT_SHA\nCOPY app /app\n", "app": "program " + tag}, age)
+		frontend := write(t, map[string]string{"Front.Dockerfile": "ARG BASE=none\nFROM ${BASE}\nARG GIT_SHA\nLABEL release=$GIT_SHA\nCOPY index.html /\nUSER 7\n", "index.html": "page " + tag}, age)
 		return Options{
 			Services: []Service{
 				{Name: "backend", Context: backend, Image: address + "/team/backend"},
 				{Name: "frontend", Context: frontend, Dockerfile: "Front.Dockerfile", Args: map[string]string{"BASE": base}, Image: address + "/team/frontend"},
 			},
-			Tag: tag, Created: commitTime, SourceURL: "https://git.local/app", Logins: logins(address),
+			Tag: tag, Created: commitTime, SourceURL: "https://git.local/app", Registry: registry.Options{Logins: logins(address)}, NoAttestations: true,
 		}
 	}
-	refs, err := Publish(context.Background(), options(0))
+	refs, err := Publish(context.Background(), options(0, address))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -207,34 +192,45 @@ func TestPublishForReal(t *testing.T) {
 	}
 	checkImage(t, refs[0].Ref, tag, "RELEASE="+tag)
 	front := checkImage(t, refs[1].Ref, tag, "")
-	var layers []string
-	json.Unmarshal([]byte(docker(t, "image", "inspect", "--format", "{{json .RootFS.Layers}}", base)), &layers)
-	if front.RootFS.DiffIDs[0].String() != layers[0] || front.Config.User != "7" {
-		t.Errorf("the frontend does not start with its base: %v, %v", front.RootFS.DiffIDs, layers)
+	if len(front.RootFS.DiffIDs) != 2 || front.Config.User != "7" {
+		t.Errorf("the frontend is not its base and a layer: %v, user %s", front.RootFS.DiffIDs, front.Config.User)
 	}
 
 	t.Run("same input, same digest", func(t *testing.T) {
 		forget(t, tag)
-		again, err := Publish(context.Background(), options(48*time.Hour))
+		again, err := Publish(context.Background(), options(48*time.Hour, startDebianRegistry(t)))
 		if err != nil {
 			t.Fatal(err)
 		}
 		for i := range refs {
-			if again[i].Ref != refs[i].Ref || again[i].Pushed || again[i].Bytes != 0 {
-				t.Errorf("built again: %+v, first %+v", again[i], refs[i])
+			if _, digest, _ := strings.Cut(refs[i].Ref, "@"); !strings.HasSuffix(again[i].Ref, digest) || !again[i].Pushed {
+				t.Errorf("built again elsewhere: %+v, first %+v", again[i], refs[i])
+			}
+		}
+	})
+	t.Run("called again, nothing", func(t *testing.T) {
+		again, err := Publish(context.Background(), options(0, address))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i := range refs {
+			if again[i].Ref != refs[i].Ref || again[i].Pushed || !again[i].Reused || again[i].Bytes != 0 || again[i].BuildSeconds != 0 {
+				t.Errorf("again: %+v, first %+v", again[i], refs[i])
 			}
 		}
 	})
 	t.Run("wrong password", func(t *testing.T) {
-		o := options(0)
-		o.Logins[0].Password = secret.New("not-the-password")
+		o := options(0, address)
+		os.WriteFile(o.Services[0].Context+"/app", []byte("changed"), 0o600)
+		o.Registry.Logins[0].Password = secret.New("not-the-password")
 		refs, err := Publish(context.Background(), o)
 		if refs != nil || err == nil || !strings.Contains(err.Error(), "user name and password") || strings.Contains(err.Error(), "not-the-password") {
 			t.Errorf("refs %v, error %v", refs, err)
 		}
 	})
 	t.Run("a build that fails", func(t *testing.T) {
-		o := options(0)
+		o := options(0, address)
+		o.Tag = strings.Repeat("a", 40)
 		o.Services[1].Context = write(t, map[string]string{"Front.Dockerfile": "FROM scratch\nCOPY nowhere /\n"}, 0)
 		var said bytes.Buffer
 		o.Progress = stage.NewProgress(&said)
@@ -243,7 +239,7 @@ func TestPublishForReal(t *testing.T) {
 			t.Errorf("refs %v, error %v\n%s", refs, err, said.String())
 		}
 	})
-	if left, _ := filepath.Glob(filepath.Join(os.TempDir(), "gitops-image-*.tar")); len(left) > 0 {
+	if left, _ := filepath.Glob(filepath.Join(os.TempDir(), "gitops-build-*")); len(left) > 0 {
 		t.Errorf("left behind: %v", left)
 	}
 }
@@ -273,46 +269,111 @@ func checkImage(t *testing.T, ref, tag, env string) *v1.ConfigFile {
 	return config
 }
 
-func TestReuseTagsAnUnchangedServiceAgain(t *testing.T) {
+// buildKit returns a Docker CLI that builds with BuildKit; empty when there is none.
+func buildKit(t *testing.T) string {
+	t.Helper()
+	if exec.Command("docker", "buildx", "version").Run() == nil {
+		return "docker"
+	}
+	// The CLI that belongs to an older engine has it built in.
+	t.Setenv("DOCKER_BUILDKIT", "1")
+	out, err := exec.Command("/usr/bin/docker", "--version").Output()
+	if err != nil || !strings.Contains(string(out), " 20.10.") {
+		return ""
+	}
+	return "/usr/bin/docker"
+}
+
+// BuildKit builds for a platform that is not its own, as long as nothing has to run
+// on it. An engine without it says so.
+func TestPublishForSeveralPlatforms(t *testing.T) {
 	needsDocker(t)
 	address := startDebianRegistry(t)
-	dir := write(t, map[string]string{"Dockerfile": "FROM scratch\nARG GIT_SHA\nENV RELEASE=$GIT_SHA\nCOPY app /app\n", "app": "program"}, 0)
-	git := func(args ...string) string {
-		cmd := exec.Command("git", append([]string{"-C", dir, "-c", "user.name=t", "-c", "user.email=t@example.org"}, args...)...)
-		out, err := cmd.CombinedOutput()
-		if err != nil {
-			t.Fatalf("git %v: %v\n%s", args, err, out)
+	dir := write(t, map[string]string{"Dockerfile": "FROM scratch\nCOPY app /app\n", "app": t.Name()}, 0)
+	o := Options{
+		Services: []Service{{Name: "a", Context: dir, Image: address + "/a", Platforms: []string{"linux/amd64", "linux/arm64"}}},
+		Tag:      commit, Created: commitTime, Registry: registry.Options{Logins: logins(address)}, NoAttestations: true,
+	}
+	t.Run("without BuildKit", func(t *testing.T) {
+		t.Setenv("DOCKER_BUILDKIT", "0")
+		if _, err := Publish(context.Background(), o); err == nil || !strings.Contains(err.Error(), "it takes BuildKit") {
+			t.Errorf("got %v", err)
 		}
-		return strings.TrimSpace(string(out))
+	})
+	if o.Docker = buildKit(t); o.Docker == "" {
+		t.Skip("needs a Docker CLI with BuildKit")
 	}
-	git("init", "--quiet")
-	commit := func() string {
-		git("add", "-A")
-		git("commit", "--quiet", "--allow-empty", "--message", time.Now().String())
-		tag := git("rev-parse", "HEAD")
-		t.Cleanup(func() { forget(t, tag) })
-		return tag
+	refs, err := Publish(context.Background(), o)
+	if err != nil {
+		t.Fatal(err)
 	}
-	publish := func(tag, previous string) Ref {
-		refs, err := Publish(context.Background(), Options{
-			Services: []Service{{Name: "a", Context: dir, Image: address + "/a", Previous: previous}},
-			Tag:      tag, Created: commitTime, Reuse: true, Logins: logins(address),
-		})
+	parsed, _ := name.ParseReference(refs[0].Ref)
+	index, err := remote.Index(parsed, remote.WithAuth(&authn.Basic{Username: "robot", Password: "registry-password"}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	manifest, err := index.IndexManifest()
+	if err != nil || len(manifest.Manifests) != 2 || manifest.Manifests[0].Platform.Architecture != "amd64" || manifest.Manifests[1].Platform.Architecture != "arm64" {
+		t.Errorf("got %+v, %v", manifest, err)
+	}
+}
+
+// An image is released with all that is said of it; then nothing is left to do,
+// until another key is asked for.
+func TestPublishAttestsAndSigns(t *testing.T) {
+	needsDocker(t)
+	labtest.OnPath(t, lab.Syft, lab.Cosign)
+	address, base := startDebianRegistry(t), uniqueBase(t)
+	tag := fmt.Sprintf("%040x", time.Now().UnixNano())
+	t.Cleanup(func() { forget(t, tag) })
+	dir := write(t, map[string]string{"Dockerfile": "ARG BASE=none\nFROM ${BASE}\nARG GIT_SHA\nLABEL release=$GIT_SHA\nCOPY package-lock.json /\n",
+		"package-lock.json": `{"name": "app", "lockfileVersion": 3, "packages": {"": {"name": "app"}, "node_modules/left-pad": {"version": "1.3.0"}}}`}, 0)
+	o := Options{
+		Services: []Service{{Name: "a", Context: dir, Args: map[string]string{"BASE": base}, Image: address + "/team/app"}},
+		Tag:      tag, Created: commitTime, SourceURL: "https://git.local/app", BuilderID: "urn:test", Registry: registry.Options{Logins: logins(address)},
+	}
+	publish := func(t *testing.T) Ref {
+		t.Helper()
+		refs, err := Publish(t.Context(), o)
 		if err != nil {
 			t.Fatal(err)
 		}
 		return refs[0]
 	}
-	first := publish(commit(), "")
-	second := commit()
-	if again := publish(second, first.Ref); !again.Reused || again.Bytes > 5000 || again.Ref != strings.Replace(first.Ref, strings.Split(strings.Split(first.Ref, "/a:")[1], "@")[0], second, 1) {
-		t.Errorf("nothing changed: %+v, first %+v", again, first)
+	first := publish(t)
+	at, err := name.NewDigest(first.Ref)
+	if err != nil {
+		t.Fatal(err)
 	}
-	os.WriteFile(dir+"/app", []byte("another program"), 0o600)
-	if dirty := publish(second, first.Ref); dirty.Reused {
-		t.Errorf("a folder that differs from the commit was taken as unchanged: %+v", dirty)
+	types, err := attest.Attached(t.Context(), registry.New(o.Registry), at)
+	if err != nil || !slices.Equal(types, []string{attest.TypeProvenance, attest.TypeSBOM}) {
+		t.Errorf("attached %v, %v", types, err)
 	}
-	if changed := publish(commit(), first.Ref); changed.Reused || !changed.Pushed {
-		t.Errorf("changed: %+v", changed)
-	}
+	t.Run("again", func(t *testing.T) {
+		if again := publish(t); again.Ref != first.Ref || again.Bytes != 0 || !again.Reused {
+			t.Errorf("%+v", again)
+		}
+	})
+	t.Run("signed", func(t *testing.T) {
+		keys := t.TempDir()
+		cmd := exec.Command("cosign", "generate-key-pair")
+		cmd.Dir, cmd.Env = keys, append(os.Environ(), "COSIGN_PASSWORD=key-password")
+		if out, err := cmd.CombinedOutput(); err != nil {
+			t.Fatalf("%v\n%s", err, out)
+		}
+		private, _ := os.ReadFile(keys + "/cosign.key")
+		public, _ := os.ReadFile(keys + "/cosign.pub")
+		o.Signer = attest.Signer{Key: secret.New(string(private)), Password: secret.New("key-password"), Logins: logins(address)}
+		signed := publish(t)
+		if signed.Ref != first.Ref || !signed.Signed || signed.Reused {
+			t.Errorf("signed: %+v, first %+v", signed, first)
+		}
+		policy := attest.Policy{PublicKey: string(public), Logins: logins(address)}
+		if err := attest.Verify(t.Context(), policy, []string{signed.Ref}); err != nil {
+			t.Error(err)
+		}
+		if again := publish(t); again.Signed || !again.Reused || again.Bytes != 0 {
+			t.Errorf("again: %+v", again)
+		}
+	})
 }

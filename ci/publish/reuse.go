@@ -2,74 +2,104 @@ package publish
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
-	"fmt"
-	"maps"
-	"os"
-	"os/exec"
-	"slices"
+	"encoding/json"
+	"errors"
+	"net/http"
 	"strings"
 
 	"github.com/google/go-containerregistry/pkg/name"
 	"github.com/google/go-containerregistry/pkg/v1/remote"
+	"github.com/google/go-containerregistry/pkg/v1/remote/transport"
+	"golang.org/x/sync/errgroup"
 )
 
-// inputs names all that the service's image is made of, except the commit: the
-// git tree of its folder, its Dockerfile, target and arguments. It is empty when
-// the folder is not in git or differs from the commit.
-func (p *publisher) inputs(ctx context.Context, s Service) string {
-	tree, err := git(ctx, s.Context, "rev-parse", "--verify", "--quiet", p.Tag+":./")
-	if err != nil {
-		return ""
-	}
-	if changed, err := git(ctx, s.Context, "status", "--porcelain", "--ignored=no", "--", "."); err != nil || changed != "" {
-		return ""
-	}
-	if head, err := git(ctx, s.Context, "rev-parse", "--verify", "--quiet", "HEAD:./"); err != nil || head != tree {
-		return ""
-	}
-	dockerfile, err := os.ReadFile(s.dockerfile())
-	if err != nil {
-		return ""
-	}
-	hash := sha256.New()
-	fmt.Fprintf(hash, "%s\n%x\n%q\n%q\n", tree, sha256.Sum256(dockerfile), s.Dockerfile, s.Target)
-	for _, name := range slices.Sorted(maps.Keys(s.Args)) {
-		fmt.Fprintf(hash, "%q=%q\n", name, s.Args[name])
-	}
-	return "sha256:" + hex.EncodeToString(hash.Sum(nil))
+// inputsKey is the annotation of an image's manifest that names its inputs.
+const inputsKey = "dev.gitops.inputs"
+
+// Found says whether a service's image is in the registry already.
+type Found struct {
+	Service string `json:"service"`
+	// Inputs names what the image is made of.
+	Inputs string `json:"inputs"`
+	// Ref is the image under the commit's tag, by digest; empty when it has to be
+	// built.
+	Ref string `json:"ref,omitempty"`
+	// From is the ref of an earlier commit with the same inputs, which gets the
+	// commit's tag too; empty when the tag is there.
+	From string `json:"from,omitempty"`
 }
 
-func git(ctx context.Context, dir string, args ...string) (string, error) {
-	out, err := exec.CommandContext(ctx, "git", append([]string{"-C", dir}, args...)...).Output()
-	return strings.TrimSpace(string(out)), err
+// Reuse looks for each service's image in its registry: under the commit's tag,
+// and else under the ref that the manifest has. An image counts when it was made
+// of the same inputs and has the attestations and the signature that are asked for.
+func Reuse(ctx context.Context, o Options) ([]Found, error) {
+	p, err := newPublisher(o)
+	if err != nil {
+		return nil, err
+	}
+	return p.reuse(ctx)
 }
 
-// reusable returns the service's previous image if it was made of the same
-// inputs and is in the repository that the service is pushed to.
-func (p *publisher) reusable(ctx context.Context, s Service, inputs string) name.Reference {
-	previous, err := p.registry.Reference(s.Previous)
-	if err != nil || !strings.HasPrefix(s.Previous, s.Image+":") && !strings.HasPrefix(s.Previous, s.Image+"@") {
-		return nil
-	}
-	label := ""
-	_, err = p.registry.Try(ctx, "reading", previous, func(options ...remote.Option) error {
-		image, err := remote.Image(previous, options...)
-		if err != nil {
+func (p *publisher) reuse(ctx context.Context) ([]Found, error) {
+	found := make([]Found, len(p.Services))
+	group, ctx := errgroup.WithContext(ctx)
+	for i, service := range p.Services {
+		group.Go(func() (err error) {
+			found[i], err = p.find(ctx, service, p.repositories[i])
 			return err
-		}
-		config, err := image.ConfigFile()
-		if err == nil {
-			label = config.Config.Labels[treeLabel]
-		}
+		})
+	}
+	return found, group.Wait()
+}
+
+func (p *publisher) find(ctx context.Context, s Service, repository name.Repository) (Found, error) {
+	inputs, err := s.inputs(p.Tag)
+	found := Found{Service: s.Name, Inputs: inputs}
+	if err != nil || p.Rebuild {
+		return found, err
+	}
+	tag := repository.Tag(p.Tag)
+	if digest := p.complete(ctx, tag, inputs); digest != "" {
+		found.Ref = tag.String() + "@" + digest
+		p.Progress.Say("build %s: not needed, the registry has it", s.Name)
+		return found, nil
+	}
+	previous, err := p.registry.Reference(s.Previous)
+	if err != nil || previous.Context().String() != repository.String() || strings.HasSuffix(previous.Identifier(), p.Tag) {
+		return found, nil
+	}
+	if digest := p.complete(ctx, previous, inputs); digest != "" {
+		found.Ref, found.From = tag.String()+"@"+digest, repository.Digest(digest).String()
+		p.Progress.Say("build %s: not needed, nothing changed since %s", s.Name, s.Previous)
+	}
+	return found, nil
+}
+
+// complete returns the digest of an image that was made of inputs and has all
+// that is asked for; nothing when there is none. A registry that does not answer
+// as it should only costs a build: pushing tells what is wrong with it.
+func (p *publisher) complete(ctx context.Context, ref name.Reference, inputs string) string {
+	var there *remote.Descriptor
+	_, err := p.registry.Try(ctx, "reading", ref, func(options ...remote.Option) (err error) {
+		there, err = remote.Get(ref, options...)
 		return err
 	})
+	var status *transport.Error
+	if errors.As(err, &status) && status.StatusCode == http.StatusNotFound {
+		return ""
+	}
 	if err != nil {
-		p.Progress.Say("build %s: its previous image cannot be looked at, so it is built: %v", s.Name, err)
+		p.Progress.Say("cannot look at %s, so it is built: %v", ref, err)
+		return ""
 	}
-	if err != nil || label != inputs {
-		return nil
+	var manifest struct{ Annotations map[string]string }
+	if json.Unmarshal(there.Manifest, &manifest) != nil || manifest.Annotations[inputsKey] != inputs {
+		return ""
 	}
-	return previous
+	digest := ref.Context().Digest(there.Digest.String())
+	if enough, err := p.attested(ctx, digest); err != nil || !enough {
+		p.Progress.Say("%s lacks an attestation or signature, so it is built again", digest)
+		return ""
+	}
+	return there.Digest.String()
 }

@@ -1,46 +1,19 @@
-package publish
+// Package dockerfile reads out of a Dockerfile which images it starts from. It is
+// no parser of all that a Dockerfile can say: that is the builder's.
+package dockerfile
 
 import (
 	"bufio"
 	"bytes"
-	"context"
-	"encoding/json"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 )
 
-// baseLayers returns the layers, by the digest of their content, of the image
-// that the service's last stage starts from; none for scratch.
-func (p *publisher) baseLayers(ctx context.Context, s Service) ([]string, error) {
-	content, err := os.ReadFile(s.dockerfile())
-	if err != nil {
-		return nil, err
-	}
-	base := baseImage(content, s.Target, s.Args)
-	if base == "" {
-		return nil, nil
-	}
-	out, err := p.docker(ctx, "image", "inspect", "--format", "{{json .RootFS.Layers}}", base)
-	if err != nil {
-		// BuildKit keeps what it pulls to itself.
-		if _, err := p.docker(ctx, "pull", "--quiet", base); err != nil {
-			return nil, fmt.Errorf("looking at the base image %s: %w", base, err)
-		}
-		if out, err = p.docker(ctx, "image", "inspect", "--format", "{{json .RootFS.Layers}}", base); err != nil {
-			return nil, fmt.Errorf("looking at the base image %s: %w", base, err)
-		}
-	}
-	var layers []string
-	if err := json.Unmarshal([]byte(out), &layers); err != nil {
-		return nil, fmt.Errorf("looking at the base image %s: %w", base, err)
-	}
-	return layers, nil
-}
-
-// baseImage returns the image that the target stage, or the last, starts from
+// Base returns the image that the target stage, or the last, starts from
 // after following stages that start from others; empty for scratch.
-func baseImage(dockerfile []byte, target string, args map[string]string) string {
+func Base(dockerfile []byte, target string, args map[string]string) string {
 	from, last := stages(dockerfile, args)
 	current := strings.ToLower(target)
 	if current == "" {
@@ -59,6 +32,21 @@ func baseImage(dockerfile []byte, target string, args map[string]string) string 
 		return ""
 	}
 	return base
+}
+
+// Images returns every image that a stage starts from, in order of their
+// names.
+func Images(dockerfile []byte, args map[string]string) []string {
+	from, _ := stages(dockerfile, args)
+	var refs []string
+	for _, ref := range from {
+		start, stage := from[strings.ToLower(ref)]
+		if isImage := !stage || start == ref; isImage && ref != "" && !strings.EqualFold(ref, "scratch") {
+			refs = append(refs, ref)
+		}
+	}
+	slices.Sort(refs)
+	return slices.Compact(refs)
 }
 
 // stages returns what each stage starts from, by its lower-case name, and the

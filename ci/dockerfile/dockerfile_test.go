@@ -1,8 +1,11 @@
-package publish
+package dockerfile
 
-import "testing"
+import (
+	"strings"
+	"testing"
+)
 
-func TestBaseImage(t *testing.T) {
+func TestBase(t *testing.T) {
 	for name, c := range map[string]struct {
 		file, target string
 		args         map[string]string
@@ -22,8 +25,22 @@ func TestBaseImage(t *testing.T) {
 		"continued":       {file: "# FROM no\nFROM \\\n  # a comment\n  nginx:1 \\\n AS x", want: "nginx:1"},
 		"stage as image":  {file: "FROM x AS x", want: "x"},
 	} {
-		if got := baseImage([]byte(c.file), c.target, c.args); got != c.want {
+		if got := Base([]byte(c.file), c.target, c.args); got != c.want {
 			t.Errorf("%s: %q, want %q", name, got, c.want)
 		}
+	}
+}
+
+func TestImages(t *testing.T) {
+	file := `ARG GO=golang:1
+FROM ${GO} AS build
+FROM node:22 AS Page
+FROM build AS more
+FROM scratch
+FROM nginx:1 AS nginx:1
+FROM page
+`
+	if got := strings.Join(Images([]byte(file), map[string]string{"GO": "mirror/go:2"}), " "); got != "mirror/go:2 nginx:1 node:22" {
+		t.Errorf("got %s", got)
 	}
 }

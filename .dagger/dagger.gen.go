@@ -67,13 +67,16 @@ func (r Gitops) MarshalJSON() ([]byte, error) {
 		Bindings       []*Binding
 		Backend        []string
 		Host           *Host
-		Registry       *Registry
+		Registries     []*Registry
+		Signing        *Signing
 		Github         *Github
 		TerraformImage string
 		InfracostImage string
 		AnsibleImage   string
 		GitImage       string
 		GoImage        string
+		CosignImage    string
+		SyftImage      string
 	}
 	concrete.Tool = r.Tool
 	concrete.Secrets = r.Secrets
@@ -81,13 +84,16 @@ func (r Gitops) MarshalJSON() ([]byte, error) {
 	concrete.Bindings = r.Bindings
 	concrete.Backend = r.Backend
 	concrete.Host = r.Host
-	concrete.Registry = r.Registry
+	concrete.Registries = r.Registries
+	concrete.Signing = r.Signing
 	concrete.Github = r.Github
 	concrete.TerraformImage = r.TerraformImage
 	concrete.InfracostImage = r.InfracostImage
 	concrete.AnsibleImage = r.AnsibleImage
 	concrete.GitImage = r.GitImage
 	concrete.GoImage = r.GoImage
+	concrete.CosignImage = r.CosignImage
+	concrete.SyftImage = r.SyftImage
 	return json.Marshal(&concrete)
 }
 
@@ -99,13 +105,16 @@ func (r *Gitops) UnmarshalJSON(bs []byte) error {
 		Bindings       []*Binding
 		Backend        []string
 		Host           *Host
-		Registry       *Registry
+		Registries     []*Registry
+		Signing        *Signing
 		Github         *Github
 		TerraformImage string
 		InfracostImage string
 		AnsibleImage   string
 		GitImage       string
 		GoImage        string
+		CosignImage    string
+		SyftImage      string
 	}
 	err := json.Unmarshal(bs, &concrete)
 	if err != nil {
@@ -117,13 +126,16 @@ func (r *Gitops) UnmarshalJSON(bs []byte) error {
 	r.Bindings = concrete.Bindings
 	r.Backend = concrete.Backend
 	r.Host = concrete.Host
-	r.Registry = concrete.Registry
+	r.Registries = concrete.Registries
+	r.Signing = concrete.Signing
 	r.Github = concrete.Github
 	r.TerraformImage = concrete.TerraformImage
 	r.InfracostImage = concrete.InfracostImage
 	r.AnsibleImage = concrete.AnsibleImage
 	r.GitImage = concrete.GitImage
 	r.GoImage = concrete.GoImage
+	r.CosignImage = concrete.CosignImage
+	r.SyftImage = concrete.SyftImage
 	return nil
 }
 
@@ -392,7 +404,35 @@ func invoke(ctx context.Context, parentJSON []byte, parentName string, fnName st
 					panic(fmt.Errorf("%s: %w", "failed to unmarshal input arg actor", err))
 				}
 			}
-			return (*Gitops).Deploy(&parent, ctx, manifest, commit, env, actor)
+			var verifyKey *dagger.File
+			if inputArgs["verifyKey"] != nil {
+				err = json.Unmarshal([]byte(inputArgs["verifyKey"]), &verifyKey)
+				if err != nil {
+					panic(fmt.Errorf("%s: %w", "failed to unmarshal input arg verifyKey", err))
+				}
+			}
+			var verifyIdentity string
+			if inputArgs["verifyIdentity"] != nil {
+				err = json.Unmarshal([]byte(inputArgs["verifyIdentity"]), &verifyIdentity)
+				if err != nil {
+					panic(fmt.Errorf("%s: %w", "failed to unmarshal input arg verifyIdentity", err))
+				}
+			}
+			var verifyIssuer string
+			if inputArgs["verifyIssuer"] != nil {
+				err = json.Unmarshal([]byte(inputArgs["verifyIssuer"]), &verifyIssuer)
+				if err != nil {
+					panic(fmt.Errorf("%s: %w", "failed to unmarshal input arg verifyIssuer", err))
+				}
+			}
+			var verifyServices []string
+			if inputArgs["verifyServices"] != nil {
+				err = json.Unmarshal([]byte(inputArgs["verifyServices"]), &verifyServices)
+				if err != nil {
+					panic(fmt.Errorf("%s: %w", "failed to unmarshal input arg verifyServices", err))
+				}
+			}
+			return (*Gitops).Deploy(&parent, ctx, manifest, commit, env, actor, verifyKey, verifyIdentity, verifyIssuer, verifyServices)
 		case "Drift":
 			var parent Gitops
 			err = json.Unmarshal(parentJSON, &parent)
@@ -511,11 +551,25 @@ func invoke(ctx context.Context, parentJSON []byte, parentName string, fnName st
 					panic(fmt.Errorf("%s: %w", "failed to unmarshal input arg commit", err))
 				}
 			}
+			var created string
+			if inputArgs["created"] != nil {
+				err = json.Unmarshal([]byte(inputArgs["created"]), &created)
+				if err != nil {
+					panic(fmt.Errorf("%s: %w", "failed to unmarshal input arg created", err))
+				}
+			}
 			var manifestPath string
 			if inputArgs["manifestPath"] != nil {
 				err = json.Unmarshal([]byte(inputArgs["manifestPath"]), &manifestPath)
 				if err != nil {
 					panic(fmt.Errorf("%s: %w", "failed to unmarshal input arg manifestPath", err))
+				}
+			}
+			var services []string
+			if inputArgs["services"] != nil {
+				err = json.Unmarshal([]byte(inputArgs["services"]), &services)
+				if err != nil {
+					panic(fmt.Errorf("%s: %w", "failed to unmarshal input arg services", err))
 				}
 			}
 			var buildArgs []string
@@ -525,7 +579,42 @@ func invoke(ctx context.Context, parentJSON []byte, parentName string, fnName st
 					panic(fmt.Errorf("%s: %w", "failed to unmarshal input arg buildArgs", err))
 				}
 			}
-			return (*Gitops).Publish(&parent, ctx, source, commit, manifestPath, buildArgs)
+			var sourceUrl string
+			if inputArgs["sourceUrl"] != nil {
+				err = json.Unmarshal([]byte(inputArgs["sourceUrl"]), &sourceUrl)
+				if err != nil {
+					panic(fmt.Errorf("%s: %w", "failed to unmarshal input arg sourceUrl", err))
+				}
+			}
+			var rebuild bool
+			if inputArgs["rebuild"] != nil {
+				err = json.Unmarshal([]byte(inputArgs["rebuild"]), &rebuild)
+				if err != nil {
+					panic(fmt.Errorf("%s: %w", "failed to unmarshal input arg rebuild", err))
+				}
+			}
+			var noAttestations bool
+			if inputArgs["noAttestations"] != nil {
+				err = json.Unmarshal([]byte(inputArgs["noAttestations"]), &noAttestations)
+				if err != nil {
+					panic(fmt.Errorf("%s: %w", "failed to unmarshal input arg noAttestations", err))
+				}
+			}
+			var builderId string
+			if inputArgs["builderId"] != nil {
+				err = json.Unmarshal([]byte(inputArgs["builderId"]), &builderId)
+				if err != nil {
+					panic(fmt.Errorf("%s: %w", "failed to unmarshal input arg builderId", err))
+				}
+			}
+			var invocationId string
+			if inputArgs["invocationId"] != nil {
+				err = json.Unmarshal([]byte(inputArgs["invocationId"]), &invocationId)
+				if err != nil {
+					panic(fmt.Errorf("%s: %w", "failed to unmarshal input arg invocationId", err))
+				}
+			}
+			return (*Gitops).Publish(&parent, ctx, source, commit, created, manifestPath, services, buildArgs, sourceUrl, rebuild, noAttestations, builderId, invocationId)
 		case "Rehearse":
 			var parent Gitops
 			err = json.Unmarshal(parentJSON, &parent)
@@ -602,6 +691,13 @@ func invoke(ctx context.Context, parentJSON []byte, parentName string, fnName st
 					panic(fmt.Errorf("%s: %w", "failed to unmarshal input arg manifestPath", err))
 				}
 			}
+			var services []string
+			if inputArgs["services"] != nil {
+				err = json.Unmarshal([]byte(inputArgs["services"]), &services)
+				if err != nil {
+					panic(fmt.Errorf("%s: %w", "failed to unmarshal input arg services", err))
+				}
+			}
 			var buildArgs []string
 			if inputArgs["buildArgs"] != nil {
 				err = json.Unmarshal([]byte(inputArgs["buildArgs"]), &buildArgs)
@@ -616,7 +712,35 @@ func invoke(ctx context.Context, parentJSON []byte, parentName string, fnName st
 					panic(fmt.Errorf("%s: %w", "failed to unmarshal input arg noPin", err))
 				}
 			}
-			return (*Gitops).Release(&parent, ctx, source, commit, repo, gitToken, gitUsername, branch, manifestPath, buildArgs, noPin)
+			var rebuild bool
+			if inputArgs["rebuild"] != nil {
+				err = json.Unmarshal([]byte(inputArgs["rebuild"]), &rebuild)
+				if err != nil {
+					panic(fmt.Errorf("%s: %w", "failed to unmarshal input arg rebuild", err))
+				}
+			}
+			var noAttestations bool
+			if inputArgs["noAttestations"] != nil {
+				err = json.Unmarshal([]byte(inputArgs["noAttestations"]), &noAttestations)
+				if err != nil {
+					panic(fmt.Errorf("%s: %w", "failed to unmarshal input arg noAttestations", err))
+				}
+			}
+			var builderId string
+			if inputArgs["builderId"] != nil {
+				err = json.Unmarshal([]byte(inputArgs["builderId"]), &builderId)
+				if err != nil {
+					panic(fmt.Errorf("%s: %w", "failed to unmarshal input arg builderId", err))
+				}
+			}
+			var invocationId string
+			if inputArgs["invocationId"] != nil {
+				err = json.Unmarshal([]byte(inputArgs["invocationId"]), &invocationId)
+				if err != nil {
+					panic(fmt.Errorf("%s: %w", "failed to unmarshal input arg invocationId", err))
+				}
+			}
+			return (*Gitops).Release(&parent, ctx, source, commit, repo, gitToken, gitUsername, branch, manifestPath, services, buildArgs, noPin, rebuild, noAttestations, builderId, invocationId)
 		case "Review":
 			var parent Gitops
 			err = json.Unmarshal(parentJSON, &parent)
@@ -883,6 +1007,41 @@ func invoke(ctx context.Context, parentJSON []byte, parentName string, fnName st
 				}
 			}
 			return (*Gitops).WithService(&parent, alias, service), nil
+		case "WithSigningIdentity":
+			var parent Gitops
+			err = json.Unmarshal(parentJSON, &parent)
+			if err != nil {
+				panic(fmt.Errorf("%s: %w", "failed to unmarshal parent object", err))
+			}
+			var token *dagger.Secret
+			if inputArgs["token"] != nil {
+				err = json.Unmarshal([]byte(inputArgs["token"]), &token)
+				if err != nil {
+					panic(fmt.Errorf("%s: %w", "failed to unmarshal input arg token", err))
+				}
+			}
+			return (*Gitops).WithSigningIdentity(&parent, token), nil
+		case "WithSigningKey":
+			var parent Gitops
+			err = json.Unmarshal(parentJSON, &parent)
+			if err != nil {
+				panic(fmt.Errorf("%s: %w", "failed to unmarshal parent object", err))
+			}
+			var key *dagger.Secret
+			if inputArgs["key"] != nil {
+				err = json.Unmarshal([]byte(inputArgs["key"]), &key)
+				if err != nil {
+					panic(fmt.Errorf("%s: %w", "failed to unmarshal input arg key", err))
+				}
+			}
+			var password *dagger.Secret
+			if inputArgs["password"] != nil {
+				err = json.Unmarshal([]byte(inputArgs["password"]), &password)
+				if err != nil {
+					panic(fmt.Errorf("%s: %w", "failed to unmarshal input arg password", err))
+				}
+			}
+			return (*Gitops).WithSigningKey(&parent, key, password), nil
 		case "WithVariable":
 			var parent Gitops
 			err = json.Unmarshal(parentJSON, &parent)
@@ -952,7 +1111,21 @@ func invoke(ctx context.Context, parentJSON []byte, parentName string, fnName st
 					panic(fmt.Errorf("%s: %w", "failed to unmarshal input arg goImage", err))
 				}
 			}
-			return New(tool, terraformImage, infracostImage, ansibleImage, gitImage, goImage), nil
+			var cosignImage string
+			if inputArgs["cosignImage"] != nil {
+				err = json.Unmarshal([]byte(inputArgs["cosignImage"]), &cosignImage)
+				if err != nil {
+					panic(fmt.Errorf("%s: %w", "failed to unmarshal input arg cosignImage", err))
+				}
+			}
+			var syftImage string
+			if inputArgs["syftImage"] != nil {
+				err = json.Unmarshal([]byte(inputArgs["syftImage"]), &syftImage)
+				if err != nil {
+					panic(fmt.Errorf("%s: %w", "failed to unmarshal input arg syftImage", err))
+				}
+			}
+			return New(tool, terraformImage, infracostImage, ansibleImage, gitImage, goImage, cosignImage, syftImage), nil
 		default:
 			return nil, fmt.Errorf("unknown function %s", fnName)
 		}

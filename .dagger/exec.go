@@ -1,6 +1,10 @@
 package main
 
 import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"strings"
 	"time"
 
 	"gitops/.dagger/internal/dagger"
@@ -28,7 +32,8 @@ func (m *Gitops) binary() *dagger.File {
 func (m *Gitops) container(image string) *dagger.Container {
 	c := dag.Container().
 		From(image).
-		WithUser("root").
+		// By number: an image without a list of users has no root.
+		WithUser("0:0").
 		WithoutEntrypoint().
 		WithFile("/usr/local/bin/gitops", m.binary(), dagger.ContainerWithFileOpts{Permissions: 0o755}).
 		WithWorkdir(workdir)
@@ -42,6 +47,43 @@ func (m *Gitops) container(image string) *dagger.Container {
 		c = c.WithServiceBinding(b.Alias, b.Service)
 	}
 	return c
+}
+
+// withLogins returns c with the logins of the registries, for the gitops command
+// and for what the engine pulls in this session.
+func (m *Gitops) withLogins(ctx context.Context, c *dagger.Container) (*dagger.Container, error) {
+	if len(m.Registries) == 0 {
+		return c, nil
+	}
+	type login struct {
+		Username string `json:"username"`
+		Password string `json:"password"`
+	}
+	auths := map[string]login{}
+	for _, r := range m.Registries {
+		c = c.WithRegistryAuth(r.Address, r.Username, r.Password)
+		password, err := r.Password.Plaintext(ctx)
+		if err != nil {
+			return nil, fmt.Errorf("reading the password of %s: %w", r.Address, err)
+		}
+		auths[r.Address] = login{r.Username, strings.TrimSpace(password)}
+	}
+	text, err := json.Marshal(map[string]any{"auths": auths})
+	if err != nil {
+		return nil, err
+	}
+	return c.WithSecretVariable("REGISTRY_AUTH", dag.SetSecret("gitops-registry-auth", string(text))), nil
+}
+
+// withSigning returns c with what images are signed with.
+func (m *Gitops) withSigning(c *dagger.Container) *dagger.Container {
+	switch {
+	case m.Signing == nil:
+		return c
+	case m.Signing.Key != nil:
+		return c.WithSecretVariable("COSIGN_PRIVATE_KEY", m.Signing.Key).WithSecretVariable("COSIGN_PASSWORD", m.Signing.Password)
+	}
+	return c.WithSecretVariable("SIGSTORE_ID_TOKEN", m.Signing.IdentityToken)
 }
 
 // on returns image with source in its working directory.

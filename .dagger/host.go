@@ -41,9 +41,8 @@ func (m *Gitops) putOut(ctx context.Context, c *dagger.Container, env *dagger.Se
 		c = c.WithMountedSecret("/gitops/env", env)
 		args = append(args, "--env-file", "/gitops/env")
 	}
-	if m.Registry != nil {
-		c = c.WithEnvVariable("REGISTRY_USERNAME", m.Registry.Username).WithSecretVariable("REGISTRY_PASSWORD", m.Registry.Password)
-		args = append(args, "--registry", m.Registry.Address)
+	if c, err = m.withLogins(ctx, c); err != nil {
+		return "", err
 	}
 	return effect(c, args...).Stdout(ctx)
 }
@@ -66,9 +65,30 @@ func (m *Gitops) Deploy(
 	// Who deploys, for the lock and the receipt.
 	// +default="dagger"
 	actor string,
+	// Require that the images are signed by the private half of this cosign key.
+	// +optional
+	verifyKey *dagger.File,
+	// Require that the images are signed by this identity, with verify-issuer.
+	// +optional
+	verifyIdentity string,
+	// Who vouches for the identity, such as https://token.actions.githubusercontent.com.
+	// +optional
+	verifyIssuer string,
+	// Services that must be signed, instead of all that have a build section.
+	// +optional
+	verifyServices []string,
 ) (string, error) {
-	c := m.container(m.GitImage).WithFile("/gitops/docker-compose.yml", manifest)
-	return m.putOut(ctx, c, env, actor, "deploy", "--manifest", "/gitops/docker-compose.yml", "--commit", commit)
+	c := m.container(m.CosignImage).WithFile("/gitops/docker-compose.yml", manifest)
+	args := concat([]string{"deploy", "--manifest", "/gitops/docker-compose.yml", "--commit", commit},
+		optional("--verify-identity", verifyIdentity), optional("--verify-issuer", verifyIssuer))
+	if verifyKey != nil {
+		c = c.WithFile("/gitops/cosign.pub", verifyKey)
+		args = append(args, "--verify-key", "/gitops/cosign.pub")
+	}
+	for _, service := range verifyServices {
+		args = append(args, "--verify-service", service)
+	}
+	return m.putOut(ctx, c, env, actor, args...)
 }
 
 // Rollback deploys an earlier release again and returns the receipt.

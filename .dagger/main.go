@@ -31,7 +31,9 @@ type Gitops struct {
 	// +private
 	Host *Host
 	// +private
-	Registry *Registry
+	Registries []*Registry
+	// +private
+	Signing *Signing
 	// +private
 	Github *Github
 	// +private
@@ -44,6 +46,10 @@ type Gitops struct {
 	GitImage string
 	// +private
 	GoImage string
+	// +private
+	CosignImage string
+	// +private
+	SyftImage string
 }
 
 // NamedSecret is a secret under the name of the environment variable that holds it.
@@ -94,6 +100,16 @@ type Registry struct {
 	Password *dagger.Secret
 }
 
+// Signing is what images are signed with: a key, or an identity.
+type Signing struct {
+	// +private
+	Key *dagger.Secret
+	// +private
+	Password *dagger.Secret
+	// +private
+	IdentityToken *dagger.Secret
+}
+
 // Github is the repository whose comments and issues the stages write.
 type Github struct {
 	// +private
@@ -123,6 +139,12 @@ func New(
 	// Image with go, which builds the gitops command.
 	// +optional
 	goImage string,
+	// Image with cosign, which signs and verifies.
+	// +optional
+	cosignImage string,
+	// Image with syft, which lists what is in an image.
+	// +optional
+	syftImage string,
 ) *Gitops {
 	return &Gitops{
 		Tool:           tool,
@@ -131,6 +153,8 @@ func New(
 		AnsibleImage:   either(ansibleImage, images.Ansible),
 		GitImage:       either(gitImage, images.Git),
 		GoImage:        either(goImage, images.Go),
+		CosignImage:    either(cosignImage, images.Cosign),
+		SyftImage:      either(syftImage, images.Syft),
 	}
 }
 
@@ -233,7 +257,10 @@ func (m *Gitops) WithHost(
 	return m
 }
 
-// WithRegistry adds the login of the registry that images go to and come from.
+// WithRegistry adds the login of a registry that images go to or come from.
+//
+// Docker Hub, GHCR, ECR (user AWS, password of aws ecr get-login-password) and any
+// other OCI registry; once for each.
 func (m *Gitops) WithRegistry(
 	username string,
 	// Password or token of that user.
@@ -242,7 +269,30 @@ func (m *Gitops) WithRegistry(
 	// +default="docker.io"
 	address string,
 ) *Gitops {
-	m.Registry = &Registry{Address: address, Username: username, Password: password}
+	m.Registries = append(m.Registries, &Registry{Address: address, Username: username, Password: password})
+	return m
+}
+
+// WithSigningKey signs the images that are published with a cosign key.
+func (m *Gitops) WithSigningKey(
+	// Private key, as cosign generate-key-pair makes it.
+	key *dagger.Secret,
+	// Password of the key.
+	password *dagger.Secret,
+) *Gitops {
+	m.Signing = &Signing{Key: key, Password: password}
+	return m
+}
+
+// WithSigningIdentity signs the images that are published without a key.
+//
+// Sigstore certifies the identity in the token, and its public log gets an entry
+// with the name of each image.
+func (m *Gitops) WithSigningIdentity(
+	// OpenID Connect token for the audience sigstore, such as a workflow's own.
+	token *dagger.Secret,
+) *Gitops {
+	m.Signing = &Signing{IdentityToken: token}
 	return m
 }
 

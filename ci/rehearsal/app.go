@@ -17,15 +17,17 @@ type releaseResult struct {
 }
 
 func (l *loop) releaseFirst(ctx context.Context) (string, error) {
-	return l.releaseCommit(ctx, "app/backend/RELEASE.txt", "first\n")
+	return l.releaseCommit(ctx, "app/backend/rehearsed.go", "package main\n\n// A first change.\n")
 }
 
+// releaseSecond changes the frontend alone: the backend's image stays, under one
+// more tag.
 func (l *loop) releaseSecond(ctx context.Context) (string, error) {
-	return l.releaseCommit(ctx, "app/frontend/RELEASE.txt", "second\n")
+	return l.releaseCommit(ctx, "app/frontend/public/rehearsed.txt", "A second change.\n")
 }
 
 // releaseCommit pushes a change to integration, releases it, and checks that the
-// robot's commit is there and names it.
+// robot's commit is there and names it, and that the images are vouched for.
 func (l *loop) releaseCommit(ctx context.Context, path, content string) (string, error) {
 	commit, err := l.dev.write(ctx, integration, path, content, "Change the application")
 	if err != nil {
@@ -49,8 +51,17 @@ func (l *loop) releaseCommit(ctx context.Context, path, content string) (string,
 	if count := strings.Count(manifest, ":"+commit); count != 2 {
 		return "", fmt.Errorf("the manifest on %s names %s %d times instead of 2", integration, short(commit), count)
 	}
-	l.released = append(l.released, release{source: commit, head: head})
-	return fmt.Sprintf("%d images at %s, bumped by %s", len(result.Refs), short(commit), short(head)), nil
+	released := release{source: commit, head: head, page: commit, api: commit}
+	for _, ref := range result.Refs {
+		if err := l.vouched(ctx, ref.Ref); err != nil {
+			return "", err
+		}
+	}
+	if len(l.released) > 0 {
+		released.api = l.last().api
+	}
+	l.released = append(l.released, released)
+	return fmt.Sprintf("%d images at %s, attested and signed, bumped by %s", len(result.Refs), short(commit), short(head)), nil
 }
 
 func (l *loop) releaseAgain(ctx context.Context) (string, error) {
@@ -85,19 +96,19 @@ func (l *loop) deploy(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	return l.putOut(ctx, Call{Stage: "deploy", Commit: commit, Outputs: l.outputs}, l.last().source)
+	return l.putOut(ctx, Call{Stage: "deploy", Commit: commit, Outputs: l.outputs}, l.last())
 }
 
 func (l *loop) rollback(ctx context.Context) (string, error) {
 	if len(l.released) < 2 {
 		return "", errors.New("nothing to roll back to")
 	}
-	return l.putOut(ctx, Call{Stage: "rollback", Commit: l.last().head, Outputs: l.outputs}, l.released[0].source)
+	return l.putOut(ctx, Call{Stage: "rollback", Commit: l.last().head, Outputs: l.outputs}, l.released[0])
 }
 
 // putOut runs a stage that puts a release on the host and expects the page to
 // show that release afterwards.
-func (l *loop) putOut(ctx context.Context, call Call, source string) (string, error) {
+func (l *loop) putOut(ctx context.Context, call Call, r release) (string, error) {
 	out, err := l.run.Run(ctx, call)
 	if len(out) > 0 {
 		l.receipt = out
@@ -105,15 +116,15 @@ func (l *loop) putOut(ctx context.Context, call Call, source string) (string, er
 	if err != nil {
 		return "", err
 	}
-	if err := newVisitor(l.world, l.address).sees(ctx, source); err != nil {
+	if err := newVisitor(l.world, l.address).sees(ctx, r); err != nil {
 		return "", err
 	}
-	return "the page shows " + short(source), nil
+	return "the page shows " + short(r.page), nil
 }
 
 // browse goes through the application as a visitor does.
 func (l *loop) browse(ctx context.Context) (string, error) {
-	return newVisitor(l.world, l.address).walk(ctx, l.last().source)
+	return newVisitor(l.world, l.address).walk(ctx, l.last())
 }
 
 func short(commit string) string {

@@ -35,11 +35,12 @@ type Credentials struct {
 	LoginKey         secret.Value // PEM
 	LoginPublicKey   string
 	Superuser        secret.Value // password of the application's first account
+	Signing          SigningKey   // of the images
 }
 
 // NewCredentials makes credentials.
 func NewCredentials() (Credentials, error) {
-	c := Credentials{User: user, GitPassword: random(), GitHubToken: random(), RegistryPassword: random()}.WithSuperuser()
+	c := Credentials{User: user, GitPassword: random(), GitHubToken: random(), RegistryPassword: random()}
 	var err error
 	if c.HostKey, c.HostPublicKey, err = host.GenerateKey(); err != nil {
 		return c, fmt.Errorf("making the host key: %w", err)
@@ -47,13 +48,16 @@ func NewCredentials() (Credentials, error) {
 	if c.LoginKey, c.LoginPublicKey, err = host.GenerateKey(); err != nil {
 		return c, fmt.Errorf("making the login key: %w", err)
 	}
-	return c, nil
+	return c.Complete()
 }
 
-// WithSuperuser returns c with a password for the application's first account.
-func (c Credentials) WithSuperuser() Credentials {
+// Complete returns c with what no stand-in needs to know: the password of the
+// application's first account, and the key that images are signed with.
+func (c Credentials) Complete() (Credentials, error) {
 	c.Superuser = random()
-	return c
+	var err error
+	c.Signing, err = newSigningKey()
+	return c, err
 }
 
 func random() secret.Value { return secret.New(rand.Text()) }

@@ -43,6 +43,9 @@ type loop struct {
 type release struct {
 	source string // the commit that images were built from, and their tag
 	head   string // the commit on deployment: source plus the robot's commit
+	// page and api are the commits that frontend and backend were built from: those
+	// of an earlier release where nothing changed.
+	page, api string
 }
 
 type step struct {

@@ -56,6 +56,9 @@ type World struct {
 	GitHubURL   string // API root of the GitHub double
 	AWSURL      string // endpoint of the AWS stand-in
 	Registry    string // registry and owner that images go to, such as registry.local:5000/team
+	RegistryURL string // host and port of that registry
+	// RegistryPassword is that of the login GitUser at the registry.
+	RegistryPassword secret.Value
 	// Source is the folder whose terraform, ansible, app and .github are rehearsed.
 	Source string
 	// Dial connects to the host: addresses that the AWS stand-in handed out are

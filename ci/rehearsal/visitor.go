@@ -26,22 +26,22 @@ func newVisitor(world World, address string) *visitor {
 	return &visitor{world: world, base: "http://" + address, client: &http.Client{Transport: transport, Timeout: 15 * time.Second}}
 }
 
-// sees waits until the page and the API both answer with the release of commit:
+// sees waits until the page and the API both answer with the release:
 // Traefik takes a moment to hear of new containers.
-func (v *visitor) sees(ctx context.Context, commit string) error {
+func (v *visitor) sees(ctx context.Context, r release) error {
 	ctx, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()
 	for {
-		err := v.shows(ctx, "/", commit)
+		err := v.shows(ctx, "/", r.page)
 		if err == nil {
-			err = v.shows(ctx, "/api/v1/health/live", commit)
+			err = v.shows(ctx, "/api/v1/health/live", r.api)
 		}
 		if err == nil {
 			return nil
 		}
 		select {
 		case <-ctx.Done():
-			return fmt.Errorf("waiting for release %s to be served: %w", short(commit), err)
+			return fmt.Errorf("waiting for release %s to be served: %w", short(r.source), err)
 		case <-time.After(500 * time.Millisecond):
 		}
 	}
@@ -63,19 +63,19 @@ func (v *visitor) get(ctx context.Context, path string, header ...string) ([]byt
 }
 
 // walk goes from the page to an item that was created and read back.
-func (v *visitor) walk(ctx context.Context, commit string) (string, error) {
-	if err := v.sees(ctx, commit); err != nil {
+func (v *visitor) walk(ctx context.Context, r release) (string, error) {
+	if err := v.sees(ctx, r); err != nil {
 		return "", err
 	}
 	// A client-side route, reloaded: the article's 404.
-	if err := v.shows(ctx, "/items/reloaded", commit); err != nil {
+	if err := v.shows(ctx, "/items/reloaded", r.page); err != nil {
 		return "", fmt.Errorf("reloading a client-side route: %w", err)
 	}
 	token, err := v.login(ctx)
 	if err != nil {
 		return "", fmt.Errorf("logging in: %w", err)
 	}
-	if err := v.item(ctx, token, "Rehearsed "+short(commit)); err != nil {
+	if err := v.item(ctx, token, "Rehearsed "+short(r.source)); err != nil {
 		return "", fmt.Errorf("creating and reading an item: %w", err)
 	}
 	return "page, reloaded route, login, item", nil

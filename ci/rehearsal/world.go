@@ -15,7 +15,7 @@ import (
 func NewWorld(c Credentials) World {
 	return World{
 		GitUser: c.User, GitPassword: c.GitPassword, SSHKey: c.LoginKey,
-		Superuser: superuser, SuperuserPassword: c.Superuser, Registry: RegistryAddress + "/team",
+		Superuser: superuser, SuperuserPassword: c.Superuser, Registry: RegistryAddress + "/team", RegistryPassword: c.RegistryPassword,
 	}
 }
 

@@ -61,7 +61,10 @@ func prepare(ctx context.Context, l *lab.Lab, needed rehearsal.Needed, o Options
 	if err := rehearsal.MakeBucket(ctx, l.AWS.Outside); err != nil {
 		return nil, rehearsal.World{}, err
 	}
-	credentials := credentials(l)
+	credentials, err := credentials(l)
+	if err != nil {
+		return nil, rehearsal.World{}, err
+	}
 	missing := map[string]string{}
 	for _, image := range l.Missing {
 		missing[image.Ref] = image.Why
@@ -80,12 +83,12 @@ func prepare(ctx context.Context, l *lab.Lab, needed rehearsal.Needed, o Options
 	return &runner{lab: l, inputs: inputs, world: world}, world, nil
 }
 
-func credentials(l *lab.Lab) rehearsal.Credentials {
+func credentials(l *lab.Lab) (rehearsal.Credentials, error) {
 	c := rehearsal.Credentials{
 		User: lab.User, GitPassword: l.GitPassword, GitHubToken: l.GitHubToken, RegistryPassword: l.RegistryPassword,
 		HostKey: l.HostKey, HostPublicKey: l.HostPublicKey, LoginKey: l.LoginKey, LoginPublicKey: l.LoginPublicKey,
 	}
-	return c.WithSuperuser()
+	return c.Complete()
 }
 
 func world(l *lab.Lab, c rehearsal.Credentials, source string) rehearsal.World {
@@ -93,6 +96,7 @@ func world(l *lab.Lab, c rehearsal.Credentials, source string) rehearsal.World {
 	w.Source = source
 	w.GitURL = l.Git.Outside + "/" + rehearsal.Repository + ".git"
 	w.GitHubURL, w.AWSURL = strings.TrimSuffix(l.GitHub.Outside, "/"), l.AWS.Outside
+	w.RegistryURL = l.Registry.Outside
 	published := map[string]string{"22": l.SSH.Outside, "80": l.HTTP.Outside}
 	w.Dial = func(ctx context.Context, network, address string) (net.Conn, error) {
 		// The AWS stand-in hands out loopback addresses.

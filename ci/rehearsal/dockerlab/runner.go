@@ -66,6 +66,8 @@ func (s *stageRun) image() string {
 		return images.Terraform
 	case "release":
 		return lab.DockerImage
+	case "deploy":
+		return images.Cosign
 	}
 	return images.Git
 }
@@ -79,7 +81,7 @@ func (s *stageRun) arguments() []string {
 	case "release":
 		return concat([]string{"release", "--plain-http", "--registry", rehearsal.RegistryAddress, "--repo", rehearsal.GitAddress}, commit)
 	case "deploy":
-		return concat([]string{"deploy"}, commit, deployment, s.outputs())
+		return concat([]string{"deploy", "--verify-key", "/in/cosign.pub"}, commit, deployment, s.outputs())
 	case "rollback":
 		return concat([]string{"rollback"}, deployment, s.outputs())
 	case "drift":
@@ -156,6 +158,8 @@ func (s *stageRun) gitops(ctx context.Context, image string, args ...string) ([]
 		command.Secrets[name] = value
 	}
 	if s.call.Stage == "release" {
+		signing := s.inputs.Credentials.Signing
+		command.Secrets["COSIGN_PRIVATE_KEY"], command.Secrets["COSIGN_PASSWORD"] = signing.Private, signing.Password
 		command.Mounts = append(command.Mounts, lab.Mount{Source: "/var/run/docker.sock", Target: "/var/run/docker.sock"})
 	}
 	out, err := s.lab.Run(ctx, command)
@@ -168,7 +172,7 @@ func (s *stageRun) gitops(ctx context.Context, image string, args ...string) ([]
 // hand writes what the stage is handed as files.
 func (s *stageRun) hand() error {
 	files := map[string]string{
-		"outputs.json": string(s.call.Outputs), "docker-compose.yml": string(s.call.Manifest), "deploy.env": s.inputs.DeployEnv.Reveal(), "extra-vars.yml": s.inputs.ExtraVars.Reveal(),
+		"outputs.json": string(s.call.Outputs), "docker-compose.yml": string(s.call.Manifest), "deploy.env": s.inputs.DeployEnv.Reveal(), "extra-vars.yml": s.inputs.ExtraVars.Reveal(), "cosign.pub": s.inputs.Credentials.Signing.Public,
 	}
 	for name, content := range files {
 		if err := os.WriteFile(filepath.Join(s.in, name), []byte(content), 0o600); err != nil {

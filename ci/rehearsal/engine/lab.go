@@ -130,6 +130,7 @@ func (s *stands) world(source string, notRun []string) rehearsal.World {
 	w.Source, w.NotRun = source, notRun
 	w.GitURL = s.url("git.local") + "/" + rehearsal.Repository + ".git"
 	w.GitHubURL, w.AWSURL = s.url("github.local"), s.url("aws.local")
+	w.RegistryURL = fmt.Sprintf("%s:%d", s.hosts["registry.local"], port["registry.local"])
 	w.Dial = s.dial
 	return w
 }

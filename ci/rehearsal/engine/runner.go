@@ -62,12 +62,15 @@ func (r *runner) function(call rehearsal.Call, source *dagger.Directory) (*query
 		return r.withKey(r.terraform()).Select("provision").Arg("source", source).Arg("commit", call.Commit).
 			Arg("tags", []string{"common", "monitoring"}).Arg("extraVars", r.stands.secret("extra-vars", in.ExtraVars)), nil
 	case "release":
-		return r.module().Select("release").Arg("source", source).Arg("commit", call.Commit).
+		return r.module().Select("withSigningKey").Arg("key", r.stands.secret("signing-key", in.Credentials.Signing.Private)).
+			Arg("password", r.stands.secret("signing-password", in.Credentials.Signing.Password)).
+			Select("release").Arg("source", source).Arg("commit", call.Commit).
 			Arg("repo", rehearsal.GitAddress).Arg("gitUsername", in.Credentials.User).
 			Arg("gitToken", r.stands.secret("git-password", in.Credentials.GitPassword)), nil
 	case "deploy":
 		return r.withHost(r.module(), call).Select("deploy").Arg("manifest", manifest).Arg("commit", call.Commit).
-			Arg("env", r.stands.secret("deploy-env", in.DeployEnv)).Arg("actor", "rehearsal"), nil
+			Arg("env", r.stands.secret("deploy-env", in.DeployEnv)).Arg("actor", "rehearsal").
+			Arg("verifyKey", r.stands.client.Directory().WithNewFile("cosign.pub", in.Credentials.Signing.Public).File("cosign.pub")), nil
 	case "rollback":
 		return r.withHost(r.module(), call).Select("rollback").
 			Arg("env", r.stands.secret("deploy-env", in.DeployEnv)).Arg("actor", "rehearsal"), nil

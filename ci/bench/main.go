@@ -1,7 +1,8 @@
 // Command bench takes the measurements of the README: bumping a large manifest
-// beside sed and yq, and robots that push to one branch at once.
+// beside sed and yq, robots that push to one branch at once, and publishing the
+// application's images.
 //
-//	go run ./ci/bench [-only bump|robots] [-runs N] [-lines N] [-robots N]
+//	go run ./ci/bench [-only bump|robots|publish] [-runs N] [-lines N] [-robots N] [-builds N]
 //
 // It prints Markdown. It measures on this machine, with everything that runs
 // there; it says what it could not run.
@@ -19,11 +20,12 @@ import (
 )
 
 func main() {
-	only := flag.String("only", "", "run one measurement: bump or robots")
+	only := flag.String("only", "", "run one measurement: bump, robots or publish")
 	var s size
 	flag.IntVar(&s.runs, "runs", 15, "repetitions of each bump; the median counts")
 	flag.IntVar(&s.lines, "lines", 10000, "lines of the manifest")
 	flag.IntVar(&s.robots, "robots", 20, "robots that push at once")
+	flag.IntVar(&s.builds, "builds", 3, "cold builds of each kind")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
@@ -34,7 +36,7 @@ func main() {
 }
 
 // size says how much is measured.
-type size struct{ runs, lines, robots int }
+type size struct{ runs, lines, robots, builds int }
 
 func run(ctx context.Context, only string, s size) error {
 	folder, err := os.MkdirTemp("", "gitops-bench-")
@@ -46,7 +48,7 @@ func run(ctx context.Context, only string, s size) error {
 	measurements := []struct {
 		name string
 		do   func(context.Context, string, size) error
-	}{{"bump", benchBump}, {"robots", benchRobots}}
+	}{{"bump", benchBump}, {"robots", benchRobots}, {"publish", benchPublish}}
 	found := false
 	for _, m := range measurements {
 		if only != "" && only != m.name {

@@ -53,6 +53,22 @@ func Tool(ctx context.Context, p Program, progress *stage.Progress) (dir string,
 	})
 }
 
+// Provide makes sure that the engine has the images: pulled, or built as a lab
+// builds them.
+func (d *Docker) Provide(ctx context.Context, refs ...string) error {
+	c, err := openCache("")
+	if err != nil {
+		return err
+	}
+	d.cache = c
+	for _, ref := range refs {
+		if _, err := d.provided(ctx, ref); err != nil {
+			return fmt.Errorf("getting %s: %w", ref, err)
+		}
+	}
+	return nil
+}
+
 // provided makes sure that the engine has ref, outside of any lab, and returns
 // the image's ID.
 func (d *Docker) provided(ctx context.Context, ref string) (string, error) {

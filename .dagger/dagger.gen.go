@@ -1020,7 +1020,21 @@ func invoke(ctx context.Context, parentJSON []byte, parentName string, fnName st
 					panic(fmt.Errorf("%s: %w", "failed to unmarshal input arg token", err))
 				}
 			}
-			return (*Gitops).WithSigningIdentity(&parent, token), nil
+			var requestUrl string
+			if inputArgs["requestUrl"] != nil {
+				err = json.Unmarshal([]byte(inputArgs["requestUrl"]), &requestUrl)
+				if err != nil {
+					panic(fmt.Errorf("%s: %w", "failed to unmarshal input arg requestUrl", err))
+				}
+			}
+			var requestToken *dagger.Secret
+			if inputArgs["requestToken"] != nil {
+				err = json.Unmarshal([]byte(inputArgs["requestToken"]), &requestToken)
+				if err != nil {
+					panic(fmt.Errorf("%s: %w", "failed to unmarshal input arg requestToken", err))
+				}
+			}
+			return (*Gitops).WithSigningIdentity(&parent, token, requestUrl, requestToken)
 		case "WithSigningKey":
 			var parent Gitops
 			err = json.Unmarshal(parentJSON, &parent)

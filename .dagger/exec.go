@@ -75,15 +75,18 @@ func (m *Gitops) withLogins(ctx context.Context, c *dagger.Container) (*dagger.C
 	return c.WithSecretVariable("REGISTRY_AUTH", dag.SetSecret("gitops-registry-auth", string(text))), nil
 }
 
-// withSigning returns c with what images are signed with.
-func (m *Gitops) withSigning(c *dagger.Container) *dagger.Container {
+// withSigning returns c with what images are signed with, and the flag for it.
+func (m *Gitops) withSigning(c *dagger.Container) (*dagger.Container, []string) {
 	switch {
 	case m.Signing == nil:
-		return c
+		return c, nil
 	case m.Signing.Key != nil:
-		return c.WithSecretVariable("COSIGN_PRIVATE_KEY", m.Signing.Key).WithSecretVariable("COSIGN_PASSWORD", m.Signing.Password)
+		return c.WithSecretVariable("COSIGN_PRIVATE_KEY", m.Signing.Key).WithSecretVariable("COSIGN_PASSWORD", m.Signing.Password), nil
+	case m.Signing.IdentityToken != nil:
+		return c.WithSecretVariable("SIGSTORE_ID_TOKEN", m.Signing.IdentityToken), nil
 	}
-	return c.WithSecretVariable("SIGSTORE_ID_TOKEN", m.Signing.IdentityToken)
+	return c.WithEnvVariable("ACTIONS_ID_TOKEN_REQUEST_URL", m.Signing.RequestURL).
+		WithSecretVariable("ACTIONS_ID_TOKEN_REQUEST_TOKEN", m.Signing.RequestToken), []string{"--keyless"}
 }
 
 // on returns image with source in its working directory.

@@ -12,6 +12,8 @@
 package main
 
 import (
+	"errors"
+
 	"gitops/.dagger/internal/dagger"
 	"gitops/ci/images"
 )
@@ -108,6 +110,10 @@ type Signing struct {
 	Password *dagger.Secret
 	// +private
 	IdentityToken *dagger.Secret
+	// +private
+	RequestURL string
+	// +private
+	RequestToken *dagger.Secret
 }
 
 // Github is the repository whose comments and issues the stages write.
@@ -286,14 +292,25 @@ func (m *Gitops) WithSigningKey(
 
 // WithSigningIdentity signs the images that are published without a key.
 //
-// Sigstore certifies the identity in the token, and its public log gets an entry
-// with the name of each image.
+// Sigstore certifies the identity in a token, and its public log gets an entry
+// with the name of each image. The token is given, or asked for when it is needed:
+// by a workflow of GitHub Actions with the permission id-token: write.
 func (m *Gitops) WithSigningIdentity(
-	// OpenID Connect token for the audience sigstore, such as a workflow's own.
+	// OpenID Connect token for the audience sigstore. It lasts minutes.
+	// +optional
 	token *dagger.Secret,
-) *Gitops {
-	m.Signing = &Signing{IdentityToken: token}
-	return m
+	// ACTIONS_ID_TOKEN_REQUEST_URL of the workflow, instead of a token.
+	// +optional
+	requestUrl string,
+	// ACTIONS_ID_TOKEN_REQUEST_TOKEN of the workflow.
+	// +optional
+	requestToken *dagger.Secret,
+) (*Gitops, error) {
+	if (token == nil) == (requestUrl == "" || requestToken == nil) {
+		return nil, errors.New("an identity is a token, or where a workflow asks for one: give token, or request-url and request-token")
+	}
+	m.Signing = &Signing{IdentityToken: token, RequestURL: requestUrl, RequestToken: requestToken}
+	return m, nil
 }
 
 // WithGithub says where reviews are written and drift is told.

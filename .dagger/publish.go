@@ -83,22 +83,19 @@ func (m *Gitops) Publish(
 	return p.publish(ctx, builds)
 }
 
-// configPath is where a repository says how to build what the manifest only runs.
-const configPath = "gitops.yml"
-
 func selectBuilds(ctx context.Context, source *dagger.Directory, manifestPath string, services, buildArgs []string, commit string) ([]manifest.Build, error) {
 	text, err := source.File(manifestPath).Contents(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("reading the manifest: %w", err)
 	}
-	o := manifest.BuildOptions{Manifest: []byte(text), ManifestPath: manifestPath, ConfigPath: configPath, Services: services, BuildArgs: map[string]string{}, Commit: commit}
-	there, err := source.Exists(ctx, configPath)
+	o := manifest.BuildOptions{Manifest: []byte(text), ManifestPath: manifestPath, Services: services, BuildArgs: map[string]string{}, Commit: commit}
+	there, err := source.Exists(ctx, manifest.ConfigFile)
 	if err == nil && there {
-		text, err = source.File(configPath).Contents(ctx)
+		text, err = source.File(manifest.ConfigFile).Contents(ctx)
 		o.Config = []byte(text)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("reading %s: %w", configPath, err)
+		return nil, fmt.Errorf("reading %s: %w", manifest.ConfigFile, err)
 	}
 	for _, pair := range buildArgs {
 		name, value, found := strings.Cut(pair, "=")
@@ -175,13 +172,16 @@ func (p *publication) publish(ctx context.Context, builds []manifest.Build) ([]s
 	return refs, nil
 }
 
-// step returns the container of the steps that talk to the registry.
+// step returns the container of the steps that talk to the registry, and adds the
+// flags that belong to it.
 func (p *publication) step(ctx context.Context) (*dagger.Container, error) {
 	c, err := p.withLogins(ctx, p.on(p.CosignImage, p.source))
 	if err != nil {
 		return nil, err
 	}
-	return p.withSigning(c), nil
+	c, flags := p.withSigning(c)
+	p.flags = append(p.flags, flags...)
+	return c, nil
 }
 
 // build has the engine build what was not found, in parallel, and returns the
@@ -237,9 +237,9 @@ type part struct {
 }
 
 func (p *part) run(ctx context.Context) error {
-	name := p.build.Dockerfile
-	if name == "" {
-		name = "Dockerfile"
+	name := either(p.build.Dockerfile, "Dockerfile")
+	if strings.HasPrefix(name, "../") {
+		return fmt.Errorf("its Dockerfile %s is outside its context %s: this engine wants it inside", name, p.build.Context)
 	}
 	context := p.source.Directory(p.build.Context)
 	text, err := context.File(name).Contents(ctx)

@@ -146,6 +146,7 @@ func (a *app) print(r result) {
 var secretVariables = []string{
 	"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "INFRACOST_API_KEY", "GITHUB_TOKEN",
 	"SSH_PRIVATE_KEY", "REGISTRY_PASSWORD", registry.AuthVariable, "COSIGN_PRIVATE_KEY", "COSIGN_PASSWORD", "SIGSTORE_ID_TOKEN",
+	"ACTIONS_ID_TOKEN_REQUEST_TOKEN",
 	"GIT_TOKEN", "TF_VAR_ssh_host_private_key",
 }
 

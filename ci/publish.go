@@ -37,6 +37,7 @@ type publishFlags struct {
 	plainHTTP      bool
 	rebuild        bool
 	noAttestations bool
+	keyless        bool
 	fulcio         string
 	rekor          string
 	builder        string
@@ -45,7 +46,7 @@ type publishFlags struct {
 
 // add adds the flags that publish and release share.
 func (f *publishFlags) add(flags *pflag.FlagSet) {
-	flags.StringVar(&f.config, "config", "gitops.yml", "file with the build sections of services that have none in the manifest, if it is there")
+	flags.StringVar(&f.config, "config", manifest.ConfigFile, "file with the build sections of services that have none in the manifest, if it is there")
 	flags.StringArrayVar(&f.services, "service", nil, "service to build, NAME[=CONTEXT][,dockerfile=PATH][,target=STAGE][,platform=OS/ARCH][,arg=NAME=VALUE] (repeatable; default: those with a build section)")
 	flags.StringArrayVar(&f.buildArgs, "build-arg", nil, "build argument of every image, NAME=value (repeatable)")
 	flags.StringVar(&f.created, "created", "", "when the commit was made, RFC 3339: every time in the images (default: as git here knows it)")
@@ -55,8 +56,9 @@ func (f *publishFlags) add(flags *pflag.FlagSet) {
 	flags.BoolVar(&f.plainHTTP, "plain-http", false, "the registry speaks plain HTTP")
 	flags.BoolVar(&f.rebuild, "rebuild", false, "build everything from newly pulled bases, also what has not changed")
 	flags.BoolVar(&f.noAttestations, "no-attestations", false, "leave out the bill of materials and the provenance")
-	flags.StringVar(&f.fulcio, "fulcio-url", "", "certificate authority for signatures by SIGSTORE_ID_TOKEN (default: sigstore's)")
-	flags.StringVar(&f.rekor, "rekor-url", "", "transparency log for signatures by SIGSTORE_ID_TOKEN (default: sigstore's)")
+	flags.BoolVar(&f.keyless, "keyless", false, "sign as the workflow of GitHub Actions that this runs in; sigstore's public log then has its name and the images'")
+	flags.StringVar(&f.fulcio, "fulcio-url", "", "certificate authority for signatures without a key (default: sigstore's)")
+	flags.StringVar(&f.rekor, "rekor-url", "", "transparency log for signatures without a key (default: sigstore's)")
 	flags.StringVar(&f.builder, "builder-id", defaultBuilder(), "who builds, as a URI, for the provenance")
 	flags.StringVar(&f.invocation, "invocation-id", defaultInvocation(), "this run of the builder, as a URI, for the provenance")
 }
@@ -232,19 +234,30 @@ func (f *publishFlags) options(ctx context.Context, a *app) (publish.Options, er
 	if err != nil {
 		return publish.Options{}, err
 	}
+	signer, err := f.signer(a, logins)
+	if err != nil {
+		return publish.Options{}, err
+	}
 	return publish.Options{
 		Services: services, Tag: f.commit, SourceURL: f.source, Version: f.version, Created: created,
 		Registry: registry.Options{Logins: logins, PlainHTTP: f.plainHTTP}, Rebuild: f.rebuild, NoAttestations: f.noAttestations,
-		Signer:    f.signer(a, logins),
+		Signer:    signer,
 		BuilderID: f.builder, InvocationID: f.invocation, Progress: a.progress,
 	}, nil
 }
 
-func (f *publishFlags) signer(a *app, logins []registry.Login) attest.Signer {
-	return attest.Signer{
+func (f *publishFlags) signer(a *app, logins []registry.Login) (attest.Signer, error) {
+	s := attest.Signer{
 		Key: secret.FromEnv("COSIGN_PRIVATE_KEY"), Password: secret.FromEnv("COSIGN_PASSWORD"), IdentityToken: secret.FromEnv("SIGSTORE_ID_TOKEN"),
 		FulcioURL: f.fulcio, RekorURL: f.rekor, Logins: logins, PlainHTTP: f.plainHTTP, Progress: a.progress,
 	}
+	if f.keyless {
+		if os.Getenv("ACTIONS_ID_TOKEN_REQUEST_URL") == "" {
+			return s, stage.Invalid("--keyless signs as a workflow of GitHub Actions, and there is none here with the permission id-token: write; elsewhere set SIGSTORE_ID_TOKEN")
+		}
+		s.Workflow = attest.Workflow{RequestURL: os.Getenv("ACTIONS_ID_TOKEN_REQUEST_URL"), RequestToken: secret.FromEnv("ACTIONS_ID_TOKEN_REQUEST_TOKEN")}
+	}
+	return s, nil
 }
 
 // selected returns the services to build, as manifest, config and flags say.

@@ -26,8 +26,9 @@ type Signer struct {
 	// Key is a private key as cosign generate-key-pair writes it, Password its own.
 	Key, Password secret.Value
 	// IdentityToken is an OIDC token for the audience sigstore. It lasts minutes:
-	// ask for it late.
+	// ask for it late. Workflow asks for it by itself.
 	IdentityToken secret.Value
+	Workflow      Workflow
 	// FulcioURL and RekorURL are of a Sigstore other than the public one.
 	FulcioURL, RekorURL string
 	// Logins are those of the registries; Docker's configuration when empty.
@@ -50,16 +51,25 @@ type Attested struct {
 }
 
 // Enabled reports whether there is anything to sign with.
-func (s Signer) Enabled() bool { return !s.Key.Empty() || !s.IdentityToken.Empty() }
+func (s Signer) Enabled() bool { return s.ways() > 0 }
+
+func (s Signer) ways() (n int) {
+	for _, given := range []bool{!s.Key.Empty(), !s.IdentityToken.Empty(), !s.Workflow.empty()} {
+		if given {
+			n++
+		}
+	}
+	return n
+}
 
 func (s Signer) check() error {
-	switch {
-	case !s.Enabled():
-		return stage.Invalid("nothing to sign with: set %s, or %s", keyVariable, tokenVariable)
-	case !s.Key.Empty() && !s.IdentityToken.Empty():
-		return stage.Invalid("both %s and %s are set: sign with one of them", keyVariable, tokenVariable)
+	switch s.ways() {
+	case 0:
+		return stage.Invalid("nothing to sign with: set %s or %s, or sign as a workflow", keyVariable, tokenVariable)
+	case 1:
+		return nil
 	}
-	return nil
+	return stage.Invalid("there are several ways to sign, of %s, %s and a workflow: give one of them", keyVariable, tokenVariable)
 }
 
 // Sign attests and signs image and its platforms, which are the images of an index.
@@ -67,7 +77,7 @@ func (s Signer) check() error {
 // image that has it already is left as it is, and signed is false. A run that was
 // killed in between is repaired by the next.
 func (s Signer) Sign(ctx context.Context, image Attested, platforms ...Attested) (signed bool, err error) {
-	c, err := s.open()
+	c, err := s.open(ctx)
 	if err != nil {
 		return false, err
 	}
@@ -95,7 +105,7 @@ func (s Signer) Sign(ctx context.Context, image Attested, platforms ...Attested)
 // identities it knows those of GitHub Actions and of e-mail addresses; of others it
 // says no, and Sign adds one more signature, which harms nothing.
 func (s Signer) Signed(ctx context.Context, image name.Digest) (bool, error) {
-	c, err := s.open()
+	c, err := s.open(ctx)
 	if err != nil {
 		return false, err
 	}
@@ -103,9 +113,17 @@ func (s Signer) Signed(ctx context.Context, image name.Digest) (bool, error) {
 	return s.signed(ctx, c, image)
 }
 
-func (s Signer) open() (*cosign, error) {
+// open prepares cosign. It asks for the token of a workflow, which s has then.
+func (s *Signer) open(ctx context.Context) (*cosign, error) {
 	if err := s.check(); err != nil {
 		return nil, err
+	}
+	if !s.Workflow.empty() {
+		token, err := s.Workflow.token(ctx)
+		if err != nil {
+			return nil, err
+		}
+		s.IdentityToken = token
 	}
 	c, err := newCosign(s.Program, leaveOut, registry.Options{Logins: s.Logins, PlainHTTP: s.PlainHTTP, FirstWait: s.firstWait, Progress: s.Progress}, s.Key, s.Password, s.IdentityToken)
 	if err != nil {

@@ -57,7 +57,7 @@ func TestSignerThatIsNone(t *testing.T) {
 	if (Signer{}).Enabled() || !(Signer{Key: secret.New("k")}).Enabled() || !(Signer{IdentityToken: secret.New("t")}).Enabled() {
 		t.Error("Enabled is wrong")
 	}
-	for says, s := range map[string]Signer{"nothing to sign with": {}, "both": {Key: secret.New("k"), IdentityToken: secret.New("t")}} {
+	for says, s := range map[string]Signer{"nothing to sign with": {}, "one of them": {Key: secret.New("k"), IdentityToken: secret.New("t")}} {
 		if _, err := s.Sign(context.Background(), Attested{}); stage.ExitCode(err) != stage.ExitInvalid || !strings.Contains(err.Error(), says) {
 			t.Errorf("got %v, want exit 2 and %q", err, says)
 		}

@@ -1,24 +1,10 @@
 package manifest
 
-import (
-	"fmt"
-
-	"gitops/ci/stage"
-)
+import "gitops/ci/stage"
 
 // ReleaseArgument is the build argument that holds the commit an image is built
 // from. Whatever the manifest says for builds by hand, a release sets it.
 const ReleaseArgument = "GIT_SHA"
-
-// Arguments returns the arguments for a release of commit of a build as
-// BuildServices returns it; those of Builds are complete.
-func (b Build) Arguments(commit string, given map[string]string) (map[string]string, error) {
-	written := map[string]setting{}
-	for name, value := range b.Args {
-		written[name] = setting{value, fmt.Sprintf("line %d", b.Line), true}
-	}
-	return arguments(b.Service, written, given, commit)
-}
 
 // arguments completes the arguments of a build. Given ones win over written ones.
 // An argument that compose would take from the environment has to be given: a

@@ -17,7 +17,7 @@ type Mount struct {
 
 // Command is one run of a program in a container on the lab's network.
 type Command struct {
-	Image   string
+	Image   string // its program runs as root, whatever user the image names
 	Args    []string // program and arguments; the image's own entry point is not used
 	Dir     string   // working folder in the container
 	Env     map[string]string
@@ -62,7 +62,7 @@ func (l *Lab) Run(ctx context.Context, c Command) (Output, error) {
 
 // runCommand returns the call of the docker command for c.
 func (l *Lab) runCommand(name string, c Command) command {
-	args := append([]string{"run", "--rm", "--init", "--name", name, "--network", l.Network}, l.labels()...)
+	args := append([]string{"run", "--rm", "--init", "--name", name, "--network", l.Network, "--user", "0:0"}, l.labels()...)
 	args = append(args, "--volume", l.binary+":"+binaryPath+":ro", "--entrypoint", c.Args[0])
 	if c.Stdin != nil {
 		args = append(args, "--interactive")

@@ -17,7 +17,7 @@ type Mount struct {
 
 // Command is one run of a program in a container on the lab's network.
 type Command struct {
-	Image   string // its program runs as root, whatever user the image names
+	Image   string   // its program runs as root, whatever user the image names
 	Args    []string // program and arguments; the image's own entry point is not used
 	Dir     string   // working folder in the container
 	Env     map[string]string

@@ -154,6 +154,10 @@ func prefix(layers []v1.Layer, base []string) (int, error) {
 	return len(base), nil
 }
 
+// madeUp is the comment of BuildKit's exporter on the history of a layer that has
+// none: it tells how the layer got into the engine's cache, by luck this way or that.
+const madeUp = "buildkit.exporter.image.v0"
+
 // settledConfig returns image's configuration for the layers of result.
 func settledConfig(image, result v1.Image, created time.Time, labels map[string]string) (*v1.ConfigFile, error) {
 	config, err := image.ConfigFile()
@@ -175,6 +179,9 @@ func settledConfig(image, result v1.Image, created time.Time, labels map[string]
 	maps.Copy(config.Config.Labels, labels)
 	for i := range config.History {
 		config.History[i].Created = config.Created
+		if config.History[i].Comment == madeUp {
+			config.History[i].CreatedBy, config.History[i].Comment = "", ""
+		}
 	}
 	return config, nil
 }

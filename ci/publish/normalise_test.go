@@ -45,6 +45,7 @@ func builtAt(t *testing.T, base v1.Layer, at time.Time, host string) (v1.Image, 
 	config.Config.Env = []string{"A=b"}
 	for i := range config.History {
 		config.History[i].Created = v1.Time{Time: at}
+		config.History[i].CreatedBy, config.History[i].Comment = "cached "+at.String(), "buildkit.exporter.image.v0"
 	}
 	if image, err = mutate.ConfigFile(image, config); err != nil {
 		t.Fatal(err)

@@ -22,7 +22,8 @@ type Build struct {
 	// InvocationID names the run of the CI, by its address; optional. Every run has
 	// another, and so another provenance.
 	InvocationID string
-	// Source is the address of the git repository. A login in it is left out.
+	// Source is the address of the git repository; optional. A login in it is left
+	// out.
 	Source string
 	// Commit is the full SHA that was built.
 	Commit string
@@ -88,11 +89,14 @@ type metadata struct {
 // Provenance returns the SLSA provenance of a build, the same for the same build:
 // it has no times.
 func Provenance(b Build) ([]byte, error) {
-	if b.BuilderID == "" || b.BuildType == "" || b.Source == "" || b.Commit == "" {
-		return nil, stage.Invalid("a provenance needs the builder's ID, the type of the build, the source and the commit")
+	if b.BuilderID == "" || b.BuildType == "" || b.Commit == "" {
+		return nil, stage.Invalid("a provenance needs the builder's ID, the type of the build and the commit")
 	}
-	source := gitURI(b.Source) + "@" + b.Commit
-	dependencies := []dependency{{source, map[string]string{"gitCommit": b.Commit}}}
+	source, dependencies := b.Commit, []dependency{}
+	if b.Source != "" {
+		source = gitURI(b.Source) + "@" + b.Commit
+		dependencies = append(dependencies, dependency{source, map[string]string{"gitCommit": b.Commit}})
+	}
 	for _, base := range sortedBases(b.Bases) {
 		d, err := base.dependency()
 		if err != nil {

@@ -97,7 +97,7 @@ func TestProvenanceIsTheSameForTheSameBuild(t *testing.T) {
 func TestProvenanceNeedsTheMost(t *testing.T) {
 	for what, change := range map[string]func(*Build){
 		"builder": func(b *Build) { b.BuilderID = "" }, "type": func(b *Build) { b.BuildType = "" },
-		"source": func(b *Build) { b.Source = "" }, "commit": func(b *Build) { b.Commit = "" },
+		"commit": func(b *Build) { b.Commit = "" },
 		"base": func(b *Build) { b.Bases = []Material{{"Not An Image", ""}} }, "digest": func(b *Build) { b.Bases = []Material{{"a", "abc"}} },
 	} {
 		b := exampleBuild()
@@ -141,3 +141,11 @@ func TestBaseImagesByPackageURL(t *testing.T) {
 }
 
 var nines = strings.Repeat("9", 64)
+
+// Who builds without saying where the source is still says which commit.
+func TestProvenanceWithoutASource(t *testing.T) {
+	text, err := Provenance(Build{BuilderID: "urn:b", BuildType: "urn:t", Commit: strings.Repeat("a", 40)})
+	if err != nil || !strings.Contains(string(text), `"source":"`+strings.Repeat("a", 40)+`"`) || !strings.Contains(string(text), `"resolvedDependencies":[]`) {
+		t.Errorf("got %s, %v", text, err)
+	}
+}

@@ -11,6 +11,12 @@ import (
 	"gitops/ci/stage"
 )
 
+// SyftReady reports that the program is missing, and how to come by it.
+func SyftReady() error {
+	_, err := lookUp("syft", images.Syft, leaveOut)
+	return err
+}
+
 // SBOM returns the SPDX document of the image in an OCI layout folder, which has
 // no other image. It needs the program syft and no network; the name and version
 // are the document's.

@@ -101,6 +101,29 @@ func (s Signer) Sign(ctx context.Context, image Attested, platforms ...Attested)
 	return true, nil
 }
 
+// Ready reports what keeps the signer from signing: no cosign, a key that does not
+// open, a token that is not to be had.
+func (s Signer) Ready(ctx context.Context) error {
+	c, err := s.open(ctx)
+	if err != nil {
+		return err
+	}
+	defer c.close()
+	if s.Key.Empty() {
+		return nil
+	}
+	_, err = s.publicKey(ctx, c)
+	return err
+}
+
+func (s Signer) publicKey(ctx context.Context, c *cosign) (string, error) {
+	key, err := c.do(ctx, "public-key", "--key", "env://"+keyVariable)
+	if err != nil {
+		return "", fmt.Errorf("reading the signing key: cosign: %w%s", err, remedy(err))
+	}
+	return string(key), nil
+}
+
 // Signed reports whether image has a good signature of this key or identity. Of
 // identities it knows those of GitHub Actions and of e-mail addresses; of others it
 // says no, and Sign adds one more signature, which harms nothing.
@@ -145,11 +168,10 @@ func (s Signer) signed(ctx context.Context, c *cosign, image name.Digest) (bool,
 			return false, nil
 		}
 	} else {
-		key, err := c.do(ctx, "public-key", "--key", "env://"+keyVariable)
-		if err != nil {
-			return false, fmt.Errorf("reading the signing key: cosign: %w%s", err, remedy(err))
+		var err error
+		if policy.PublicKey, err = s.publicKey(ctx, c); err != nil {
+			return false, err
 		}
-		policy.PublicKey = string(key)
 	}
 	err := policy.verify(ctx, c, image)
 	if unsigned(err) {

@@ -63,7 +63,7 @@ type publishBench struct {
 func (b *publishBench) services(ctx context.Context, names ...string) (publish.Options, error) {
 	b.runs++
 	mark := fmt.Sprintf("bench %d of %d", b.runs, time.Now().UnixNano())
-	o := publish.Options{Tag: fmt.Sprintf("%040x", time.Now().UnixNano()), Created: time.Now()}
+	o := publish.Options{Tag: fmt.Sprintf("%040x", time.Now().UnixNano()), Created: time.Now(), SourceURL: "https://example.com/app.git"}
 	for _, name := range names {
 		dir := filepath.Join(b.folder, fmt.Sprintf("%s-%d", name, b.runs))
 		if out, err := exec.CommandContext(ctx, "cp", "-r", "app/"+name, dir).CombinedOutput(); err != nil {

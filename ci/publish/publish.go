@@ -71,8 +71,8 @@ type Options struct {
 	NoAttestations bool
 	// Signer signs the images, if it has a key or an identity.
 	Signer attest.Signer
-	// BuilderID is who builds, as a URI, and InvocationID is this run of it, for the
-	// provenance.
+	// BuilderID is who builds, as a URI ("urn:gitops:builder:local"), and
+	// InvocationID this run of it, for the provenance.
 	BuilderID    string
 	InvocationID string
 	// Docker is the Docker CLI ("docker").
@@ -108,6 +108,11 @@ func Publish(ctx context.Context, o Options) ([]Ref, error) {
 	if err != nil {
 		return nil, err
 	}
+	if !o.NoAttestations {
+		if err := attest.SyftReady(); err != nil {
+			return nil, err
+		}
+	}
 	found, err := p.reuse(ctx)
 	if err != nil {
 		return nil, err
@@ -140,6 +145,9 @@ type publisher struct {
 func newPublisher(o Options) (*publisher, error) {
 	if o.Docker == "" {
 		o.Docker = "docker"
+	}
+	if o.BuilderID == "" {
+		o.BuilderID = "urn:gitops:builder:local"
 	}
 	o.Registry.Progress = o.Progress
 	p := &publisher{Options: o, registry: registry.New(o.Registry), docker: &docker{program: o.Docker, tag: o.Tag, rebuild: o.Rebuild}}

@@ -354,21 +354,22 @@ func TestPublishAttestsAndSigns(t *testing.T) {
 			t.Errorf("%+v", again)
 		}
 	})
-	t.Run("signed", func(t *testing.T) {
-		keys := t.TempDir()
-		cmd := exec.Command("cosign", "generate-key-pair")
-		cmd.Dir, cmd.Env = keys, append(os.Environ(), "COSIGN_PASSWORD=key-password")
-		if out, err := cmd.CombinedOutput(); err != nil {
-			t.Fatalf("%v\n%s", err, out)
+	t.Run("a password that is not the key's", func(t *testing.T) {
+		o := o
+		o.Signer = attest.Signer{Key: secret.New(newKey(t).private), Password: secret.New("wrong-password"), Logins: logins(address)}
+		o.Docker = "/no/docker" // it must not come to a build
+		if _, err := Publish(t.Context(), o); err == nil || !strings.Contains(err.Error(), "password is not that of the key") {
+			t.Errorf("got %v", err)
 		}
-		private, _ := os.ReadFile(keys + "/cosign.key")
-		public, _ := os.ReadFile(keys + "/cosign.pub")
-		o.Signer = attest.Signer{Key: secret.New(string(private)), Password: secret.New("key-password"), Logins: logins(address)}
+	})
+	t.Run("signed", func(t *testing.T) {
+		key := newKey(t)
+		o.Signer = attest.Signer{Key: secret.New(key.private), Password: secret.New("key-password"), Logins: logins(address)}
 		signed := publish(t)
 		if signed.Ref != first.Ref || !signed.Signed || signed.Reused {
 			t.Errorf("signed: %+v, first %+v", signed, first)
 		}
-		policy := attest.Policy{PublicKey: string(public), Logins: logins(address)}
+		policy := attest.Policy{PublicKey: key.public, Logins: logins(address)}
 		if err := attest.Verify(t.Context(), policy, []string{signed.Ref}); err != nil {
 			t.Error(err)
 		}
@@ -376,4 +377,25 @@ func TestPublishAttestsAndSigns(t *testing.T) {
 			t.Errorf("again: %+v", again)
 		}
 	})
+}
+
+// pair is a key as cosign makes it, with the password key-password.
+type pair struct{ private, public string }
+
+func newKey(t *testing.T) pair {
+	t.Helper()
+	cmd := exec.Command("cosign", "generate-key-pair")
+	cmd.Dir, cmd.Env = t.TempDir(), append(os.Environ(), "COSIGN_PASSWORD=key-password")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	private, err := os.ReadFile(cmd.Dir + "/cosign.key")
+	if err != nil {
+		t.Fatal(err)
+	}
+	public, err := os.ReadFile(cmd.Dir + "/cosign.pub")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return pair{string(private), string(public)}
 }

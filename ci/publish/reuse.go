@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
-	"strings"
 
 	"github.com/google/go-containerregistry/pkg/name"
 	"github.com/google/go-containerregistry/pkg/v1/remote"
@@ -41,6 +40,12 @@ func Reuse(ctx context.Context, o Options) ([]Found, error) {
 }
 
 func (p *publisher) reuse(ctx context.Context) ([]Found, error) {
+	if p.Signer.Enabled() {
+		// A key that does not open is told before minutes of building.
+		if err := p.Signer.Ready(ctx); err != nil {
+			return nil, err
+		}
+	}
 	found := make([]Found, len(p.Services))
 	group, ctx := errgroup.WithContext(ctx)
 	for i, service := range p.Services {
@@ -65,7 +70,7 @@ func (p *publisher) find(ctx context.Context, s Service, repository name.Reposit
 		return found, nil
 	}
 	previous, err := p.registry.Reference(s.Previous)
-	if err != nil || previous.Context().String() != repository.String() || strings.HasSuffix(previous.Identifier(), p.Tag) {
+	if err != nil || previous.Context().String() != repository.String() {
 		return found, nil
 	}
 	if digest := p.complete(ctx, previous, inputs); digest != "" {
@@ -97,8 +102,13 @@ func (p *publisher) complete(ctx context.Context, ref name.Reference, inputs str
 		return ""
 	}
 	digest := ref.Context().Digest(there.Digest.String())
-	if enough, err := p.attested(ctx, digest); err != nil || !enough {
-		p.Progress.Say("%s lacks an attestation or signature, so it is built again", digest)
+	enough, err := p.attested(ctx, digest)
+	switch {
+	case err != nil:
+		p.Progress.Say("cannot look at what is said of %s, so it is built: %v", digest, err)
+		return ""
+	case !enough:
+		p.Progress.Say("%s lacks an attestation or the signature, so it is built", digest)
 		return ""
 	}
 	return there.Digest.String()

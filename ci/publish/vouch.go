@@ -7,7 +7,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 
 	"github.com/google/go-containerregistry/pkg/name"
 
@@ -96,7 +95,6 @@ func (p *publisher) statements(s Service, at name.Digest, parts []part) (whole a
 }
 
 func (p *publisher) provenance(s Service, bases []attest.Material) attest.Build {
-	slices.SortFunc(bases, func(a, b attest.Material) int { return strings.Compare(a.Name+a.Digest, b.Name+b.Digest) })
 	dockerfile := s.Dockerfile
 	if dockerfile == "" {
 		dockerfile = "Dockerfile"
@@ -104,7 +102,7 @@ func (p *publisher) provenance(s Service, bases []attest.Material) attest.Build 
 	return attest.Build{
 		BuilderID: p.BuilderID, BuildType: buildType, InvocationID: p.InvocationID, Source: p.SourceURL, Commit: p.Tag,
 		Service: s.Name, Context: filepath.ToSlash(s.Context), Dockerfile: dockerfile, Target: s.Target, Args: s.Args,
-		Platforms: s.Platforms, Bases: slices.Compact(bases),
+		Platforms: s.Platforms, Bases: bases,
 	}
 }
 

@@ -78,7 +78,11 @@ func (m *Gitops) Deploy(
 	// +optional
 	verifyServices []string,
 ) (string, error) {
-	c := m.container(m.CosignImage).WithFile("/gitops/docker-compose.yml", manifest)
+	image := m.GitImage
+	if verifyKey != nil || verifyIdentity != "" {
+		image = m.CosignImage
+	}
+	c := m.container(image).WithFile("/gitops/docker-compose.yml", manifest)
 	args := concat([]string{"deploy", "--manifest", "/gitops/docker-compose.yml", "--commit", commit},
 		optional("--verify-identity", verifyIdentity), optional("--verify-issuer", verifyIssuer))
 	if verifyKey != nil {

@@ -98,7 +98,7 @@ func TestProvenanceNeedsTheMost(t *testing.T) {
 	for what, change := range map[string]func(*Build){
 		"builder": func(b *Build) { b.BuilderID = "" }, "type": func(b *Build) { b.BuildType = "" },
 		"commit": func(b *Build) { b.Commit = "" },
-		"base": func(b *Build) { b.Bases = []Material{{"Not An Image", ""}} }, "digest": func(b *Build) { b.Bases = []Material{{"a", "abc"}} },
+		"base":   func(b *Build) { b.Bases = []Material{{"Not An Image", ""}} }, "digest": func(b *Build) { b.Bases = []Material{{"a", "abc"}} },
 	} {
 		b := exampleBuild()
 		change(&b)

@@ -4,8 +4,8 @@
 GO ?= go
 # The gitops command runs in containers of any distribution.
 export CGO_ENABLED = 0
-# How long one package's tests may take.
-TEST_TIMEOUT ?= 30m
+# How long one package's tests may take: the first run compiles the programs of the lab.
+TEST_TIMEOUT ?= 60m
 # The rehearsal of `make test`; empty to leave it out.
 REHEARSE ?= rehearse-docker
 

@@ -3,8 +3,6 @@ package main
 import (
 	"bytes"
 	"encoding/json"
-	"io"
-	"log"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -15,11 +13,10 @@ import (
 	"sync/atomic"
 	"testing"
 
-	server "github.com/google/go-containerregistry/pkg/registry"
-
 	"gitops/ci/lab"
 	"gitops/ci/lab/gitserver"
 	"gitops/ci/lab/labtest"
+	"gitops/ci/lab/registrytest"
 	"gitops/ci/secret"
 	"gitops/ci/stage"
 )
@@ -49,16 +46,13 @@ func newShop(t *testing.T) *shop {
 	}
 	s := &shop{T: t, url: web.URL + "/shop.git", bare: git.Path("shop"), clone: t.TempDir()}
 	s.refuse.Store("nothing")
-	images := server.New(server.Logger(log.New(io.Discard, "", 0)), server.WithReferrersSupport(true))
-	front := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.Method == http.MethodPost && strings.Contains(r.URL.Path, s.refuse.Load().(string)) {
+	s.registry = registrytest.Start(t, true, func(w http.ResponseWriter, r *http.Request) bool {
+		refused := r.Method == http.MethodPost && strings.Contains(r.URL.Path, s.refuse.Load().(string))
+		if refused {
 			w.WriteHeader(http.StatusForbidden)
-			return
 		}
-		images.ServeHTTP(w, r)
-	}))
-	t.Cleanup(front.Close)
-	s.registry = strings.TrimPrefix(front.URL, "http://")
+		return refused
+	})
 	(&protected{T: t}).environment()
 	s.git("init", "--quiet", "--initial-branch=integration")
 	return s

@@ -4,9 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"io"
-	"log"
 	"net"
-	"net/http/httptest"
 	"os"
 	"os/exec"
 	"strings"
@@ -14,13 +12,13 @@ import (
 	"testing"
 
 	"github.com/google/go-containerregistry/pkg/name"
-	server "github.com/google/go-containerregistry/pkg/registry"
 	"github.com/google/go-containerregistry/pkg/v1/random"
 	"github.com/google/go-containerregistry/pkg/v1/remote"
 
 	"gitops/ci/attest"
 	"gitops/ci/lab"
 	"gitops/ci/lab/labtest"
+	"gitops/ci/lab/registrytest"
 	"gitops/ci/secret"
 	"gitops/ci/stage"
 )
@@ -50,8 +48,7 @@ func knocked(t *testing.T) (address string, count *atomic.Int32) {
 // pushedImage puts an image into a registry of the test's own.
 func pushedImage(t *testing.T) name.Digest {
 	t.Helper()
-	web := httptest.NewServer(server.New(server.Logger(log.New(io.Discard, "", 0))))
-	t.Cleanup(web.Close)
+	address := registrytest.Start(t, false, nil)
 	image, err := random.Image(500, 1)
 	if err != nil {
 		t.Fatal(err)
@@ -60,7 +57,7 @@ func pushedImage(t *testing.T) name.Digest {
 	if err != nil {
 		t.Fatal(err)
 	}
-	ref, err := name.NewDigest(strings.TrimPrefix(web.URL, "http://") + "/web@" + digest.String())
+	ref, err := name.NewDigest(address + "/web@" + digest.String())
 	if err != nil {
 		t.Fatal(err)
 	}

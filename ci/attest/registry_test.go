@@ -1,26 +1,17 @@
 package attest
 
 import (
-	"fmt"
-	"io"
-	"log"
-	"net"
-	"net/http"
-	"net/http/httptest"
-	"os"
-	"os/exec"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/google/go-containerregistry/pkg/authn"
 	"github.com/google/go-containerregistry/pkg/name"
-	server "github.com/google/go-containerregistry/pkg/registry"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/random"
 	"github.com/google/go-containerregistry/pkg/v1/remote"
-	"golang.org/x/crypto/bcrypt"
 
+	"gitops/ci/lab/registrytest"
 	"gitops/ci/registry"
 	"gitops/ci/secret"
 )
@@ -44,58 +35,18 @@ func (p place) options() []remote.Option {
 	return []remote.Option{remote.WithAuth(&authn.Basic{Username: "robot", Password: registryPassword})}
 }
 
-// startRegistry starts a registry in this process behind a front that can
-// misbehave: it is asked about every request, and answers itself when it returns
-// true.
-func startRegistry(t *testing.T, referrers bool, front func(http.ResponseWriter, *http.Request) bool) place {
+// startRegistry starts a registry in this process.
+func startRegistry(t *testing.T, referrers bool, front registrytest.Front) place {
 	t.Helper()
-	inner := server.New(server.Logger(log.New(io.Discard, "", 0)), server.WithReferrersSupport(referrers))
-	web := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if front == nil || !front(w, r) {
-			inner.ServeHTTP(w, r)
-		}
-	}))
-	t.Cleanup(web.Close)
-	return place{address: strings.TrimPrefix(web.URL, "http://")}
+	return place{address: registrytest.Start(t, referrers, front)}
 }
 
-// startDebianRegistry starts a registry of its own process that asks for a login
-// and has no referrers API.
+// startDebianRegistry starts a registry that asks for a login and has no referrers
+// API.
 func startDebianRegistry(t *testing.T) place {
 	t.Helper()
-	binary, err := exec.LookPath("docker-registry")
-	if err != nil {
-		t.Skip("needs a registry (package docker-registry)")
-	}
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	address := listener.Addr().String()
-	listener.Close()
-	dir := t.TempDir()
-	hash, err := bcrypt.GenerateFromPassword([]byte(registryPassword), bcrypt.MinCost)
-	if err != nil {
-		t.Fatal(err)
-	}
-	config := fmt.Sprintf("version: 0.1\nlog: {level: error}\nstorage: {filesystem: {rootdirectory: %[1]s/data}}\n"+
-		"http: {addr: %[2]q}\nauth: {htpasswd: {realm: test, path: %[1]s/htpasswd}}\n", dir, address)
-	os.WriteFile(dir+"/htpasswd", append([]byte("robot:"), hash...), 0o600)
-	os.WriteFile(dir+"/config.yml", []byte(config), 0o600)
-	cmd := exec.Command(binary, "serve", dir+"/config.yml")
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { cmd.Process.Kill(); cmd.Wait() })
-	for range 100 {
-		if conn, err := net.Dial("tcp", address); err == nil {
-			conn.Close()
-			return place{address, []registry.Login{{Host: address, Username: "robot", Password: secret.New(registryPassword)}}}
-		}
-		time.Sleep(50 * time.Millisecond)
-	}
-	t.Fatal("the registry does not listen")
-	return place{}
+	address := registrytest.Debian(t, registryPassword)
+	return place{address, []registry.Login{{Host: address, Username: registrytest.User, Password: secret.New(registryPassword)}}}
 }
 
 // push puts a new image into a repository and returns its digest.

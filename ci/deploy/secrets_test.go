@@ -7,7 +7,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"io/fs"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -19,57 +18,14 @@ import (
 	"github.com/google/go-containerregistry/pkg/name"
 	"github.com/google/go-containerregistry/pkg/v1/remote"
 	"github.com/google/go-containerregistry/pkg/v1/tarball"
-	"golang.org/x/crypto/bcrypt"
 
 	"gitops/ci/deploy"
+	"gitops/ci/lab/registrytest"
 	"gitops/ci/registry"
 	"gitops/ci/secret"
 )
 
 const registryPassword = "planted-registry-password"
-
-// startRegistry starts a real registry that asks for a login, and returns its
-// address.
-func startRegistry(t *testing.T) string {
-	t.Helper()
-	binary, err := exec.LookPath("docker-registry")
-	if err != nil {
-		t.Skip("needs a registry (package docker-registry)")
-	}
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	address := listener.Addr().String()
-	listener.Close()
-	dir := t.TempDir()
-	hash, err := bcrypt.GenerateFromPassword([]byte(registryPassword), bcrypt.MinCost)
-	if err != nil {
-		t.Fatal(err)
-	}
-	config := fmt.Sprintf(`version: 0.1
-log: {level: error}
-storage: {filesystem: {rootdirectory: %[1]s/data}}
-http: {addr: %[2]q}
-auth: {htpasswd: {realm: test, path: %[1]s/htpasswd}}
-`, dir, address)
-	os.WriteFile(dir+"/htpasswd", append([]byte("robot:"), hash...), 0o600)
-	os.WriteFile(dir+"/config.yml", []byte(config), 0o600)
-	cmd := exec.Command(binary, "serve", dir+"/config.yml")
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { cmd.Process.Kill(); cmd.Wait() })
-	for range 100 {
-		if conn, err := net.Dial("tcp", address); err == nil {
-			conn.Close()
-			return address
-		}
-		time.Sleep(50 * time.Millisecond)
-	}
-	t.Fatal("the registry does not listen")
-	return ""
-}
 
 // push puts a local image into the registry and returns its ref by digest. The
 // engine does not get to know the ref.
@@ -98,7 +54,7 @@ func push(t *testing.T, local, ref string) string {
 
 func TestSecretsStayWhereTheyBelong(t *testing.T) {
 	l := newLab(t)
-	address := startRegistry(t)
+	address := registrytest.Debian(t, registryPassword)
 	refs := []string{push(t, image("v1"), address+"/team/web:"+commitA), push(t, image("v2"), address+"/team/web:"+commitB)}
 	t.Cleanup(func() {
 		for _, ref := range refs {
@@ -206,7 +162,7 @@ func watchProcesses(secrets []string, stop <-chan struct{}) string {
 
 func TestWrongRegistryPasswordStopsNothing(t *testing.T) {
 	l := newLab(t)
-	address := startRegistry(t)
+	address := registrytest.Debian(t, registryPassword)
 	l.deploy(l.options(commitA, l.manifest(image("v1"))))
 	options := l.options(commitB, l.manifest(address+"/team/web:"+commitB))
 	options.Logins = []registry.Login{{Host: address, Username: "robot", Password: secret.New("wrong-registry-password")}}

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"fmt"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -17,11 +16,11 @@ import (
 	"github.com/google/go-containerregistry/pkg/name"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/remote"
-	"golang.org/x/crypto/bcrypt"
 
 	"gitops/ci/attest"
 	"gitops/ci/lab"
 	"gitops/ci/lab/labtest"
+	"gitops/ci/lab/registrytest"
 	"gitops/ci/registry"
 	"gitops/ci/secret"
 	"gitops/ci/stage"
@@ -62,44 +61,6 @@ func TestBuildArgs(t *testing.T) {
 			t.Errorf("got  %s\nwant %s", got, want)
 		}
 	}
-}
-
-// startDebianRegistry starts a registry of its own process that asks for a login.
-func startDebianRegistry(t *testing.T) string {
-	t.Helper()
-	binary, err := exec.LookPath("docker-registry")
-	if err != nil {
-		t.Skip("needs a registry (package docker-registry)")
-	}
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	address := listener.Addr().String()
-	listener.Close()
-	dir := t.TempDir()
-	hash, err := bcrypt.GenerateFromPassword([]byte("registry-password"), bcrypt.MinCost)
-	if err != nil {
-		t.Fatal(err)
-	}
-	config := fmt.Sprintf("version: 0.1\nlog: {level: error}\nstorage: {filesystem: {rootdirectory: '%[1]s/data'}}\n"+
-		"http: {addr: %[2]q}\nauth: {htpasswd: {realm: test, path: '%[1]s/htpasswd'}}\n", dir, address)
-	os.WriteFile(dir+"/htpasswd", append([]byte("robot:"), hash...), 0o600)
-	os.WriteFile(dir+"/config.yml", []byte(config), 0o600)
-	cmd := exec.Command(binary, "serve", dir+"/config.yml")
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { cmd.Process.Kill(); cmd.Wait() })
-	for range 100 {
-		if conn, err := net.Dial("tcp", address); err == nil {
-			conn.Close()
-			return address
-		}
-		time.Sleep(50 * time.Millisecond)
-	}
-	t.Fatal("the registry does not listen")
-	return ""
 }
 
 func logins(address string) []registry.Login {
@@ -166,7 +127,7 @@ func forget(t *testing.T, tag string) {
 
 func TestPublishForReal(t *testing.T) {
 	needsDocker(t)
-	address, base := startDebianRegistry(t), uniqueBase(t)
+	address, base := registrytest.Debian(t, "registry-password"), uniqueBase(t)
 	// A commit of the test's own, so that it finds only its own images.
 	tag := fmt.Sprintf("%040x", time.Now().UnixNano())
 	t.Cleanup(func() { forget(t, tag) })
@@ -198,7 +159,7 @@ func TestPublishForReal(t *testing.T) {
 
 	t.Run("same input, same digest", func(t *testing.T) {
 		forget(t, tag)
-		again, err := Publish(context.Background(), options(48*time.Hour, startDebianRegistry(t)))
+		again, err := Publish(context.Background(), options(48*time.Hour, registrytest.Debian(t, "registry-password")))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -288,7 +249,7 @@ func buildKit(t *testing.T) string {
 // on it. An engine without it says so.
 func TestPublishForSeveralPlatforms(t *testing.T) {
 	needsDocker(t)
-	address := startDebianRegistry(t)
+	address := registrytest.Debian(t, "registry-password")
 	dir := write(t, map[string]string{"Dockerfile": "FROM scratch\nCOPY app /app\n", "app": t.Name()}, 0)
 	o := Options{
 		Services: []Service{{Name: "a", Context: dir, Image: address + "/a", Platforms: []string{"linux/amd64", "linux/arm64"}}},
@@ -323,7 +284,7 @@ func TestPublishForSeveralPlatforms(t *testing.T) {
 func TestPublishAttestsAndSigns(t *testing.T) {
 	needsDocker(t)
 	labtest.OnPath(t, lab.Syft, lab.Cosign)
-	address, base := startDebianRegistry(t), uniqueBase(t)
+	address, base := registrytest.Debian(t, "registry-password"), uniqueBase(t)
 	tag := fmt.Sprintf("%040x", time.Now().UnixNano())
 	t.Cleanup(func() { forget(t, tag) })
 	dir := write(t, map[string]string{"Dockerfile": "ARG BASE=none\nFROM ${BASE}\nARG GIT_SHA\nLABEL release=$GIT_SHA\nCOPY package-lock.json /\n",

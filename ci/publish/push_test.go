@@ -2,10 +2,7 @@ package publish
 
 import (
 	"context"
-	"io"
-	"log"
 	"net/http"
-	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"slices"
@@ -15,7 +12,6 @@ import (
 	"time"
 
 	"github.com/google/go-containerregistry/pkg/name"
-	server "github.com/google/go-containerregistry/pkg/registry"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/mutate"
 	"github.com/google/go-containerregistry/pkg/v1/random"
@@ -23,23 +19,10 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/tarball"
 	"github.com/google/go-containerregistry/pkg/v1/types"
 
+	"gitops/ci/lab/registrytest"
 	"gitops/ci/registry"
 	"gitops/ci/stage"
 )
-
-// startRegistry starts a registry behind a front that can misbehave: it is asked
-// about every request, and answers itself when it returns true.
-func startRegistry(t *testing.T, front func(w http.ResponseWriter, r *http.Request) bool) string {
-	t.Helper()
-	inner := server.New(server.Logger(log.New(io.Discard, "", 0)))
-	web := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if front == nil || !front(w, r) {
-			inner.ServeHTTP(w, r)
-		}
-	}))
-	t.Cleanup(web.Close)
-	return strings.TrimPrefix(web.URL, "http://")
-}
 
 // options asks for the services to be published, without any tool.
 func options(services ...Service) Options {
@@ -122,7 +105,7 @@ func get(t *testing.T, ref string) *remote.Descriptor {
 }
 
 func TestPushThenNothing(t *testing.T) {
-	address := startRegistry(t, nil)
+	address := registrytest.Start(t, false, nil)
 	o := options(named(t, address, "backend"), named(t, address, "frontend"))
 	refs, err := publishAll(t, o, "linux/amd64")
 	if err != nil {
@@ -179,7 +162,7 @@ func checkLabels(t *testing.T, image v1.Image) {
 }
 
 func TestSeveralPlatformsMakeAnIndex(t *testing.T) {
-	address := startRegistry(t, nil)
+	address := registrytest.Start(t, false, nil)
 	s := named(t, address, "backend")
 	s.Platforms = []string{"linux/arm64", "linux/amd64"}
 	refs, err := publishAll(t, options(s), "linux/arm64", "linux/amd64")
@@ -216,7 +199,7 @@ func TestSeveralPlatformsMakeAnIndex(t *testing.T) {
 func TestUnchangedServiceIsTaggedAgain(t *testing.T) {
 	var mu sync.Mutex
 	var blobs []string
-	address := startRegistry(t, func(_ http.ResponseWriter, r *http.Request) bool {
+	address := registrytest.Start(t, false, func(_ http.ResponseWriter, r *http.Request) bool {
 		mu.Lock()
 		defer mu.Unlock()
 		if strings.Contains(r.URL.Path, "/blobs/") {
@@ -274,7 +257,7 @@ func TestUnchangedServiceIsTaggedAgain(t *testing.T) {
 
 // A registry that cannot be read costs a build and no more.
 func TestUnreadableRegistryMeansBuild(t *testing.T) {
-	address := startRegistry(t, func(w http.ResponseWriter, r *http.Request) bool {
+	address := registrytest.Start(t, false, func(w http.ResponseWriter, r *http.Request) bool {
 		if r.URL.Path == "/v2/" {
 			return false
 		}
@@ -293,7 +276,7 @@ func TestUnreadableRegistryMeansBuild(t *testing.T) {
 func TestTagComesLast(t *testing.T) {
 	var mu sync.Mutex
 	var puts []string
-	address := startRegistry(t, func(_ http.ResponseWriter, r *http.Request) bool {
+	address := registrytest.Start(t, false, func(_ http.ResponseWriter, r *http.Request) bool {
 		if r.Method == http.MethodPut && strings.Contains(r.URL.Path, "/manifests/") {
 			mu.Lock()
 			defer mu.Unlock()
@@ -311,7 +294,7 @@ func TestTagComesLast(t *testing.T) {
 
 // When one of several cannot be pushed, no ref comes back, and each failure is told.
 func TestAllArePushedOrNone(t *testing.T) {
-	address := startRegistry(t, func(w http.ResponseWriter, r *http.Request) bool {
+	address := registrytest.Start(t, false, func(w http.ResponseWriter, r *http.Request) bool {
 		if strings.Contains(r.URL.Path, "/bad") && r.Method == http.MethodPost {
 			w.WriteHeader(http.StatusForbidden)
 			return true
@@ -325,7 +308,7 @@ func TestAllArePushedOrNone(t *testing.T) {
 }
 
 func TestPushRefusesWhatDoesNotFit(t *testing.T) {
-	address := startRegistry(t, nil)
+	address := registrytest.Start(t, false, nil)
 	o := options(named(t, address, "backend"))
 	found, err := Reuse(t.Context(), o)
 	if err != nil {

@@ -5,34 +5,18 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"log"
 	"net/http"
-	"net/http/httptest"
 	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
 
-	server "github.com/google/go-containerregistry/pkg/registry"
 	"github.com/google/go-containerregistry/pkg/v1/random"
 	"github.com/google/go-containerregistry/pkg/v1/remote"
 
+	"gitops/ci/lab/registrytest"
 	"gitops/ci/secret"
 )
-
-// start starts a registry behind a front that can misbehave: it is asked about
-// every request, and answers itself when it returns true.
-func start(t *testing.T, front func(w http.ResponseWriter, r *http.Request) bool) string {
-	t.Helper()
-	inner := server.New(server.Logger(log.New(io.Discard, "", 0)))
-	web := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if front == nil || !front(w, r) {
-			inner.ServeHTTP(w, r)
-		}
-	}))
-	t.Cleanup(web.Close)
-	return strings.TrimPrefix(web.URL, "http://")
-}
 
 // push pushes an image of some 4,000 bytes with a client of little patience.
 func push(ctx context.Context, t *testing.T, address string, change func(*Options)) (int64, error) {
@@ -64,7 +48,7 @@ func TestTrySurvivesWhatPasses(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			var failures atomic.Int32
-			address := start(t, func(w http.ResponseWriter, r *http.Request) bool {
+			address := registrytest.Start(t, false, func(w http.ResponseWriter, r *http.Request) bool {
 				if r.Method == http.MethodGet || r.Method == http.MethodHead || failures.Add(1) > 2 {
 					return false
 				}
@@ -81,7 +65,7 @@ func TestTrySurvivesWhatPasses(t *testing.T) {
 
 func TestTryWaitsAsLongAsTheRegistryAsks(t *testing.T) {
 	var refused atomic.Bool
-	address := start(t, func(w http.ResponseWriter, r *http.Request) bool {
+	address := registrytest.Start(t, false, func(w http.ResponseWriter, r *http.Request) bool {
 		if r.Method == http.MethodPost && refused.CompareAndSwap(false, true) {
 			w.Header().Set("Retry-After", "1")
 			w.WriteHeader(http.StatusTooManyRequests)
@@ -110,7 +94,7 @@ func TestTrySaysWhatIsWrong(t *testing.T) {
 		500: {"a fault of its own", true},
 	} {
 		t.Run(fmt.Sprint(code), func(t *testing.T) {
-			address := start(t, func(w http.ResponseWriter, r *http.Request) bool {
+			address := registrytest.Start(t, false, func(w http.ResponseWriter, r *http.Request) bool {
 				if r.URL.Path == "/v2/" {
 					return false
 				}
@@ -136,7 +120,7 @@ func TestTrySaysWhatIsWrong(t *testing.T) {
 }
 
 func TestTryEndsInTime(t *testing.T) {
-	address := start(t, func(_ http.ResponseWriter, r *http.Request) bool {
+	address := registrytest.Start(t, false, func(_ http.ResponseWriter, r *http.Request) bool {
 		if r.URL.Path == "/v2/" {
 			return false
 		}
@@ -152,7 +136,7 @@ func TestTryEndsInTime(t *testing.T) {
 }
 
 func TestCancelledTryEnds(t *testing.T) {
-	address := start(t, func(w http.ResponseWriter, r *http.Request) bool {
+	address := registrytest.Start(t, false, func(w http.ResponseWriter, r *http.Request) bool {
 		w.WriteHeader(http.StatusServiceUnavailable)
 		return true
 	})
@@ -166,7 +150,7 @@ func TestCancelledTryEnds(t *testing.T) {
 // A login reaches its own registry alone.
 func TestLoginGoesToItsRegistry(t *testing.T) {
 	var heard atomic.Value
-	address := start(t, func(w http.ResponseWriter, r *http.Request) bool {
+	address := registrytest.Start(t, false, func(w http.ResponseWriter, r *http.Request) bool {
 		user, password, _ := r.BasicAuth()
 		heard.Store(user + ":" + password)
 		if user == "robot" {

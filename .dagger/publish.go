@@ -270,7 +270,8 @@ func buildArguments(args map[string]string) []dagger.BuildArg {
 func (p *part) layout(image *dagger.Container, base string) *dagger.Directory {
 	tarball := dagger.ContainerAsTarballOpts{MediaTypes: dagger.ImageMediaTypesDockerMediaTypes}
 	c := p.container(p.GitImage).WithMountedFile("/gitops/image.tar", image.AsTarball(tarball))
-	args := concat([]string{"gitops", "publish", "layout", "--image", "/gitops/image.tar", "--inputs", p.inputs, "--out", "/gitops/layout"}, p.flags)
+	args := concat([]string{"gitops", "publish", "layout", "--image", "/gitops/image.tar", "--inputs", p.inputs, "--out", "/gitops/layout"},
+		optional("--platform", string(p.platform)), p.flags)
 	if base != "" {
 		c = c.WithMountedFile("/gitops/base.tar", p.from(base).AsTarball(tarball))
 		args = append(args, "--base", "/gitops/base.tar")

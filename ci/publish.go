@@ -153,7 +153,7 @@ func (a *app) reuseCommand(f *publishFlags) *cobra.Command {
 
 // layoutCommand is the second step, once for each image that was built.
 func (a *app) layoutCommand(f *publishFlags) *cobra.Command {
-	var inputs, image, base, out string
+	var inputs, image, base, platform, out string
 	cmd := a.command("layout", "Make the image that is pushed of the one that an engine built",
 		func(cmd *cobra.Command, _ []string) (result, error) {
 			created, err := f.time(cmd.Context())
@@ -161,13 +161,14 @@ func (a *app) layoutCommand(f *publishFlags) *cobra.Command {
 				return nil, err
 			}
 			o := publish.Options{Tag: f.commit, Created: created, SourceURL: f.source, Version: f.version}
-			return nil, publish.Layout(o, inputs, image, base, out)
+			return nil, publish.Layout(o, inputs, image, base, platform, out)
 		})
 	cmd.Hidden = true
 	flags := cmd.Flags()
 	flags.StringVar(&inputs, "inputs", "", "what the image was built from, as publish reuse names it")
 	flags.StringVar(&image, "image", "", "archive of the image, as docker save writes it")
 	flags.StringVar(&base, "base", "", "archive of the image that it starts from (default: none)")
+	flags.StringVar(&platform, "platform", "", "what it was built for (default: what the engine says)")
 	flags.StringVar(&out, "out", "", "folder for the OCI layout")
 	return cmd
 }

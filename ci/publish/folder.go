@@ -35,11 +35,20 @@ const (
 // Layout writes the image in archive, in the form of docker save, to dir as an OCI
 // layout: with the service's labels, all times those of the commit. The layers of
 // base, another archive, keep their times; it is empty for an image that starts
-// from scratch.
-func Layout(o Options, inputs, archive, base, dir string) error {
+// from scratch. The platform is what was asked for, if anything was.
+func Layout(o Options, inputs, archive, base, platform, dir string) error {
 	image, err := tarball.ImageFromPath(archive, nil)
 	if err != nil {
 		return stage.Invalid("reading the built image: %w", err)
+	}
+	if base == "" && platform != "" {
+		// Dagger's engine forgets the platform of an image that starts from nothing.
+		if image, err = withPlatform(image, platform); err != nil {
+			return err
+		}
+	}
+	if err := checkPlatform(image, platform); err != nil {
+		return err
 	}
 	var layers []string
 	if base != "" {
@@ -48,6 +57,20 @@ func Layout(o Options, inputs, archive, base, dir string) error {
 		}
 	}
 	return o.layout(image, layers, inputs, dir)
+}
+
+func withPlatform(image v1.Image, text string) (v1.Image, error) {
+	platform, err := v1.ParsePlatform(text)
+	if err != nil {
+		return nil, stage.Invalid("platform %q: %w", text, err)
+	}
+	config, err := image.ConfigFile()
+	if err != nil {
+		return nil, fmt.Errorf("reading the image's configuration: %w", err)
+	}
+	config = config.DeepCopy()
+	config.OS, config.Architecture, config.Variant = platform.OS, platform.Architecture, platform.Variant
+	return mutate.ConfigFile(image, config)
 }
 
 func archiveLayers(archive string) ([]string, error) {

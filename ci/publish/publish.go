@@ -304,7 +304,7 @@ func checkPlatform(image v1.Image, platform string) error {
 		return err
 	}
 	if got := config.Platform(); got.OS != want.OS || got.Architecture != want.Architecture {
-		return fmt.Errorf("the engine built for %s, not for %s: it takes BuildKit (docker buildx) to build for another platform", got, platform)
+		return fmt.Errorf("the engine built for %s, not for %s: with Docker it takes BuildKit (docker buildx) to build for another platform", got, platform)
 	}
 	return nil
 }

@@ -66,7 +66,7 @@ func built(t *testing.T, o Options, found []Found, platforms ...string) string {
 			if err := os.MkdirAll(place, 0o755); err != nil {
 				t.Fatal(err)
 			}
-			if err := Layout(o, f.Inputs, archive(t, platform), "", filepath.Join(place, ImageFolder)); err != nil {
+			if err := Layout(o, f.Inputs, archive(t, platform), "", "", filepath.Join(place, ImageFolder)); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -325,5 +325,25 @@ func TestPushRefusesWhatDoesNotFit(t *testing.T) {
 		if _, err := Push(context.Background(), o, c.found, c.dir); stage.ExitCode(err) != stage.ExitInvalid || !strings.Contains(err.Error(), says) {
 			t.Errorf("got %v, want exit 2 and %q", err, says)
 		}
+	}
+}
+
+// An engine may not know the platform of an image that starts from nothing. Of one
+// that starts from a base it does, and must have built for what was asked.
+func TestLayoutHasThePlatformThatWasAskedFor(t *testing.T) {
+	o, image := options(), archive(t, "linux/amd64")
+	dir := t.TempDir()
+	if err := Layout(o, "sha256:in", image, "", "linux/arm64/v8", filepath.Join(dir, "0", ImageFolder)); err != nil {
+		t.Fatal(err)
+	}
+	parts, err := readParts(dir)
+	if err != nil || parts[0].platform.String() != "linux/arm64/v8" {
+		t.Errorf("got %v, %v", parts, err)
+	}
+	if err := Layout(o, "sha256:in", image, image, "linux/arm64", t.TempDir()); err == nil || !strings.Contains(err.Error(), "built for linux/amd64, not for linux/arm64") {
+		t.Errorf("with a base: %v", err)
+	}
+	if err := Layout(o, "sha256:in", image, image, "linux/amd64", t.TempDir()); err != nil {
+		t.Errorf("as asked: %v", err)
 	}
 }

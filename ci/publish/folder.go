@@ -144,8 +144,11 @@ func readPart(dir string) (part, error) {
 		return part{}, err
 	}
 	manifest, err := index.IndexManifest()
-	if err != nil || len(manifest.Manifests) != 1 {
-		return part{}, fmt.Errorf("not an OCI layout with one image: %w", err)
+	if err != nil {
+		return part{}, err
+	}
+	if count := len(manifest.Manifests); count != 1 {
+		return part{}, fmt.Errorf("the OCI layout has %d images instead of one", count)
 	}
 	var p part
 	if p.image, err = index.Image(manifest.Manifests[0].Digest); err != nil {

@@ -34,7 +34,7 @@ func TestJudge(t *testing.T) {
 		"not there":          {now: container(func(s *Service) { s.Service = "b" }), after: time.Hour, waits: true},
 		"forgiven":           {now: container(func(s *Service) { s.Service, s.Health = "bad", "unhealthy" }), after: time.Hour, waits: true},
 	} {
-		w := watch{stable: 3 * time.Second, restarts: 5, forgiven: []string{"bad"}, since: map[string]time.Time{},
+		w := watch{stable: 3 * time.Second, restarts: 5, forgiven: []string{"bad"}, since: map[string]time.Time{}, exits: map[string]int{},
 			before: []Service{{id: "old", Started: start, Restarts: 99}}}
 		w.judge([]string{"a"}, []Service{c.now}, start)
 		waiting, err := w.judge([]string{"a"}, []Service{c.now}, start.Add(c.after))
@@ -50,12 +50,31 @@ func TestJudge(t *testing.T) {
 // A container that runs between two crashes is not stable.
 func TestJudgeStartsOverAfterARestart(t *testing.T) {
 	start := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
-	w := watch{stable: 3 * time.Second, restarts: 5, since: map[string]time.Time{}}
+	w := watch{stable: 3 * time.Second, restarts: 5, since: map[string]time.Time{}, exits: map[string]int{}}
 	for i := range 4 {
 		now := start.Add(time.Duration(i) * 2 * time.Second)
 		s := Service{Image: Image{Service: "a"}, id: "c", State: "running", Started: now, Restarts: i}
 		if waiting, err := w.judge([]string{"a"}, []Service{s}, now); waiting == nil || err != nil {
 			t.Errorf("after restart %d: waits for %v, fails with %v", i, waiting, err)
 		}
+	}
+}
+
+// Docker tells how a container ended only while it is down; a look at it while it
+// runs must not make code 0 of that.
+func TestJudgeRemembersTheExitCode(t *testing.T) {
+	start := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+	w := watch{stable: 3 * time.Second, restarts: 2, since: map[string]time.Time{}, exits: map[string]int{}}
+	up := Service{Image: Image{Service: "a"}, id: "c", State: "running", Started: start, Restarts: 3}
+	down := up
+	down.State, down.exit, down.Restarts = "restarting", 3, 2
+	if waiting, err := w.judge([]string{"a"}, []Service{up}, start); waiting == nil || err != nil {
+		t.Errorf("never seen down: waits for %v, fails with %v", waiting, err)
+	}
+	if waiting, err := w.judge([]string{"a"}, []Service{down}, start); waiting == nil || err != nil {
+		t.Errorf("down: waits for %v, fails with %v", waiting, err)
+	}
+	if _, err := w.judge([]string{"a"}, []Service{up}, start); err == nil || !strings.Contains(err.Error(), "restarted 3 times, last with exit code 3") {
+		t.Errorf("up again: fails with %v", err)
 	}
 }

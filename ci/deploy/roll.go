@@ -68,7 +68,7 @@ const gatePoll = time.Second
 // it has no health check. Services in forgiven may be as bad as they are.
 func (r *run) gate(ctx context.Context, file *manifest, forgiven []string) error {
 	deadline := time.Now().Add(r.o.GateTimeout)
-	watch := watch{stable: r.o.Stable, restarts: r.o.Restarts, before: r.state.Services, forgiven: forgiven, since: map[string]time.Time{}}
+	watch := watch{stable: r.o.Stable, restarts: r.o.Restarts, before: r.state.Services, forgiven: forgiven, since: map[string]time.Time{}, exits: map[string]int{}}
 	told := ""
 	for {
 		services, _, err := r.containers(ctx)
@@ -99,6 +99,7 @@ type watch struct {
 	before   []Service // the containers as they were before the run
 	forgiven []string
 	since    map[string]time.Time // since when a container runs without a break
+	exits    map[string]int       // with which code a container last ended
 }
 
 // judge returns the service that has to be waited for, nil when all are well, or
@@ -114,6 +115,10 @@ func (w watch) judge(names []string, services []Service, now time.Time) (*Servic
 		if slices.Contains(w.forgiven, s.Service) {
 			continue
 		}
+		if !w.remember(&s) && s.Health == "" {
+			waiting = append(waiting, s) // until it is down again
+			continue
+		}
 		// One that was unhealthy before may get well by what is new beside it.
 		if reason := s.failing(w.restarts + w.earlier(s)); reason != "" && !w.untouched(s) {
 			return nil, &gateError{s, reason}
@@ -126,6 +131,20 @@ func (w watch) judge(names []string, services []Service, now time.Time) (*Servic
 		return nil, nil
 	}
 	return &waiting[0], nil
+}
+
+// remember gives a container that was restarted the code with which it last ended:
+// Docker tells it only while the container is down. It reports whether that is known.
+func (w watch) remember(s *Service) bool {
+	if s.State != "running" {
+		w.exits[s.id] = s.exit
+		return true
+	}
+	exit, seen := w.exits[s.id]
+	if seen {
+		s.exit = exit
+	}
+	return seen || s.Restarts <= w.restarts+w.earlier(*s)
 }
 
 // settled reports whether a container without a health check has run for long

@@ -22,9 +22,9 @@ import (
 // normalise returns image with everything that depends on when, where and by which
 // engine it was built taken out: every time becomes created, and layers are written
 // in one form. The layers of the base image, given by the digests of their content,
-// keep their times, so that registries and hosts have them once for all commits.
-// Labels are added to the image's own. Layers are written to the folder dir, and
-// the image reads them from there.
+// keep every byte of it: hosts have them once for all images on that base, and
+// scanners know the base by them. Labels are added to the image's own. Layers are
+// written to the folder dir, and the image reads them from there.
 func normalise(image v1.Image, base []string, created time.Time, labels map[string]string, dir string) (v1.Image, error) {
 	layers, err := image.Layers()
 	if err != nil {
@@ -35,11 +35,11 @@ func normalise(image v1.Image, base []string, created time.Time, labels map[stri
 		return nil, err
 	}
 	for i := range layers {
-		at := created.UTC().Truncate(time.Second)
+		settle := func(to io.Writer, from io.Reader) error { return settleEntries(to, from, created.UTC().Truncate(time.Second)) }
 		if i < kept {
-			at = time.Time{}
+			settle = func(to io.Writer, from io.Reader) error { _, err := io.Copy(to, from); return err }
 		}
-		if layers[i], err = rewrite(layers[i], filepath.Join(dir, fmt.Sprintf("layer-%d.tar.gz", i)), at); err != nil {
+		if layers[i], err = rewrite(layers[i], filepath.Join(dir, fmt.Sprintf("layer-%d.tar.gz", i)), settle); err != nil {
 			return nil, fmt.Errorf("rewriting a layer: %w", err)
 		}
 	}
@@ -54,9 +54,9 @@ func normalise(image v1.Image, base []string, created time.Time, labels map[stri
 	return mutate.ConfigFile(result, config)
 }
 
-// rewrite writes a layer to file. Its entries get the time at, or keep their own
-// when that is zero; of what engines write differently, nothing is left.
-func rewrite(layer v1.Layer, file string, at time.Time) (v1.Layer, error) {
+// rewrite writes a layer to file: what settle makes of it, compressed by us, as
+// engines do not agree on how.
+func rewrite(layer v1.Layer, file string, settle func(io.Writer, io.Reader) error) (v1.Layer, error) {
 	content, err := layer.Uncompressed()
 	if err != nil {
 		return nil, err
@@ -68,7 +68,7 @@ func rewrite(layer v1.Layer, file string, at time.Time) (v1.Layer, error) {
 	}
 	defer out.Close()
 	zipped := gzip.NewWriter(out)
-	if err := copyEntries(tar.NewWriter(zipped), tar.NewReader(content), at); err != nil {
+	if err := settle(zipped, content); err != nil {
 		return nil, err
 	}
 	if err := zipped.Close(); err != nil {
@@ -77,30 +77,30 @@ func rewrite(layer v1.Layer, file string, at time.Time) (v1.Layer, error) {
 	return tarball.LayerFromFile(file)
 }
 
-func copyEntries(to *tar.Writer, from *tar.Reader, at time.Time) error {
+// settleEntries gives every entry of an archive the time at, and leaves nothing of
+// what engines write differently.
+func settleEntries(to io.Writer, from io.Reader, at time.Time) error {
+	in, out := tar.NewReader(from), tar.NewWriter(to)
 	for {
-		header, err := from.Next()
+		header, err := in.Next()
 		if errors.Is(err, io.EOF) {
-			return to.Close()
+			return out.Close()
 		}
 		if err != nil {
 			return err
 		}
-		if err := to.WriteHeader(settledHeader(header, at)); err != nil {
+		if err := out.WriteHeader(settledHeader(header, at)); err != nil {
 			return err
 		}
-		if _, err := io.Copy(to, from); err != nil {
+		if _, err := io.Copy(out, in); err != nil {
 			return err
 		}
 	}
 }
 
 // settledHeader returns an entry's header in one form: owners by number, no bits of
-// the file's kind in its mode, whole seconds.
+// the file's kind in its mode, one time.
 func settledHeader(header *tar.Header, at time.Time) *tar.Header {
-	if at.IsZero() {
-		at = header.ModTime.Truncate(time.Second)
-	}
 	settled := &tar.Header{
 		Typeflag: header.Typeflag, Name: header.Name, Linkname: header.Linkname, Size: header.Size, Mode: header.Mode & 0o7777,
 		Uid: header.Uid, Gid: header.Gid, ModTime: at, Devmajor: header.Devmajor, Devminor: header.Devminor,

@@ -13,16 +13,19 @@ import (
 
 // BumpFile is Bump on the file at path. The file is written only when something
 // changed, in one step, and keeps its mode and owner; a symbolic link stays one.
+// Several that run at once take turns.
 func BumpFile(path string, images map[string]string, o Options) ([]Change, error) {
 	if o.File == "" {
 		o.File = path
 	}
-	original, err := os.ReadFile(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, stage.Invalid("reading manifest: %w: check the path", err)
-	}
+	unlock, err := lockFolder(path)
 	if err != nil {
-		return nil, fmt.Errorf("reading manifest: %w", err)
+		return nil, err
+	}
+	defer unlock()
+	original, err := os.ReadFile(path)
+	if err != nil {
+		return nil, stage.Invalid("reading manifest: %w: give the path of a file that can be read", err)
 	}
 	rewritten, changes, err := Bump(original, images, o)
 	if err != nil || len(changes) == 0 {
@@ -32,6 +35,24 @@ func BumpFile(path string, images map[string]string, o Options) ([]Change, error
 		return nil, fmt.Errorf("writing manifest, it is as it was: %w", err)
 	}
 	return changes, nil
+}
+
+// lockFolder locks the folder of the file at path against other bumps: the file
+// itself is another one after each. Where there is no such folder, reading the file
+// says so.
+func lockFolder(path string) (unlock func(), err error) {
+	if real, err := filepath.EvalSymlinks(path); err == nil {
+		path = real
+	}
+	folder, err := os.Open(filepath.Dir(path))
+	if err != nil {
+		return func() {}, nil
+	}
+	if err := syscall.Flock(int(folder.Fd()), syscall.LOCK_EX); err != nil {
+		folder.Close()
+		return nil, fmt.Errorf("locking the folder of %s: %w", path, err)
+	}
+	return func() { folder.Close() }, nil
 }
 
 // replaceFile gives the file at path new content in one step.

@@ -1,9 +1,11 @@
 package manifest
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 
@@ -115,9 +117,39 @@ func TestBumpFileFollowsLink(t *testing.T) {
 	}
 }
 
-func TestBumpFileMissing(t *testing.T) {
-	_, err := BumpFile(filepath.Join(t.TempDir(), "none.yml"), map[string]string{"a": "b"}, Options{})
-	if stage.ExitCode(err) != stage.ExitInvalid || !strings.Contains(err.Error(), "check the path") {
-		t.Error(err)
+func TestBumpFileThatCannotBeRead(t *testing.T) {
+	folder := t.TempDir()
+	for _, path := range []string{filepath.Join(folder, "none.yml"), filepath.Join(folder, "none", "compose.yml"), folder} {
+		_, err := BumpFile(path, map[string]string{"a": "b"}, Options{})
+		if stage.ExitCode(err) != stage.ExitInvalid || !strings.Contains(err.Error(), "give the path of a file") {
+			t.Errorf("%s: %v", path, err)
+		}
 	}
+}
+
+// Bumps of one file at the same time lose nothing of each other.
+func TestBumpFileTakesTurns(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "compose.yml")
+	var text strings.Builder
+	text.WriteString("services:\n")
+	const services = 20
+	for i := range services {
+		fmt.Fprintf(&text, "  s%d: {image: owner/app:old}\n", i)
+	}
+	if err := os.WriteFile(path, []byte(text.String()), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	var group sync.WaitGroup
+	for i := range services {
+		group.Go(func() {
+			if _, err := BumpFile(path, map[string]string{fmt.Sprintf("s%d", i): "owner/app:new"}, Options{}); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	group.Wait()
+	if got := strings.Count(content(t, path), "owner/app:new"); got != services {
+		t.Errorf("%d of %d bumps are in the file:\n%s", got, services, content(t, path))
+	}
+	alone(t, path)
 }

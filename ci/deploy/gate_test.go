@@ -66,10 +66,24 @@ func TestJudgeRemembersTheExitCode(t *testing.T) {
 	start := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 	w := watch{stable: 3 * time.Second, restarts: 2, since: map[string]time.Time{}, exits: map[string]int{}}
 	up := Service{Image: Image{Service: "a"}, id: "c", State: "running", Started: start, Restarts: 3}
-	down := up
+	created, down := up, up
+	created.State, created.Restarts = "created", 0
 	down.State, down.exit, down.Restarts = "restarting", 3, 2
+	if waiting, err := w.judge([]string{"a"}, []Service{created}, start); waiting == nil || err != nil {
+		t.Errorf("created: waits for %v, fails with %v", waiting, err)
+	}
 	if waiting, err := w.judge([]string{"a"}, []Service{up}, start); waiting == nil || err != nil {
 		t.Errorf("never seen down: waits for %v, fails with %v", waiting, err)
+	}
+	starting := up
+	starting.Health = "starting"
+	if waiting, err := w.judge([]string{"a"}, []Service{starting}, start); waiting == nil || err != nil {
+		t.Errorf("never seen down, with a health check: waits for %v, fails with %v", waiting, err)
+	}
+	sick := up
+	sick.Health = "unhealthy"
+	if _, err := w.judge([]string{"a"}, []Service{sick}, start); err == nil || !strings.HasSuffix(err.Error(), "is unhealthy and was restarted 3 times") {
+		t.Errorf("never seen down, and unhealthy: fails with %v", err)
 	}
 	if waiting, err := w.judge([]string{"a"}, []Service{down}, start); waiting == nil || err != nil {
 		t.Errorf("down: waits for %v, fails with %v", waiting, err)

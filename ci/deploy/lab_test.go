@@ -118,7 +118,10 @@ func removeImages() {
 	}
 }
 
-func image(behaviour string) string { return "gitops-deploy-test:" + behaviour }
+// image names an image of this run: others may be at work on the same engine.
+func image(behaviour string) string {
+	return fmt.Sprintf("gitops-deploy-test-%d:%s", os.Getpid(), behaviour)
+}
 
 func run(t *testing.T, cmd *exec.Cmd) string {
 	t.Helper()

@@ -115,7 +115,8 @@ func (w watch) judge(names []string, services []Service, now time.Time) (*Servic
 		if slices.Contains(w.forgiven, s.Service) {
 			continue
 		}
-		if !w.remember(&s) && s.Health == "" {
+		w.remember(&s)
+		if s.exit == unknown && s.Restarts > w.restarts+w.earlier(s) && s.undecided() {
 			waiting = append(waiting, s) // until it is down again
 			continue
 		}
@@ -133,18 +134,20 @@ func (w watch) judge(names []string, services []Service, now time.Time) (*Servic
 	return &waiting[0], nil
 }
 
-// remember gives a container that was restarted the code with which it last ended:
-// Docker tells it only while the container is down. It reports whether that is known.
-func (w watch) remember(s *Service) bool {
-	if s.State != "running" {
-		w.exits[s.id] = s.exit
-		return true
-	}
-	exit, seen := w.exits[s.id]
-	if seen {
+// remember gives a container that runs the code with which it last ended, or
+// unknown: Docker tells it only while the container is down.
+func (w watch) remember(s *Service) {
+	switch s.State {
+	case "running":
+		exit, seen := w.exits[s.id]
+		if !seen {
+			exit = unknown
+		}
 		s.exit = exit
+	case "created": // it has not ended yet
+	default:
+		w.exits[s.id] = s.exit
 	}
-	return seen || s.Restarts <= w.restarts+w.earlier(*s)
 }
 
 // settled reports whether a container without a health check has run for long

@@ -66,15 +66,29 @@ func (s Service) finished() bool {
 	return s.State == "exited" && s.exit == 0 && s.policy != "always" && s.policy != "unless-stopped"
 }
 
+// undecided reports whether the container runs and its health is not known.
+func (s Service) undecided() bool { return s.Health == "" || s.Health == "starting" }
+
+// unknown is the exit code of a container that was not seen down.
+const unknown = -1
+
+// restarted says how often, and how the container last ended.
+func (s Service) restarted() string {
+	if s.exit == unknown {
+		return fmt.Sprintf("was restarted %d times", s.Restarts)
+	}
+	return fmt.Sprintf("was restarted %d times, last with exit code %d", s.Restarts, s.exit)
+}
+
 // failing says what is wrong with the container for good, or nothing.
 func (s Service) failing(restarts int) string {
 	switch {
 	case s.Health == "unhealthy" && s.Restarts > 0:
-		return fmt.Sprintf("is unhealthy and was restarted %d times, last with exit code %d", s.Restarts, s.exit)
+		return "is unhealthy and " + s.restarted()
 	case s.Health == "unhealthy":
 		return "is unhealthy"
 	case s.Restarts > restarts:
-		return fmt.Sprintf("was restarted %d times, last with exit code %d", s.Restarts, s.exit)
+		return s.restarted()
 	case s.State == "dead", s.State == "exited" && !s.finished():
 		return fmt.Sprintf("exited with code %d", s.exit)
 	}

@@ -35,7 +35,9 @@ func normalise(image v1.Image, base []string, created time.Time, labels map[stri
 		return nil, err
 	}
 	for i := range layers {
-		settle := func(to io.Writer, from io.Reader) error { return settleEntries(to, from, created.UTC().Truncate(time.Second)) }
+		settle := func(to io.Writer, from io.Reader) error {
+			return settleEntries(to, from, created.UTC().Truncate(time.Second))
+		}
 		if i < kept {
 			settle = func(to io.Writer, from io.Reader) error { _, err := io.Copy(to, from); return err }
 		}

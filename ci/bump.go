@@ -94,8 +94,7 @@ func (a *app) bumpCommand() *cobra.Command {
 				return nil, stage.Invalid("bump needs at least one --image SERVICE=REF")
 			}
 			if f.robot.repo != "" {
-				r, err := a.push(cmd.Context(), f, images)
-				return r, err
+				return a.push(cmd.Context(), f, images)
 			}
 			changes, err := manifest.BumpFile(f.manifest, images, f.options())
 			if err != nil {

@@ -41,6 +41,15 @@ func (a *app) release(ctx context.Context, f releaseFlags) (result, error) {
 	if f.bump.robot.repo == "" || f.bump.robot.commit == "" {
 		return nil, stage.Invalid("release needs --repo and --commit: where the robot pushes, and what the images are built from")
 	}
+	f.bump.pin = !f.bump.noPin
+	intent, err := f.bump.robotOptions(a)
+	if err == nil {
+		// What the robot cannot do is told before minutes of building.
+		err = intent.Check()
+	}
+	if err != nil {
+		return nil, err
+	}
 	f.publish.manifest, f.publish.commit = f.bump.manifest, f.bump.robot.commit
 	if f.publish.source == "" {
 		f.publish.source = f.bump.robot.repo
@@ -53,16 +62,15 @@ func (a *app) release(ctx context.Context, f releaseFlags) (result, error) {
 	if err != nil {
 		return nil, err
 	}
-	f.bump.pin = !f.bump.noPin
-	images := map[string]string{}
+	intent.Images = map[string]string{}
 	for _, ref := range refs {
-		images[ref.Service] = ref.Ref
+		intent.Images[ref.Service] = ref.Ref
 	}
-	pushed, err := a.push(ctx, f.bump, images)
+	pushed, err := robot.Push(ctx, intent)
 	if err != nil {
 		return nil, err
 	}
-	return releaseResult{refs, pushed}, nil
+	return releaseResult{refs, pushResult{pushed}}, nil
 }
 
 // timeResult is when a commit was made.

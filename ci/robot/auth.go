@@ -12,6 +12,7 @@ import (
 	"golang.org/x/crypto/ssh"
 	"golang.org/x/crypto/ssh/agent"
 
+	"gitops/ci/secret"
 	"gitops/ci/stage"
 )
 
@@ -42,7 +43,7 @@ func (g *git) sshCommand(o Options) (string, error) {
 	}
 	if !o.SSHKey.Empty() {
 		var err error
-		if g.keys, err = startKeyAgent(filepath.Join(g.folder, "agent"), o.SSHKey.Reveal()); err != nil {
+		if g.keys, err = startKeyAgent(filepath.Join(g.folder, "agent"), o.SSHKey); err != nil {
 			return "", err
 		}
 		args = append(args, "-F", "none", "-o", "IdentityFile=none", "-o", "IdentityAgent="+g.keys.address)
@@ -65,10 +66,19 @@ type keyAgent struct {
 	listener net.Listener
 }
 
-func startKeyAgent(address, pem string) (*keyAgent, error) {
-	key, err := ssh.ParseRawPrivateKey([]byte(pem))
+// parseSSHKey reads the private key for a repository over ssh.
+func parseSSHKey(pem secret.Value) (any, error) {
+	key, err := ssh.ParseRawPrivateKey([]byte(pem.Reveal()))
 	if err != nil {
 		return nil, stage.Invalid("reading the ssh key: %w: give a private key in PEM without a passphrase", err)
+	}
+	return key, nil
+}
+
+func startKeyAgent(address string, pem secret.Value) (*keyAgent, error) {
+	key, err := parseSSHKey(pem)
+	if err != nil {
+		return nil, err
 	}
 	keyring := agent.NewKeyring()
 	if err := keyring.Add(agent.AddedKey{PrivateKey: key}); err != nil {

@@ -20,7 +20,7 @@ func (j *job) commit(ctx context.Context, t *tip, rewritten []byte) (string, err
 	if err != nil {
 		return "", fmt.Errorf("writing the commit: %w", err)
 	}
-	message, err := j.message()
+	message, err := j.message(j.result.Changes)
 	if err != nil {
 		return "", err
 	}

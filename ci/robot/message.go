@@ -28,34 +28,34 @@ type MessageData struct {
 	Manifest string
 }
 
-// message returns the commit message: template, [skip ci], trailers.
-func (j *job) message() (string, error) {
-	parsed, err := template.New("message").Funcs(template.FuncMap{"join": strings.Join}).Parse(j.Message)
+// message returns the commit message for changes: template, [skip ci], trailers.
+func (o *Options) message(changes []manifest.Change) (string, error) {
+	parsed, err := template.New("message").Funcs(template.FuncMap{"join": strings.Join}).Parse(o.Message)
 	if err != nil {
 		return "", stage.Invalid("reading the message template: %w", err)
 	}
 	var text strings.Builder
-	if err := parsed.Execute(&text, j.messageData()); err != nil {
+	if err := parsed.Execute(&text, o.messageData(changes)); err != nil {
 		return "", stage.Invalid("filling the message template: %w", err)
 	}
 	subject, body, _ := strings.Cut(strings.TrimSpace(text.String()), "\n")
 	if subject == "" || strings.ContainsRune(text.String(), 0) {
 		return "", stage.Invalid("the message template gives an empty message")
 	}
-	if j.SkipCI && !strings.Contains(text.String(), skipCI) {
+	if o.SkipCI && !strings.Contains(text.String(), skipCI) {
 		subject += " " + skipCI
 	}
 	parts := []string{subject}
 	if body = strings.TrimSpace(body); body != "" {
 		parts = append(parts, body)
 	}
-	trailers := append([]string{"Built-From: " + j.Commit}, j.Trailers...)
+	trailers := append([]string{"Built-From: " + o.Commit}, o.Trailers...)
 	return strings.Join(append(parts, strings.Join(trailers, "\n")), "\n\n") + "\n", nil
 }
 
-func (j *job) messageData() MessageData {
-	data := MessageData{Changes: j.result.Changes, Commit: j.Commit, Short: j.Commit[:12], Branch: j.Branch, Manifest: j.Manifest}
-	for _, change := range j.result.Changes {
+func (o *Options) messageData(changes []manifest.Change) MessageData {
+	data := MessageData{Changes: changes, Commit: o.Commit, Short: o.Commit[:12], Branch: o.Branch, Manifest: o.Manifest}
+	for _, change := range changes {
 		data.Services = append(data.Services, change.Service)
 	}
 	slices.Sort(data.Services)

@@ -73,12 +73,13 @@ var (
 	trailer = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9-]*: \S[^\r\n]*$`)
 )
 
-// complete fills in defaults and refuses what cannot work.
-func (o *Options) complete() error {
+// Check fills in defaults and refuses what cannot work, before anything is done:
+// with stage.Invalid. It does not look at Images, which may not be known yet.
+func (o *Options) Check() error {
 	if err := o.locate(); err != nil {
 		return err
 	}
-	return o.checkWhat()
+	return o.checkHow()
 }
 
 // locate fills in defaults and checks where to work.
@@ -154,15 +155,8 @@ func validBranch(name string) bool {
 	return strings.IndexFunc(name, func(r rune) bool { return r < ' ' }) < 0
 }
 
-func (o *Options) checkWhat() error {
-	if len(o.Images) == 0 {
-		return stage.Invalid("no image was asked for: name at least one SERVICE=REF")
-	}
-	for service, ref := range o.Images {
-		if _, err := manifest.ParseReference(ref); err != nil {
-			return stage.Invalid("service %s: %w", service, err)
-		}
-	}
+// checkHow checks what the commit says and who signs it.
+func (o *Options) checkHow() error {
 	for _, line := range o.Trailers {
 		if !trailer.MatchString(line) {
 			return stage.Invalid("trailer %q: write it as Key: value", line)
@@ -171,6 +165,31 @@ func (o *Options) checkWhat() error {
 	for _, text := range []string{o.AuthorName, o.AuthorEmail} {
 		if strings.ContainsAny(text, "<>\r\n\x00") {
 			return stage.Invalid("author %q: a name and an address hold no <, > or line break", text)
+		}
+	}
+	if _, err := o.message([]manifest.Change{{Service: "app", Old: "app:old", New: "app:new", Line: 1, Column: 1}}); err != nil {
+		return err
+	}
+	if !o.SSHKey.Empty() {
+		if _, err := parseSSHKey(o.SSHKey); err != nil {
+			return err
+		}
+	}
+	if o.SignKey.Empty() {
+		return nil
+	}
+	_, err := sign(o.SignKey.Reveal(), nil)
+	return err
+}
+
+// checkImages checks the intent.
+func (o *Options) checkImages() error {
+	if len(o.Images) == 0 {
+		return stage.Invalid("no image was asked for: name at least one SERVICE=REF")
+	}
+	for service, ref := range o.Images {
+		if _, err := manifest.ParseReference(ref); err != nil {
+			return stage.Invalid("service %s: %w", service, err)
 		}
 	}
 	return nil

@@ -33,7 +33,7 @@ func (w *world) long(n int) (shas []string) {
 // depthOf returns how many commits of history Push fetched to decide.
 func (w *world) depthOf(o Options) (int, Result) {
 	w.Helper()
-	if err := o.complete(); err != nil {
+	if err := o.Check(); err != nil {
 		w.Fatal(err)
 	}
 	j, err := newJob(w.Context(), o)

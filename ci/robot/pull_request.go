@@ -26,7 +26,7 @@ func (j *job) propose(ctx context.Context) (done bool, err error) {
 }
 
 func (j *job) openPullRequest(ctx context.Context, commit string) error {
-	message, err := j.message()
+	message, err := j.message(j.result.Changes)
 	if err != nil {
 		return err
 	}

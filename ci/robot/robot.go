@@ -50,7 +50,10 @@ type Result struct {
 // stage.Invalid, what a guard forbids (a rewritten history, a protected branch)
 // stage.Refused; in both cases nothing was pushed.
 func Push(ctx context.Context, o Options) (Result, error) {
-	if err := o.complete(); err != nil {
+	if err := o.Check(); err != nil {
+		return Result{}, err
+	}
+	if err := o.checkImages(); err != nil {
 		return Result{}, err
 	}
 	j, err := newJob(ctx, o)

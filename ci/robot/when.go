@@ -12,7 +12,7 @@ import (
 // without their content, only as deep as it must; o.Images is not needed. A
 // commit that the branch does not have is refused.
 func CommitTime(ctx context.Context, o Options) (time.Time, error) {
-	if err := o.locate(); err != nil {
+	if err := o.Check(); err != nil {
 		return time.Time{}, err
 	}
 	g, err := newGit(o)

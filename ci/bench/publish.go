@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"time"
@@ -66,21 +67,29 @@ func (b *publishBench) services(ctx context.Context, names ...string) (publish.O
 	o := publish.Options{Tag: fmt.Sprintf("%040x", time.Now().UnixNano()), Created: time.Now(), SourceURL: "https://example.com/app.git"}
 	for _, name := range names {
 		dir := filepath.Join(b.folder, fmt.Sprintf("%s-%d", name, b.runs))
-		if out, err := exec.CommandContext(ctx, "cp", "-r", "app/"+name, dir).CombinedOutput(); err != nil {
-			return o, fmt.Errorf("copying the application: %w: %s", err, out)
-		}
-		var err error
-		if name == "backend" {
-			err = replaceIn(filepath.Join(dir, "go.mod"), "module ", "// "+mark+"\nmodule ")
-		} else {
-			err = replaceIn(filepath.Join(dir, "package.json"), "{\n", "{\n  \"description\": \""+mark+"\",\n")
-		}
-		if err != nil {
+		if err := makeService(ctx, name, dir, mark); err != nil {
 			return o, err
 		}
 		o.Services = append(o.Services, publish.Service{Name: name, Context: dir, Image: b.registry + "/" + name})
 	}
 	return o, nil
+}
+
+// waiting is a service whose build waits, as one that downloads, and computes nothing.
+const waiting = "FROM " + images.Node + "\nCOPY mark /\nRUN sleep 20\n"
+
+func makeService(ctx context.Context, name, dir, mark string) error {
+	if strings.HasPrefix(name, "waiting") {
+		return errors.Join(os.MkdirAll(dir, 0o755), os.WriteFile(filepath.Join(dir, "Dockerfile"), []byte(waiting), 0o644),
+			os.WriteFile(filepath.Join(dir, "mark"), []byte(name+mark), 0o644))
+	}
+	if out, err := exec.CommandContext(ctx, "cp", "-r", "app/"+name, dir).CombinedOutput(); err != nil {
+		return fmt.Errorf("copying the application: %w: %s", err, out)
+	}
+	if name == "backend" {
+		return replaceIn(filepath.Join(dir, "go.mod"), "module ", "// "+mark+"\nmodule ")
+	}
+	return replaceIn(filepath.Join(dir, "package.json"), "{\n", "{\n  \"description\": \""+mark+"\",\n")
 }
 
 func replaceIn(file, old, new string) error {
@@ -94,33 +103,43 @@ func replaceIn(file, old, new string) error {
 	return os.WriteFile(file, []byte(strings.Replace(string(text), old, new, 1)), 0o644)
 }
 
-// cold measures both services beside each alone, in turns.
+// cold measures two services at once beside each alone, in turns: the application's,
+// whose builds compute, and two whose builds wait.
 func (b *publishBench) cold(ctx context.Context, runs int) error {
-	times := map[string][]time.Duration{}
+	measured := map[string][]cost{}
 	for range runs {
-		for _, names := range [][]string{{"backend"}, {"frontend"}, {"backend", "frontend"}} {
+		for _, names := range [][]string{{"backend"}, {"frontend"}, {"backend", "frontend"}, {"waiting-1"}, {"waiting-2"}, {"waiting-1", "waiting-2"}} {
 			o, err := b.services(ctx, names...)
 			if err != nil {
 				return err
 			}
-			begun := time.Now()
-			if _, err := publish.Publish(ctx, o); err != nil {
+			c, err := costOf(func() error { _, err := publish.Publish(ctx, o); return err })
+			if err != nil {
 				return err
 			}
-			times[strings.Join(names, " and ")] = append(times[strings.Join(names, " and ")], time.Since(begun))
+			measured[strings.Join(names, " and ")] = append(measured[strings.Join(names, " and ")], c)
 		}
 	}
-	backend, frontend, both := median(times["backend"]), median(times["frontend"]), median(times["backend and frontend"])
 	fmt.Printf("\npublish, cold cache, median of %d runs in turns; bill of materials and provenance included:\n\n", runs)
-	fmt.Printf("| built | wall time | over the slower alone |\n|---|---|---|\n")
-	slower := max(backend, frontend)
-	for _, row := range []struct {
-		name string
-		took time.Duration
-	}{{"backend alone", backend}, {"frontend alone", frontend}, {"both", both}} {
-		fmt.Printf("| %s | %.1f s | %.2f |\n", row.name, row.took.Seconds(), row.took.Seconds()/slower.Seconds())
-	}
+	fmt.Printf("| built | wall time | over the slower alone | processors at work |\n|---|---|---|---|\n")
+	b.report(measured, "backend", "frontend")
+	b.report(measured, "waiting-1", "waiting-2")
 	return nil
+}
+
+// report prints two services, alone and together, and how fast this machine could at
+// best do what both take.
+func (b *publishBench) report(measured map[string][]cost, one, other string) {
+	first, second, both := middle(measured[one]), middle(measured[other]), middle(measured[one+" and "+other])
+	slower := max(first.wall, second.wall)
+	row := func(name string, c cost) {
+		fmt.Printf("| %s | %.1f s | %.2f | %.1f of %d |\n", name, c.wall.Seconds(), c.wall.Seconds()/slower.Seconds(), c.worked.Seconds()/c.wall.Seconds(), runtime.NumCPU())
+	}
+	row(one+" alone", first)
+	row(other+" alone", second)
+	row("both", both)
+	best := max(slower, (first.worked+second.worked)/time.Duration(runtime.NumCPU()))
+	row("both, at best with so many processors", cost{best, first.worked + second.worked})
 }
 
 // warm measures what has not changed: the same commit again, and a later commit.

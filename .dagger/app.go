@@ -41,7 +41,8 @@ func (m *Gitops) Release(
 	commit string,
 	// URL of the git repository, without credentials.
 	repo string,
-	// Token that may push to the branch.
+	// Token that may push to the branch, over https; over SSH with-robot has the key.
+	// +optional
 	gitToken *dagger.Secret,
 	// User that belongs to the token.
 	// +default="x-access-token"
@@ -74,8 +75,8 @@ func (m *Gitops) Release(
 	// +optional
 	invocationId string,
 ) (string, error) {
-	robot := m.container(m.GitImage).WithEnvVariable("GIT_USERNAME", gitUsername).WithSecretVariable("GIT_TOKEN", gitToken)
-	where := []string{"--repo", repo, "--branch", branch, "--manifest", manifestPath, "--commit", commit}
+	robot, how := m.robot(gitUsername, gitToken)
+	where := append(how, "--repo", repo, "--branch", branch, "--manifest", manifestPath, "--commit", commit)
 	created, err := robot.WithExec(concat([]string{"gitops", "commit-time"}, where)).Stdout(ctx)
 	if err != nil {
 		return "", err
@@ -84,12 +85,11 @@ func (m *Gitops) Release(
 	if err != nil {
 		return "", err
 	}
-	args := append([]string{"bump"}, where...)
+	pin := "--pin"
 	if noPin {
-		args = append(args, "--no-pin")
-	} else {
-		args = append(args, "--pin")
+		pin = "--no-pin"
 	}
+	args := concat([]string{"bump", pin}, where)
 	for _, ref := range refs {
 		args = append(args, "--image", ref)
 	}

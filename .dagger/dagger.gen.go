@@ -70,6 +70,7 @@ func (r Gitops) MarshalJSON() ([]byte, error) {
 		Registries     []*Registry
 		Signing        *Signing
 		Github         *Github
+		Robot          *Robot
 		TerraformImage string
 		InfracostImage string
 		AnsibleImage   string
@@ -87,6 +88,7 @@ func (r Gitops) MarshalJSON() ([]byte, error) {
 	concrete.Registries = r.Registries
 	concrete.Signing = r.Signing
 	concrete.Github = r.Github
+	concrete.Robot = r.Robot
 	concrete.TerraformImage = r.TerraformImage
 	concrete.InfracostImage = r.InfracostImage
 	concrete.AnsibleImage = r.AnsibleImage
@@ -108,6 +110,7 @@ func (r *Gitops) UnmarshalJSON(bs []byte) error {
 		Registries     []*Registry
 		Signing        *Signing
 		Github         *Github
+		Robot          *Robot
 		TerraformImage string
 		InfracostImage string
 		AnsibleImage   string
@@ -129,6 +132,7 @@ func (r *Gitops) UnmarshalJSON(bs []byte) error {
 	r.Registries = concrete.Registries
 	r.Signing = concrete.Signing
 	r.Github = concrete.Github
+	r.Robot = concrete.Robot
 	r.TerraformImage = concrete.TerraformImage
 	r.InfracostImage = concrete.InfracostImage
 	r.AnsibleImage = concrete.AnsibleImage
@@ -965,6 +969,90 @@ func invoke(ctx context.Context, parentJSON []byte, parentName string, fnName st
 				}
 			}
 			return (*Gitops).WithRegistry(&parent, username, password, address), nil
+		case "WithRobot":
+			var parent Gitops
+			err = json.Unmarshal(parentJSON, &parent)
+			if err != nil {
+				panic(fmt.Errorf("%s: %w", "failed to unmarshal parent object", err))
+			}
+			var name string
+			if inputArgs["name"] != nil {
+				err = json.Unmarshal([]byte(inputArgs["name"]), &name)
+				if err != nil {
+					panic(fmt.Errorf("%s: %w", "failed to unmarshal input arg name", err))
+				}
+			}
+			var email string
+			if inputArgs["email"] != nil {
+				err = json.Unmarshal([]byte(inputArgs["email"]), &email)
+				if err != nil {
+					panic(fmt.Errorf("%s: %w", "failed to unmarshal input arg email", err))
+				}
+			}
+			var message string
+			if inputArgs["message"] != nil {
+				err = json.Unmarshal([]byte(inputArgs["message"]), &message)
+				if err != nil {
+					panic(fmt.Errorf("%s: %w", "failed to unmarshal input arg message", err))
+				}
+			}
+			var trailers []string
+			if inputArgs["trailers"] != nil {
+				err = json.Unmarshal([]byte(inputArgs["trailers"]), &trailers)
+				if err != nil {
+					panic(fmt.Errorf("%s: %w", "failed to unmarshal input arg trailers", err))
+				}
+			}
+			var signingKey *dagger.Secret
+			if inputArgs["signingKey"] != nil {
+				err = json.Unmarshal([]byte(inputArgs["signingKey"]), &signingKey)
+				if err != nil {
+					panic(fmt.Errorf("%s: %w", "failed to unmarshal input arg signingKey", err))
+				}
+			}
+			var sshKey *dagger.Secret
+			if inputArgs["sshKey"] != nil {
+				err = json.Unmarshal([]byte(inputArgs["sshKey"]), &sshKey)
+				if err != nil {
+					panic(fmt.Errorf("%s: %w", "failed to unmarshal input arg sshKey", err))
+				}
+			}
+			var knownHosts string
+			if inputArgs["knownHosts"] != nil {
+				err = json.Unmarshal([]byte(inputArgs["knownHosts"]), &knownHosts)
+				if err != nil {
+					panic(fmt.Errorf("%s: %w", "failed to unmarshal input arg knownHosts", err))
+				}
+			}
+			var skipCi bool
+			if inputArgs["skipCi"] != nil {
+				err = json.Unmarshal([]byte(inputArgs["skipCi"]), &skipCi)
+				if err != nil {
+					panic(fmt.Errorf("%s: %w", "failed to unmarshal input arg skipCi", err))
+				}
+			}
+			var pullRequest bool
+			if inputArgs["pullRequest"] != nil {
+				err = json.Unmarshal([]byte(inputArgs["pullRequest"]), &pullRequest)
+				if err != nil {
+					panic(fmt.Errorf("%s: %w", "failed to unmarshal input arg pullRequest", err))
+				}
+			}
+			var historyRepo string
+			if inputArgs["historyRepo"] != nil {
+				err = json.Unmarshal([]byte(inputArgs["historyRepo"]), &historyRepo)
+				if err != nil {
+					panic(fmt.Errorf("%s: %w", "failed to unmarshal input arg historyRepo", err))
+				}
+			}
+			var historyBranch string
+			if inputArgs["historyBranch"] != nil {
+				err = json.Unmarshal([]byte(inputArgs["historyBranch"]), &historyBranch)
+				if err != nil {
+					panic(fmt.Errorf("%s: %w", "failed to unmarshal input arg historyBranch", err))
+				}
+			}
+			return (*Gitops).WithRobot(&parent, name, email, message, trailers, signingKey, sshKey, knownHosts, skipCi, pullRequest, historyRepo, historyBranch), nil
 		case "WithSecret":
 			var parent Gitops
 			err = json.Unmarshal(parentJSON, &parent)

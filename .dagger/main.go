@@ -39,6 +39,8 @@ type Gitops struct {
 	// +private
 	Github *Github
 	// +private
+	Robot *Robot
+	// +private
 	TerraformImage string
 	// +private
 	InfracostImage string

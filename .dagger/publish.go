@@ -238,13 +238,17 @@ type part struct {
 
 func (p *part) run(ctx context.Context) error {
 	name := either(p.build.Dockerfile, "Dockerfile")
-	if strings.HasPrefix(name, "../") {
-		return fmt.Errorf("its Dockerfile %s is outside its context %s: this engine wants it inside", name, p.build.Context)
-	}
-	context := p.source.Directory(p.build.Context)
-	text, err := context.File(name).Contents(ctx)
+	file := path.Join(p.build.Context, name)
+	text, err := p.source.File(file).Contents(ctx)
 	if err != nil {
 		return fmt.Errorf("reading its Dockerfile: %w", err)
+	}
+	context := p.source.Directory(p.build.Context)
+	if strings.HasPrefix(name, "../") {
+		if context, err = p.bringIn(ctx, context, file); err != nil {
+			return fmt.Errorf("reading what its Dockerfile ignores: %w", err)
+		}
+		name = broughtIn
 	}
 	image := context.DockerBuild(dagger.DirectoryDockerBuildOpts{
 		Dockerfile: name, Target: p.build.Target, BuildArgs: buildArguments(p.build.Args), Platform: p.platform,
@@ -256,6 +260,29 @@ func (p *part) run(ctx context.Context) error {
 	}
 	p.result, err = p.result.Sync(ctx)
 	return err
+}
+
+// broughtIn is the name in the context of a Dockerfile that stands outside it.
+const broughtIn = ".gitops.Dockerfile"
+
+// bringIn adds a Dockerfile to the context, where the engine wants it, with what it
+// ignores and itself left out of what the build sees.
+func (p *part) bringIn(ctx context.Context, context *dagger.Directory, file string) (*dagger.Directory, error) {
+	var ignored string
+	for _, name := range []string{file + ".dockerignore", path.Join(p.build.Context, ".dockerignore")} {
+		there, err := p.source.Exists(ctx, name)
+		if err == nil && there {
+			ignored, err = p.source.File(name).Contents(ctx)
+		}
+		if err != nil {
+			return nil, err
+		}
+		if there {
+			break
+		}
+	}
+	return context.WithFile(broughtIn, p.source.File(file)).
+		WithNewFile(broughtIn+".dockerignore", ignored+"\n"+broughtIn+"*\n"), nil
 }
 
 func buildArguments(args map[string]string) []dagger.BuildArg {

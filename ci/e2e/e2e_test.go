@@ -23,7 +23,7 @@ const commit = "0123456789abcdef0123456789abcdef01234567"
 const composeFile = `services:
   hello: # says hello
     image: "registry.local:5000/team/hello:old" # kept
-    build: {context: ./hello}
+    build: {context: ./hello, dockerfile: ../hello.Dockerfile}
 `
 
 // connect returns a session with the module at path served.
@@ -51,11 +51,13 @@ func connect(t *testing.T, path string) (context.Context, *dagger.Client) {
 func project(client *dagger.Client) *dagger.Directory {
 	return client.Directory().
 		WithNewFile("docker-compose.yml", composeFile).
-		WithNewFile("hello/Dockerfile", "FROM scratch\nARG GIT_SHA\nLABEL sha=$GIT_SHA\nCOPY hello.txt /\n").
+		WithNewFile("hello.Dockerfile", "FROM scratch\nARG GIT_SHA\nLABEL sha=$GIT_SHA\nCOPY . /\n").
+		WithNewFile("hello/.dockerignore", "*.log\n").
+		WithNewFile("hello/debug.log", "not for the image\n").
 		WithNewFile("hello/hello.txt", "hello\n")
 }
 
-func registry(client *dagger.Client) *dagger.Service {
+func registryService(client *dagger.Client) *dagger.Service {
 	root, _ := filepath.Abs("../..")
 	return client.Host().Directory(root + "/ci/lab/images/registry").DockerBuild().
 		WithExposedPort(5000).
@@ -65,7 +67,7 @@ func registry(client *dagger.Client) *dagger.Service {
 // TestConsumer installs the module in another one and calls publish and bump.
 func TestConsumer(t *testing.T) {
 	ctx, client := connect(t, "ci/e2e/consumer")
-	service := registry(client)
+	service := registryService(client)
 	var refs []string
 	err := client.QueryBuilder().Select("consumer").Select("publish").Arg("source", project(client)).
 		Arg("commit", commit).Arg("registry", service).Bind(&refs).Execute(ctx)
@@ -131,21 +133,26 @@ func brokenTerraform(client *dagger.Client) *dagger.Directory {
 // githubDouble runs the GitHub double with one open pull request.
 func githubDouble(ctx context.Context, t *testing.T, client *dagger.Client) *dagger.Service {
 	t.Helper()
-	root, _ := filepath.Abs("../..")
-	binary := client.Container().From(images.Go).
-		WithDirectory("/src", client.Host().Directory(root, dagger.HostDirectoryOpts{Include: []string{"go.mod", "go.sum", "ci/**"}})).
-		WithWorkdir("/src").WithEnvVariable("CGO_ENABLED", "0").
-		WithExec([]string{"go", "build", "-o", "/gitops", "./ci"}).File("/gitops")
-	service, err := client.Host().Directory(root+"/ci/lab/images/git").DockerBuild().
-		WithFile("/usr/local/bin/gitops", binary).
+	service, err := standIn(client).
 		WithEnvVariable("GITHUB_TOKEN", "lab-token").
-		WithExposedPort(8080).
 		AsService(dagger.ContainerAsServiceOpts{Args: []string{"gitops", "lab", "github"}}).Start(ctx)
 	if err != nil {
 		t.Fatal(err)
 	}
 	post(ctx, t, client, service, "/_lab/pulls", `{"number":1,"title":"t","head":"a","base":"b","head_sha":"`+commit+`"}`)
 	return service
+}
+
+// standIn is what the stand-ins that the gitops command is itself run in.
+func standIn(client *dagger.Client) *dagger.Container {
+	root, _ := filepath.Abs("../..")
+	binary := client.Container().From(images.Go).
+		WithDirectory("/src", client.Host().Directory(root, dagger.HostDirectoryOpts{Include: []string{"go.mod", "go.sum", "ci/**"}})).
+		WithWorkdir("/src").WithEnvVariable("CGO_ENABLED", "0").
+		WithExec([]string{"go", "build", "-o", "/gitops", "./ci"}).File("/gitops")
+	return client.Host().Directory(root+"/ci/lab/images/git").DockerBuild().
+		WithFile("/usr/local/bin/gitops", binary).
+		WithExposedPort(8080)
 }
 
 func post(ctx context.Context, t *testing.T, client *dagger.Client, service *dagger.Service, path, body string) {

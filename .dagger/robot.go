@@ -1,0 +1,114 @@
+package main
+
+import (
+	"gitops/.dagger/internal/dagger"
+)
+
+// Robot is who commits the refs, and how.
+type Robot struct {
+	// +private
+	Name string
+	// +private
+	Email string
+	// +private
+	Message string
+	// +private
+	Trailers []string
+	// +private
+	SigningKey *dagger.Secret
+	// +private
+	SSHKey *dagger.Secret
+	// +private
+	KnownHosts string
+	// +private
+	SkipCI bool
+	// +private
+	PullRequest bool
+	// +private
+	HistoryRepo string
+	// +private
+	HistoryBranch string
+}
+
+// WithRobot says who commits the refs of a release, and how.
+//
+// Without it the robot has a name of its own, signs nothing and pushes over https.
+func (m *Gitops) WithRobot(
+	// Author and committer.
+	// +optional
+	name string,
+	// Address of the author.
+	// +optional
+	email string,
+	// Template of the commit message, in Go's text/template: .Services, .Changes,
+	// .Commit, .Short, .Branch and .Manifest.
+	// +optional
+	message string,
+	// Trailers of the message, such as "Reviewed-by: Somebody".
+	// +optional
+	trailers []string,
+	// Private SSH or PGP key that signs the commits, without a passphrase.
+	// +optional
+	signingKey *dagger.Secret,
+	// Private key for a repository over SSH, in the place of release's git-token.
+	// +optional
+	sshKey *dagger.Secret,
+	// Lines of known_hosts that the SSH server must match.
+	// +optional
+	knownHosts string,
+	// Add "[skip ci]" to the message; the README names its trap.
+	// +optional
+	skipCi bool,
+	// Where the branch is protected, open a pull request; needs with-github.
+	// +optional
+	pullRequest bool,
+	// Repository that the commits belong to, when it is not the manifest's.
+	// +optional
+	historyRepo string,
+	// Branch of that repository.
+	// +optional
+	historyBranch string,
+) *Gitops {
+	m.Robot = &Robot{
+		Name: name, Email: email, Message: message, Trailers: trailers, SigningKey: signingKey, SSHKey: sshKey, KnownHosts: knownHosts,
+		SkipCI: skipCi, PullRequest: pullRequest, HistoryRepo: historyRepo, HistoryBranch: historyBranch,
+	}
+	return m
+}
+
+// robot returns the container that the robot works in, and its flags.
+func (m *Gitops) robot(username string, token *dagger.Secret) (*dagger.Container, []string) {
+	c := m.container(m.GitImage)
+	if token != nil {
+		c = c.WithEnvVariable("GIT_USERNAME", username).WithSecretVariable("GIT_TOKEN", token)
+	}
+	r := m.Robot
+	if r == nil {
+		return c, nil
+	}
+	flags := concat(optional("--author-name", r.Name), optional("--author-email", r.Email), optional("--message", r.Message),
+		optional("--history-repo", r.HistoryRepo), optional("--history-branch", r.HistoryBranch))
+	for _, trailer := range r.Trailers {
+		flags = append(flags, "--trailer", trailer)
+	}
+	if r.SigningKey != nil {
+		c = c.WithMountedSecret("/gitops/sign_key", r.SigningKey)
+		flags = append(flags, "--sign-key-file", "/gitops/sign_key")
+	}
+	if r.SSHKey != nil {
+		c = c.WithMountedSecret("/gitops/git_ssh_key", r.SSHKey)
+		flags = append(flags, "--git-ssh-key-file", "/gitops/git_ssh_key")
+	}
+	if r.KnownHosts != "" {
+		c = c.WithNewFile("/gitops/known_hosts", r.KnownHosts)
+		flags = append(flags, "--git-known-hosts-file", "/gitops/known_hosts")
+	}
+	if r.SkipCI {
+		flags = append(flags, "--skip-ci")
+	}
+	if r.PullRequest {
+		flags = append(flags, "--pull-request")
+		c, flags = m.onGithub(c, flags...)
+	}
+	return c, flags
+}

@@ -41,13 +41,13 @@ func Layout(o Options, inputs, archive, base, platform, dir string) error {
 	if err != nil {
 		return stage.Invalid("reading the built image: %w", err)
 	}
+	var asked *v1.Platform
 	if base == "" && platform != "" {
 		// Dagger's engine forgets the platform of an image that starts from nothing.
-		if image, err = withPlatform(image, platform); err != nil {
-			return err
+		if asked, err = v1.ParsePlatform(platform); err != nil {
+			return stage.Invalid("platform %q: %w", platform, err)
 		}
-	}
-	if err := checkPlatform(image, platform); err != nil {
+	} else if err := checkPlatform(image, platform); err != nil {
 		return err
 	}
 	var layers []string
@@ -56,21 +56,7 @@ func Layout(o Options, inputs, archive, base, platform, dir string) error {
 			return stage.Invalid("reading the base image: %w", err)
 		}
 	}
-	return o.layout(image, layers, inputs, dir)
-}
-
-func withPlatform(image v1.Image, text string) (v1.Image, error) {
-	platform, err := v1.ParsePlatform(text)
-	if err != nil {
-		return nil, stage.Invalid("platform %q: %w", text, err)
-	}
-	config, err := image.ConfigFile()
-	if err != nil {
-		return nil, fmt.Errorf("reading the image's configuration: %w", err)
-	}
-	config = config.DeepCopy()
-	config.OS, config.Architecture, config.Variant = platform.OS, platform.Architecture, platform.Variant
-	return mutate.ConfigFile(image, config)
+	return o.layout(image, layers, asked, inputs, dir)
 }
 
 func archiveLayers(archive string) ([]string, error) {
@@ -89,20 +75,19 @@ func archiveLayers(archive string) ([]string, error) {
 	return layers, nil
 }
 
-func (o Options) layout(image v1.Image, base []string, inputs, dir string) error {
+func (o Options) layout(image v1.Image, base []string, platform *v1.Platform, inputs, dir string) error {
 	layers, err := os.MkdirTemp("", "gitops-layers-")
 	if err != nil {
 		return fmt.Errorf("making a folder for layers: %w", err)
 	}
 	defer os.RemoveAll(layers)
-	if image, err = normalise(image, base, o.Created, o.labels(), layers); err != nil {
+	if image, err = normalise(image, base, form{o.Created, o.labels(), o.annotations(inputs), platform}, layers); err != nil {
 		return err
 	}
-	annotated := mutate.Annotations(image, o.annotations(inputs)).(v1.Image)
 	index := mutate.IndexMediaType(empty.Index, types.OCIImageIndex)
 	path, err := layout.Write(dir, index)
 	if err == nil {
-		err = path.AppendImage(annotated)
+		err = path.AppendImage(image)
 	}
 	if err != nil {
 		return fmt.Errorf("writing the image: %w", err)

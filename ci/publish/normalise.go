@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"maps"
 	"os"
 	"path/filepath"
 	"strings"
@@ -19,13 +18,22 @@ import (
 	"github.com/klauspost/compress/gzip"
 )
 
+// form is what an image is given in place of what depends on its build.
+type form struct {
+	created     time.Time
+	labels      map[string]string // added to the image's own
+	annotations map[string]string // of its manifest
+	// platform takes the place of what the engine says, unless it is nil.
+	platform *v1.Platform
+}
+
 // normalise returns image with everything that depends on when, where and by which
-// engine it was built taken out: every time becomes created, and layers are written
-// in one form. The layers of the base image, given by the digests of their content,
-// keep every byte of it: hosts have them once for all images on that base, and
-// scanners know the base by them. Labels are added to the image's own. Layers are
-// written to the folder dir, and the image reads them from there.
-func normalise(image v1.Image, base []string, created time.Time, labels map[string]string, dir string) (v1.Image, error) {
+// engine it was built taken out: every time becomes that of the form, and layers and
+// configuration are written in one way. The layers of the base image, given by the
+// digests of their content, keep every byte of it: hosts have them once for all
+// images on that base, and scanners know the base by them. Layers are written to the
+// folder dir, and the image reads them from there.
+func normalise(image v1.Image, base []string, f form, dir string) (v1.Image, error) {
 	layers, err := image.Layers()
 	if err != nil {
 		return nil, fmt.Errorf("reading layers: %w", err)
@@ -36,7 +44,7 @@ func normalise(image v1.Image, base []string, created time.Time, labels map[stri
 	}
 	for i := range layers {
 		settle := func(to io.Writer, from io.Reader) error {
-			return settleEntries(to, from, created.UTC().Truncate(time.Second))
+			return settleEntries(to, from, f.created.UTC().Truncate(time.Second))
 		}
 		if i < kept {
 			settle = func(to io.Writer, from io.Reader) error { _, err := io.Copy(to, from); return err }
@@ -49,11 +57,15 @@ func normalise(image v1.Image, base []string, created time.Time, labels map[stri
 	if err != nil {
 		return nil, fmt.Errorf("putting layers together: %w", err)
 	}
-	config, err := settledConfig(image, result, created, labels)
+	raw, err := image.RawConfigFile()
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("reading the image's configuration: %w", err)
 	}
-	return mutate.ConfigFile(result, config)
+	config, err := settledConfig(raw, result, f)
+	if err != nil {
+		return nil, fmt.Errorf("settling the image's configuration: %w", err)
+	}
+	return &configured{result, config, f.annotations}, nil
 }
 
 // rewrite writes a layer to file: what settle makes of it, compressed by us, as
@@ -154,36 +166,4 @@ func prefix(layers []v1.Layer, base []string) (int, error) {
 		}
 	}
 	return len(base), nil
-}
-
-// madeUp is the comment of BuildKit's exporter on the history of a layer that has
-// none: it tells how the layer got into the engine's cache, by luck this way or that.
-const madeUp = "buildkit.exporter.image.v0"
-
-// settledConfig returns image's configuration for the layers of result.
-func settledConfig(image, result v1.Image, created time.Time, labels map[string]string) (*v1.ConfigFile, error) {
-	config, err := image.ConfigFile()
-	if err != nil {
-		return nil, fmt.Errorf("reading the image's configuration: %w", err)
-	}
-	layers, err := result.ConfigFile()
-	if err != nil {
-		return nil, fmt.Errorf("reading the image's configuration: %w", err)
-	}
-	config = config.DeepCopy()
-	config.RootFS = layers.RootFS
-	config.Created = v1.Time{Time: created.UTC()}
-	config.Container, config.DockerVersion = "", ""
-	config.Config.Hostname, config.Config.Image = "", ""
-	if config.Config.Labels == nil {
-		config.Config.Labels = map[string]string{}
-	}
-	maps.Copy(config.Config.Labels, labels)
-	for i := range config.History {
-		config.History[i].Created = config.Created
-		if config.History[i].Comment == madeUp {
-			config.History[i].CreatedBy, config.History[i].Comment = "", ""
-		}
-	}
-	return config, nil
 }

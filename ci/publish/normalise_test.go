@@ -60,7 +60,7 @@ func TestNormaliseDependsOnTheInputAlone(t *testing.T) {
 	var shared v1.Hash // the base's layer
 	for _, at := range []time.Time{time.Unix(1e9, 0), time.Unix(2e9, 0)} {
 		image, ids := builtAt(t, base, at, at.String())
-		result, err := normalise(image, ids, commitTime, nil, t.TempDir())
+		result, err := normalise(image, ids, form{created: commitTime}, t.TempDir())
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -74,7 +74,7 @@ func TestNormaliseDependsOnTheInputAlone(t *testing.T) {
 		t.Errorf("the same input gave %v", digests)
 	}
 	image, ids := builtAt(t, base, time.Unix(1e9, 0), "a")
-	later, err := normalise(image, ids, commitTime.Add(time.Second), nil, t.TempDir())
+	later, err := normalise(image, ids, form{created: commitTime.Add(time.Second)}, t.TempDir())
 	if digest, _ := later.Digest(); err != nil || digest == digests[0] {
 		t.Errorf("another commit gave the same digest, %v", err)
 	}
@@ -140,7 +140,7 @@ func TestNormaliseGivesLayersOneForm(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		result, err := normalise(image, nil, commitTime, nil, t.TempDir())
+		result, err := normalise(image, nil, form{created: commitTime}, t.TempDir())
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -160,7 +160,7 @@ func TestNormaliseGivesLayersOneForm(t *testing.T) {
 // Where the image does not start with the base's layers, all are ours.
 func TestNormaliseWithAnotherBase(t *testing.T) {
 	image, _ := builtAt(t, layer(t, "base", time.Unix(1e9, 0)), time.Unix(1e9, 0), "a")
-	result, err := normalise(image, []string{"sha256:other"}, commitTime, nil, t.TempDir())
+	result, err := normalise(image, []string{"sha256:other"}, form{created: commitTime}, t.TempDir())
 	if err != nil {
 		t.Fatal(err)
 	}

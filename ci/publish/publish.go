@@ -287,7 +287,7 @@ func (p *publisher) buildPart(ctx context.Context, s Service, platform, inputs, 
 	if err := checkPlatform(image, platform); err != nil {
 		return err
 	}
-	if err := p.layout(image, built.base, inputs, filepath.Join(dir, ImageFolder)); err != nil {
+	if err := p.layout(image, built.base, nil, inputs, filepath.Join(dir, ImageFolder)); err != nil {
 		return err
 	}
 	return p.describe(ctx, s, built.bases, dir)

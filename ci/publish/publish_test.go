@@ -169,6 +169,21 @@ func TestPublishForReal(t *testing.T) {
 			}
 		}
 	})
+	t.Run("same input, another builder, same digest", func(t *testing.T) {
+		o := options(0, registrytest.Debian(t, "registry-password"))
+		if o.Docker = buildKit(t); o.Docker == "" {
+			t.Skip("needs a Docker CLI with BuildKit")
+		}
+		built, err := Publish(context.Background(), o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i := range refs {
+			if _, digest, _ := strings.Cut(refs[i].Ref, "@"); !strings.HasSuffix(built[i].Ref, digest) || built[i].Reused {
+				t.Errorf("built by BuildKit: %+v, by the other builder %+v", built[i], refs[i])
+			}
+		}
+	})
 	t.Run("called again, nothing", func(t *testing.T) {
 		again, err := Publish(context.Background(), options(0, address))
 		if err != nil {

@@ -52,7 +52,8 @@ func project(client *dagger.Client) *dagger.Directory {
 	return client.Directory().
 		WithNewFile("docker-compose.yml", composeFile).
 		WithNewFile("hello.Dockerfile", "FROM scratch\nARG GIT_SHA\nLABEL sha=$GIT_SHA\nCOPY . /\n").
-		WithNewFile("hello/.dockerignore", "*.log\n").
+		// Docker's older builder writes into the file where the Dockerfile is outside.
+		WithNewFile("hello/.dockerignore", ".dockerignore\n*.log\n").
 		WithNewFile("hello/debug.log", "not for the image\n").
 		WithNewFile("hello/hello.txt", "hello\n")
 }

@@ -13,6 +13,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"dagger.io/dagger"
 	"github.com/google/go-containerregistry/pkg/name"
@@ -22,6 +23,8 @@ import (
 
 	"gitops/ci/attest"
 	"gitops/ci/lab/gitserver"
+	"gitops/ci/lab/registrytest"
+	"gitops/ci/publish"
 	"gitops/ci/registry"
 	"gitops/ci/secret"
 )
@@ -41,6 +44,7 @@ func TestRelease(t *testing.T) {
 	dev.checkRobot(public)
 	ref := dev.runningRef()
 	s.checkImage(ctx, t, ref, dev.commit)
+	dev.checkDocker(ctx, ref)
 
 	before := dev.git("rev-parse", "origin/integration")
 	again := s.release(ctx, t, dev.commit, key)
@@ -49,7 +53,10 @@ func TestRelease(t *testing.T) {
 	}
 }
 
-const gitPassword = "git-password"
+const (
+	gitPassword = "git-password"
+	repoURL     = "http://git.local:8080/app.git"
+)
 
 // services are a registry and a git server in a session, and where this process
 // reaches them.
@@ -91,7 +98,7 @@ func (s *services) release(ctx context.Context, t *testing.T, commit, key string
 		Select("withService").Arg("alias", "git.local").Arg("service", s.git).
 		Select("withRobot").Arg("name", "Bump Bot").Arg("trailers", []string{"Acked-by: Nobody"}).Arg("signingKey", s.client.SetSecret("robot-key", key)).
 		Select("release").Arg("source", project(s.client)).Arg("commit", commit).Arg("manifestPath", "docker-compose.yml").
-		Arg("repo", "http://git.local:8080/app.git").Arg("gitUsername", "robot").Arg("gitToken", s.client.SetSecret("git-password", gitPassword)).
+		Arg("repo", repoURL).Arg("gitUsername", "robot").Arg("gitToken", s.client.SetSecret("git-password", gitPassword)).
 		Bind(&out).Execute(ctx)
 	if err != nil {
 		t.Fatal(err)
@@ -119,7 +126,7 @@ func (s *services) checkImage(ctx context.Context, t *testing.T, ref, commit str
 	if there, err := image.Digest(); err != nil || there.String() != digest {
 		t.Errorf("the tag is on %s, %v; the manifest runs %s", there, err, digest)
 	}
-	if got := files(t, image); !slices.Equal(got, []string{".dockerignore", "hello.txt"}) {
+	if got := files(t, image); !slices.Equal(got, []string{"hello.txt"}) {
 		t.Errorf("the image holds %v", got)
 	}
 	types, err := attest.Attached(ctx, registry.New(registry.Options{}), parsed.Context().Digest(digest))
@@ -224,6 +231,33 @@ func (d *developer) runningRef() string {
 		d.t.Fatalf("the manifest changed in more than its image:\n%s", manifest)
 	}
 	return strings.TrimSuffix(strings.TrimPrefix(manifest, head), tail)
+}
+
+// checkDocker publishes the commit with a plain Docker engine, to another registry:
+// the digest is that of ref.
+func (d *developer) checkDocker(ctx context.Context, ref string) {
+	d.t.Helper()
+	if exec.Command("docker", "version").Run() != nil {
+		d.t.Log("needs a Docker engine to compare with")
+		return
+	}
+	when, err := time.Parse(time.RFC3339, d.git("log", "-1", "--format=%cI", d.commit))
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	refs, err := publish.Publish(ctx, publish.Options{
+		Services: []publish.Service{{
+			Name: "hello", Context: filepath.Join(d.clone, "hello"), Dockerfile: "../hello.Dockerfile", Args: map[string]string{"GIT_SHA": d.commit},
+			Image: registrytest.Start(d.t, true, nil) + "/team/hello",
+		}},
+		Tag: d.commit, Created: when, SourceURL: repoURL, NoAttestations: true,
+	})
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	if _, digest, _ := strings.Cut(ref, "@"); !strings.HasSuffix(refs[0].Ref, digest) {
+		d.t.Errorf("Docker built %s, Dagger %s", refs[0].Ref, ref)
+	}
 }
 
 func newKey(t *testing.T) (private, public string) {

@@ -2,8 +2,11 @@ package publish
 
 import (
 	"archive/tar"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
+	"hash"
 	"io"
 	"os"
 	"path/filepath"
@@ -13,7 +16,7 @@ import (
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/empty"
 	"github.com/google/go-containerregistry/pkg/v1/mutate"
-	"github.com/google/go-containerregistry/pkg/v1/tarball"
+	"github.com/google/go-containerregistry/pkg/v1/partial"
 	"github.com/google/go-containerregistry/pkg/v1/types"
 	"github.com/klauspost/compress/gzip"
 )
@@ -68,6 +71,19 @@ func normalise(image v1.Image, base []string, f form, dir string) (v1.Image, err
 	return &configured{result, config, f.annotations}, nil
 }
 
+// written is a layer in a file, compressed, as partial.CompressedToLayer takes one.
+type written struct {
+	file           string
+	digest, diffID v1.Hash // of the file, and of what is compressed in it
+	size           int64
+}
+
+func (w *written) Digest() (v1.Hash, error)            { return w.digest, nil }
+func (w *written) DiffID() (v1.Hash, error)            { return w.diffID, nil }
+func (w *written) Size() (int64, error)                { return w.size, nil }
+func (w *written) MediaType() (types.MediaType, error) { return types.OCILayer, nil }
+func (w *written) Compressed() (io.ReadCloser, error)  { return os.Open(w.file) }
+
 // rewrite writes a layer to file: what settle makes of it, compressed by us, as
 // engines do not agree on how.
 func rewrite(layer v1.Layer, file string, settle func(io.Writer, io.Reader) error) (v1.Layer, error) {
@@ -81,14 +97,23 @@ func rewrite(layer v1.Layer, file string, settle func(io.Writer, io.Reader) erro
 		return nil, err
 	}
 	defer out.Close()
-	zipped := gzip.NewWriter(out)
-	if err := settle(zipped, content); err != nil {
+	packed, plain := sha256.New(), sha256.New()
+	zipped := gzip.NewWriter(io.MultiWriter(out, packed))
+	if err := settle(io.MultiWriter(zipped, plain), content); err != nil {
 		return nil, err
 	}
 	if err := zipped.Close(); err != nil {
 		return nil, err
 	}
-	return tarball.LayerFromFile(file)
+	size, err := out.Seek(0, io.SeekCurrent)
+	if err != nil {
+		return nil, err
+	}
+	return partial.CompressedToLayer(&written{file, hashOf(packed), hashOf(plain), size})
+}
+
+func hashOf(sum hash.Hash) v1.Hash {
+	return v1.Hash{Algorithm: "sha256", Hex: hex.EncodeToString(sum.Sum(nil))}
 }
 
 // settleEntries gives every entry of an archive the time at, and leaves nothing of
@@ -130,24 +155,9 @@ func settledHeader(header *tar.Header, at time.Time) *tar.Header {
 	return settled
 }
 
-// assemble returns an OCI image of layers, whatever engine they come from.
+// assemble returns an OCI image of layers.
 func assemble(layers []v1.Layer) (v1.Image, error) {
-	image := mutate.ConfigMediaType(mutate.MediaType(empty.Image, types.OCIManifestSchema1), types.OCIConfigJSON)
-	var adds []mutate.Addendum
-	for _, layer := range layers {
-		kind, err := layer.MediaType()
-		if err != nil {
-			return nil, err
-		}
-		switch kind {
-		case types.DockerLayer:
-			kind = types.OCILayer
-		case types.DockerUncompressedLayer:
-			kind = types.OCIUncompressedLayer
-		}
-		adds = append(adds, mutate.Addendum{Layer: layer, MediaType: kind})
-	}
-	return mutate.Append(image, adds...)
+	return mutate.AppendLayers(mutate.ConfigMediaType(mutate.MediaType(empty.Image, types.OCIManifestSchema1), types.OCIConfigJSON), layers...)
 }
 
 // prefix returns how many of the layers are the base image's: all of base, or

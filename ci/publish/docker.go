@@ -133,6 +133,9 @@ const shownLines = 20
 func (d *docker) run(ctx context.Context, args ...string) (string, error) {
 	cmd := exec.CommandContext(ctx, d.program, args...)
 	cmd.WaitDelay = 5 * time.Second
+	// Engines that keep images as an index would add an attestation of their own to
+	// it: https://docs.docker.com/build/building/variables.
+	cmd.Env = append(os.Environ(), "BUILDX_NO_DEFAULT_ATTESTATIONS=1")
 	var stdout, said bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &stdout, &said
 	if args[0] == "build" {

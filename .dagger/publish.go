@@ -40,6 +40,7 @@ func (m *Gitops) Publish(
 	manifestPath string,
 	// Services to build, instead of all that have a build section:
 	// NAME[=CONTEXT][,dockerfile=PATH][,target=STAGE][,platform=OS/ARCH][,arg=NAME=VALUE].
+	// On the command line one with commas is put in double quotes.
 	// +optional
 	services []string,
 	// Bases and other build arguments of every image, NAME=value.

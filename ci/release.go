@@ -91,7 +91,10 @@ func (a *app) commitTimeCommand() *cobra.Command {
 				return nil, err
 			}
 			when, err := robot.CommitTime(cmd.Context(), o)
-			return timeResult{when}, err
+			if err != nil {
+				return nil, err
+			}
+			return timeResult{when}, nil
 		})
 	cmd.Hidden = true
 	cmd.Flags().StringVar(&f.manifest, "manifest", "app/docker-compose.yml", "")

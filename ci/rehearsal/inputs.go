@@ -85,7 +85,8 @@ func NewInputs(c Credentials, mirrors []string, leaveOut map[string]any) (Inputs
 		Credentials: c,
 		Variables: map[string]string{
 			"AWS_ENDPOINT_URL": awsAddress, "AWS_EC2_METADATA_DISABLED": "true", "CHECKPOINT_DISABLE": "1",
-			"AWS_REGION": Region, "TF_VAR_region": Region, "TF_VAR_aws_max_retries": "1",
+			// The stand-in answers one call with an error for ever; a connection may break.
+			"AWS_REGION": Region, "TF_VAR_region": Region, "TF_VAR_aws_max_retries": "3",
 			"TF_VAR_ssh_cidrs": `["198.51.100.0/24"]`, "TF_VAR_ssh_public_key": strings.TrimSpace(c.LoginPublicKey),
 			"TF_VAR_ssh_host_public_key": strings.TrimSpace(c.HostPublicKey),
 			"GITHUB_API_URL":             githubAddress, "GITOPS_FORWARD": forwarding,

@@ -122,14 +122,14 @@ func (b *publishBench) cold(ctx context.Context, runs int) error {
 	}
 	fmt.Printf("\npublish, cold cache, median of %d runs in turns; bill of materials and provenance included:\n\n", runs)
 	fmt.Printf("| built | wall time | over the slower alone | processors at work |\n|---|---|---|---|\n")
-	b.report(measured, "backend", "frontend")
-	b.report(measured, "waiting-1", "waiting-2")
+	reportPair(measured, "backend", "frontend")
+	reportPair(measured, "waiting-1", "waiting-2")
 	return nil
 }
 
-// report prints two services, alone and together, and how fast this machine could at
+// reportPair prints two services, alone and together, and how fast this machine could at
 // best do what both take.
-func (b *publishBench) report(measured map[string][]cost, one, other string) {
+func reportPair(measured map[string][]cost, one, other string) {
 	first, second, both := middle(measured[one]), middle(measured[other]), middle(measured[one+" and "+other])
 	slower := max(first.wall, second.wall)
 	row := func(name string, c cost) {

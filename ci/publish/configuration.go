@@ -99,27 +99,12 @@ func settledParameters(config object, labels map[string]string) object {
 func withoutEmpty(o object) object {
 	kept := object{}
 	for key, value := range o {
-		switch v := value.(type) {
-		case nil:
-			continue
-		case string:
-			if v == "" {
-				continue
-			}
-		case bool:
-			if !v {
-				continue
-			}
-		case []any:
-			if len(v) == 0 {
-				continue
-			}
-		case map[string]any:
-			if len(v) == 0 {
-				continue
-			}
+		text, _ := json.Marshal(value) // it was read from JSON, or is our own
+		switch string(text) {
+		case "null", `""`, "false", "[]", "{}":
+		default:
+			kept[key] = value
 		}
-		kept[key] = value
 	}
 	return kept
 }

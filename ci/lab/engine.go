@@ -45,6 +45,11 @@ func OpenDocker(ctx context.Context, p *stage.Progress) (*Docker, error) {
 	if d, err := join(ctx, p); err == nil {
 		return d, nil
 	}
+	// Who is cancelled gets no answer from an engine that runs: a second one beside it
+	// would take its place in the records, and nobody would stop the first.
+	if ctx.Err() != nil {
+		return nil, fmt.Errorf("asking for a Docker engine: %w", context.Cause(ctx))
+	}
 	if err := installEngine(ctx, p); err != nil {
 		return nil, err
 	}

@@ -2,6 +2,7 @@ package lab_test
 
 import (
 	"context"
+	"errors"
 	"os/exec"
 	"testing"
 
@@ -50,10 +51,19 @@ func TestOpenDocker(t *testing.T) {
 
 func TestOpenDockerIsCancelled(t *testing.T) {
 	needsDocker(t)
+	d, err := lab.OpenDocker(t.Context(), stage.NewProgress(t.Output()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer d.Close()
+	ours := lab.EngineIsOurs()
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if d, err := lab.OpenDocker(ctx, nil); err == nil {
+	if d, err := lab.OpenDocker(ctx, nil); !errors.Is(err, context.Canceled) {
 		d.Close()
-		t.Error("no error with a cancelled context")
+		t.Errorf("got %v with a cancelled context", err)
+	}
+	if lab.EngineIsOurs() != ours {
+		t.Error("the engine that was started is not known any more: nobody will stop it")
 	}
 }

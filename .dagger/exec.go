@@ -24,7 +24,7 @@ func (m *Gitops) binary() *dagger.File {
 		WithMountedDirectory("/src", m.Tool).
 		WithWorkdir("/src").
 		WithEnvVariable("CGO_ENABLED", "0").
-		WithExec([]string{"go", "build", "-trimpath", "-buildvcs=false", "-ldflags=-s -w", "-o", "/out/gitops", "./ci"}).
+		WithExec([]string{"go", "build", "-trimpath", "-buildvcs=false", "-ldflags=-s -w", "-o", "/out/gitops", "./ci/cmd/gitops"}).
 		File("/out/gitops")
 }
 

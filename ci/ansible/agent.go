@@ -6,8 +6,8 @@ import (
 	"golang.org/x/crypto/ssh"
 	"golang.org/x/crypto/ssh/agent"
 
+	"gitops/ci/progress"
 	"gitops/ci/secret"
-	"gitops/ci/stage"
 )
 
 // keyAgent is an SSH agent with one key in this process's memory. When the
@@ -21,7 +21,7 @@ func newKeyAgent(socket string, key secret.Value) (*keyAgent, error) {
 	private, err := ssh.ParseRawPrivateKey([]byte(key.Reveal()))
 	if err != nil {
 		// The parser's error may quote the key; it is not repeated.
-		return nil, stage.Invalid("the SSH private key is not a PEM private key without a passphrase, whole, with its line breaks")
+		return nil, progress.Invalid("the SSH private key is not a PEM private key without a passphrase, whole, with its line breaks")
 	}
 	keyring := agent.NewKeyring()
 	if err := keyring.Add(agent.AddedKey{PrivateKey: private}); err != nil {

@@ -17,8 +17,8 @@ import (
 	"syscall"
 	"time"
 
+	"gitops/ci/progress"
 	"gitops/ci/secret"
-	"gitops/ci/stage"
 )
 
 // program is looked up in PATH.
@@ -57,7 +57,7 @@ type Options struct {
 	// from environment variables or ExtraVarsFiles.
 	Secrets []secret.Value
 	// Progress says that the run goes on.
-	Progress *stage.Progress
+	Progress *progress.Progress
 	// Log gets Ansible's own output for people as it comes; nil drops it.
 	Log io.Writer
 }
@@ -92,16 +92,16 @@ func (o Options) check() error {
 		return err
 	}
 	if len(bytes.TrimSpace(o.KnownHosts)) == 0 {
-		return stage.Invalid("no known host keys for the Ansible run: give known_hosts, for example made from Terraform's output ssh_host_public_key")
+		return progress.Invalid("no known host keys for the Ansible run: give known_hosts, for example made from Terraform's output ssh_host_public_key")
 	}
 	for what, path := range map[string]string{"playbook": filepath.Join(o.Dir, o.Playbook), "inventory": o.Inventory} {
 		if _, err := os.Stat(path); err != nil {
-			return stage.Invalid("reading %s: %v", what, err)
+			return progress.Invalid("reading %s: %v", what, err)
 		}
 	}
 	for _, path := range o.ExtraVarsFiles {
 		if _, err := os.Stat(path); err != nil {
-			return stage.Invalid("reading extra variables: %v", err)
+			return progress.Invalid("reading extra variables: %v", err)
 		}
 	}
 	return nil
@@ -109,7 +109,7 @@ func (o Options) check() error {
 
 func installed() error {
 	if _, err := exec.LookPath(program); err != nil {
-		return stage.Invalid("%w: install Ansible (Debian package ansible), or call the stage through Dagger, which brings it", ErrNotInstalled)
+		return progress.Invalid("%w: install Ansible (Debian package ansible), or call the stage through Dagger, which brings it", ErrNotInstalled)
 	}
 	return nil
 }

@@ -14,9 +14,9 @@ import (
 
 	"gitops/ci/ansible"
 	"gitops/ci/host"
-	"gitops/ci/host/hosttest"
+	"gitops/ci/lab/hosttest"
+	"gitops/ci/progress"
 	"gitops/ci/secret"
-	"gitops/ci/stage"
 )
 
 func needAnsible(t *testing.T) {
@@ -219,8 +219,8 @@ func TestFailedTasks(t *testing.T) {
 			if strings.Contains(err.Error(), "pass-phrase") {
 				t.Errorf("the secret shows: %v", err)
 			}
-			if stage.ExitCode(err) != stage.ExitFailed || recap.Hosts["web"].Failed != 1 {
-				t.Errorf("exit %d, recap %+v", stage.ExitCode(err), recap)
+			if progress.ExitCode(err) != progress.ExitFailed || recap.Hosts["web"].Failed != 1 {
+				t.Errorf("exit %d, recap %+v", progress.ExitCode(err), recap)
 			}
 			nothingLeft(t)
 		})
@@ -399,7 +399,7 @@ func TestWithoutAnsible(t *testing.T) {
 		"run":          second(ansible.Run(t.Context(), ansible.Options{Dir: t.TempDir()})),
 		"syntax check": ansible.SyntaxCheck(t.Context(), t.TempDir(), "site.yml"),
 	} {
-		if !errors.Is(err, ansible.ErrNotInstalled) || stage.ExitCode(err) != stage.ExitInvalid {
+		if !errors.Is(err, ansible.ErrNotInstalled) || progress.ExitCode(err) != progress.ExitInvalid {
 			t.Errorf("%s: got %v", name, err)
 		}
 	}
@@ -420,7 +420,7 @@ func TestBadInputTouchesNothing(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			bad := o
 			change(&bad)
-			if _, err := ansible.Run(t.Context(), bad); stage.ExitCode(err) != stage.ExitInvalid || strings.Contains(fmt.Sprint(err), "nonsense") {
+			if _, err := ansible.Run(t.Context(), bad); progress.ExitCode(err) != progress.ExitInvalid || strings.Contains(fmt.Sprint(err), "nonsense") {
 				t.Errorf("got %v", err)
 			}
 		})

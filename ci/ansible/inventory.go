@@ -9,7 +9,7 @@ import (
 
 	"gopkg.in/yaml.v3"
 
-	"gitops/ci/stage"
+	"gitops/ci/progress"
 )
 
 // Target is a host to configure, as Terraform's outputs describe it.
@@ -26,7 +26,7 @@ type Target struct {
 // WriteInventory writes inventory.yml with target into dir and returns its path.
 func WriteInventory(dir string, target Target) (string, error) {
 	if target.Address == "" || target.User == "" {
-		return "", stage.Invalid("writing the inventory: the host's address (%q) and user (%q) are both needed", target.Address, target.User)
+		return "", progress.Invalid("writing the inventory: the host's address (%q) and user (%q) are both needed", target.Address, target.User)
 	}
 	if target.Name == "" {
 		target.Name = "host"
@@ -35,7 +35,7 @@ func WriteInventory(dir string, target Target) (string, error) {
 	if host, port, err := net.SplitHostPort(target.Address); err == nil {
 		number, err := strconv.ParseUint(port, 10, 16)
 		if err != nil {
-			return "", stage.Invalid("writing the inventory: %q has no port number", target.Address)
+			return "", progress.Invalid("writing the inventory: %q has no port number", target.Address)
 		}
 		variables["ansible_host"], variables["ansible_port"] = host, number
 	}

@@ -9,7 +9,7 @@ import (
 
 	"gitops/ci/lab"
 	"gitops/ci/lab/labtest"
-	"gitops/ci/stage"
+	"gitops/ci/progress"
 )
 
 // sigstore is a Sigstore for tests: by the variables FULCIO_URL, REKOR_URL and
@@ -58,8 +58,8 @@ func TestKeyless(t *testing.T) {
 	} {
 		other := policy
 		change(&other)
-		if err := Verify(t.Context(), other, []string{image.Image.String()}); stage.ExitCode(err) != stage.ExitRefused || !strings.Contains(err.Error(), says) {
-			t.Errorf("got %v (exit %d), want exit 3 and %q", err, stage.ExitCode(err), says)
+		if err := Verify(t.Context(), other, []string{image.Image.String()}); progress.ExitCode(err) != progress.ExitRefused || !strings.Contains(err.Error(), says) {
+			t.Errorf("got %v (exit %d), want exit 3 and %q", err, progress.ExitCode(err), says)
 		}
 	}
 }

@@ -12,8 +12,8 @@ import (
 	"strings"
 	"time"
 
+	"gitops/ci/progress"
 	"gitops/ci/secret"
-	"gitops/ci/stage"
 )
 
 // leaveOut is what else can be done where a program is missing.
@@ -23,7 +23,7 @@ const leaveOut = ", or leave attestations out with --no-attestations"
 func lookUp(program, image, otherwise string) (string, error) {
 	path, err := exec.LookPath(program)
 	if err != nil {
-		return "", stage.Invalid("the program %s is not installed: install it (the image %s has it) or call the stage through Dagger, which brings it%s", program, image, otherwise)
+		return "", progress.Invalid("the program %s is not installed: install it (the image %s has it) or call the stage through Dagger, which brings it%s", program, image, otherwise)
 	}
 	return filepath.Abs(path)
 }

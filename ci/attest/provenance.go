@@ -10,7 +10,7 @@ import (
 
 	"github.com/google/go-containerregistry/pkg/name"
 
-	"gitops/ci/stage"
+	"gitops/ci/progress"
 )
 
 // Build is how an image came about.
@@ -90,7 +90,7 @@ type metadata struct {
 // it has no times.
 func Provenance(b Build) ([]byte, error) {
 	if b.BuilderID == "" || b.BuildType == "" || b.Commit == "" {
-		return nil, stage.Invalid("a provenance needs the builder's ID, the type of the build and the commit")
+		return nil, progress.Invalid("a provenance needs the builder's ID, the type of the build and the commit")
 	}
 	source, dependencies := b.Commit, []dependency{}
 	if b.Source != "" {
@@ -145,7 +145,7 @@ func gitURI(source string) string {
 func (m Material) dependency() (dependency, error) {
 	ref, err := name.ParseReference(m.Name)
 	if err != nil {
-		return dependency{}, stage.Invalid("reading the name of the base image %q: %w", m.Name, err)
+		return dependency{}, progress.Invalid("reading the name of the base image %q: %w", m.Name, err)
 	}
 	repository, version := path.Join(ref.Context().RegistryStr(), ref.Context().RepositoryStr()), ref.Identifier()
 	if short, ok := strings.CutPrefix(repository, name.DefaultRegistry+"/"); ok {
@@ -157,7 +157,7 @@ func (m Material) dependency() (dependency, error) {
 	case found:
 		d.Digest = map[string]string{algorithm: hash}
 	case m.Digest != "":
-		return dependency{}, stage.Invalid("reading the digest of the base image %s: %q is not of the form sha256:…", m.Name, m.Digest)
+		return dependency{}, progress.Invalid("reading the digest of the base image %s: %q is not of the form sha256:…", m.Name, m.Digest)
 	}
 	return d, nil
 }

@@ -7,7 +7,7 @@ import (
 	"strings"
 	"testing"
 
-	"gitops/ci/stage"
+	"gitops/ci/progress"
 )
 
 func exampleBuild() Build {
@@ -102,7 +102,7 @@ func TestProvenanceNeedsTheMost(t *testing.T) {
 	} {
 		b := exampleBuild()
 		change(&b)
-		if _, err := Provenance(b); stage.ExitCode(err) != stage.ExitInvalid {
+		if _, err := Provenance(b); progress.ExitCode(err) != progress.ExitInvalid {
 			t.Errorf("%s: got %v, want exit 2", what, err)
 		}
 	}

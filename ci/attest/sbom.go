@@ -8,7 +8,7 @@ import (
 	"path/filepath"
 
 	"gitops/ci/images"
-	"gitops/ci/stage"
+	"gitops/ci/progress"
 )
 
 // SyftReady reports that the program is missing, and how to come by it.
@@ -29,7 +29,7 @@ func SBOM(ctx context.Context, layoutDir, name, version string) ([]byte, error) 
 		return nil, fmt.Errorf("making an SBOM: %w", err)
 	}
 	if _, err := os.Stat(filepath.Join(layoutDir, "index.json")); err != nil {
-		return nil, stage.Invalid("making an SBOM: %w; give a folder in the OCI image layout", err)
+		return nil, progress.Invalid("making an SBOM: %w; give a folder in the OCI image layout", err)
 	}
 	// Settings and caches of whoever runs this must not show in the document.
 	home, err := os.MkdirTemp("", "gitops-sbom-")

@@ -20,8 +20,8 @@ import (
 
 	"gitops/ci/lab"
 	"gitops/ci/lab/labtest"
+	"gitops/ci/progress"
 	"gitops/ci/secret"
-	"gitops/ci/stage"
 )
 
 func TestSyftArgs(t *testing.T) {
@@ -121,7 +121,7 @@ func TestSBOMForReal(t *testing.T) {
 		}
 	})
 	t.Run("no layout", func(t *testing.T) {
-		if _, err := SBOM(context.Background(), t.TempDir(), "app", ""); stage.ExitCode(err) != stage.ExitInvalid {
+		if _, err := SBOM(context.Background(), t.TempDir(), "app", ""); progress.ExitCode(err) != progress.ExitInvalid {
 			t.Errorf("got %v, want exit 2", err)
 		}
 	})
@@ -141,8 +141,8 @@ func TestMissingProgramsAreNamed(t *testing.T) {
 		{verify, []string{"cosign", "sigstore/cosign/cosign:v2"}},
 	} {
 		for _, word := range c.says {
-			if stage.ExitCode(c.err) != stage.ExitInvalid || !strings.Contains(c.err.Error(), word) {
-				t.Errorf("got %v (exit %d), want exit 2 and %s", c.err, stage.ExitCode(c.err), word)
+			if progress.ExitCode(c.err) != progress.ExitInvalid || !strings.Contains(c.err.Error(), word) {
+				t.Errorf("got %v (exit %d), want exit 2 and %s", c.err, progress.ExitCode(c.err), word)
 			}
 		}
 	}

@@ -13,9 +13,9 @@ import (
 
 	"github.com/google/go-containerregistry/pkg/name"
 
+	"gitops/ci/progress"
 	"gitops/ci/registry"
 	"gitops/ci/secret"
-	"gitops/ci/stage"
 )
 
 // Signer signs images, by a key or by an identity. A key leaves no trace in a
@@ -38,7 +38,7 @@ type Signer struct {
 	// Program is cosign 2 ("cosign").
 	Program string
 	// Progress is told what happens; nil is silent.
-	Progress *stage.Progress
+	Progress *progress.Progress
 
 	// firstWait is the pause before the second attempt, for tests.
 	firstWait time.Duration
@@ -65,11 +65,11 @@ func (s Signer) ways() (n int) {
 func (s Signer) check() error {
 	switch s.ways() {
 	case 0:
-		return stage.Invalid("nothing to sign with: set %s or %s, or sign as a workflow", keyVariable, tokenVariable)
+		return progress.Invalid("nothing to sign with: set %s or %s, or sign as a workflow", keyVariable, tokenVariable)
 	case 1:
 		return nil
 	}
-	return stage.Invalid("there are several ways to sign, of %s, %s and a workflow: give one of them", keyVariable, tokenVariable)
+	return progress.Invalid("there are several ways to sign, of %s, %s and a workflow: give one of them", keyVariable, tokenVariable)
 }
 
 // Sign attests and signs image and its platforms, which are the images of an index.

@@ -24,8 +24,8 @@ import (
 
 	"gitops/ci/lab"
 	"gitops/ci/lab/labtest"
+	"gitops/ci/progress"
 	"gitops/ci/secret"
-	"gitops/ci/stage"
 )
 
 const keyPassword = "key-password"
@@ -58,7 +58,7 @@ func TestSignerThatIsNone(t *testing.T) {
 		t.Error("Enabled is wrong")
 	}
 	for says, s := range map[string]Signer{"nothing to sign with": {}, "one of them": {Key: secret.New("k"), IdentityToken: secret.New("t")}} {
-		if _, err := s.Sign(context.Background(), Attested{}); stage.ExitCode(err) != stage.ExitInvalid || !strings.Contains(err.Error(), says) {
+		if _, err := s.Sign(context.Background(), Attested{}); progress.ExitCode(err) != progress.ExitInvalid || !strings.Contains(err.Error(), says) {
 			t.Errorf("got %v, want exit 2 and %q", err, says)
 		}
 	}

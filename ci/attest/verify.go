@@ -10,8 +10,8 @@ import (
 	"github.com/google/go-containerregistry/pkg/name"
 	"golang.org/x/sync/errgroup"
 
+	"gitops/ci/progress"
 	"gitops/ci/registry"
-	"gitops/ci/stage"
 )
 
 // publicHeader begins a public key.
@@ -37,7 +37,7 @@ type Policy struct {
 	// Program is cosign 2 ("cosign").
 	Program string
 	// Progress is told what happens; nil is silent.
-	Progress *stage.Progress
+	Progress *progress.Progress
 
 	// firstWait is the pause before the second attempt, for tests.
 	firstWait time.Duration
@@ -47,13 +47,13 @@ type Policy struct {
 func (p Policy) Check() error {
 	switch {
 	case p.PublicKey == "" && p.Identity == "" && p.Issuer == "":
-		return stage.Invalid("no signature to require: give a public key, or an identity and its issuer")
+		return progress.Invalid("no signature to require: give a public key, or an identity and its issuer")
 	case p.PublicKey != "" && (p.Identity != "" || p.Issuer != ""):
-		return stage.Invalid("a signature is by a key or by an identity: give one of them")
+		return progress.Invalid("a signature is by a key or by an identity: give one of them")
 	case p.PublicKey == "" && (p.Identity == "" || p.Issuer == ""):
-		return stage.Invalid("an identity is worth what its issuer is: give both")
+		return progress.Invalid("an identity is worth what its issuer is: give both")
 	case p.PublicKey != "" && !strings.Contains(p.PublicKey, publicHeader):
-		return stage.Invalid("the public key is not of the form %s, as cosign public-key prints it", publicHeader)
+		return progress.Invalid("the public key is not of the form %s, as cosign public-key prints it", publicHeader)
 	}
 	return nil
 }
@@ -100,7 +100,7 @@ func (p Policy) pinned(refs []string) ([]name.Digest, error) {
 	for _, ref := range slices.Compact(slices.Sorted(slices.Values(refs))) {
 		image, err := name.NewDigest(ref, options...)
 		if err != nil {
-			failed = append(failed, stage.Refused("verifying %s: it has no digest, and a tag can move after it was checked: write refs with digests, as release and bump --pin do", ref))
+			failed = append(failed, progress.Refused("verifying %s: it has no digest, and a tag can move after it was checked: write refs with digests, as release and bump --pin do", ref))
 		}
 		images = append(images, image)
 	}
@@ -139,9 +139,9 @@ func (p Policy) judged(image name.Digest, err error) error {
 	case !unsigned(err):
 		return err
 	case exitCode(err) == exitUnsigned:
-		return stage.Refused("verifying %s: its registry has no signature of it: release it with a key or an identity to sign with", image)
+		return progress.Refused("verifying %s: its registry has no signature of it: release it with a key or an identity to sign with", image)
 	}
-	return stage.Refused("%w; it has no signature %s: find out who signed it", err, whose)
+	return progress.Refused("%w; it has no signature %s: find out who signed it", err, whose)
 }
 
 // unsigned reports whether cosign looked, and found no signature as it should be.

@@ -17,8 +17,8 @@ import (
 
 	"gitops/ci/lab"
 	"gitops/ci/lab/labtest"
+	"gitops/ci/progress"
 	"gitops/ci/secret"
-	"gitops/ci/stage"
 )
 
 func TestPolicyThatIsNone(t *testing.T) {
@@ -29,7 +29,7 @@ func TestPolicyThatIsNone(t *testing.T) {
 		"both":                    {Issuer: "https://i.local"},
 		"BEGIN PUBLIC KEY":        {PublicKey: "-----BEGIN ENCRYPTED SIGSTORE PRIVATE KEY-----"},
 	} {
-		if err := Verify(context.Background(), p, nil); stage.ExitCode(err) != stage.ExitInvalid || !strings.Contains(err.Error(), says) {
+		if err := Verify(context.Background(), p, nil); progress.ExitCode(err) != progress.ExitInvalid || !strings.Contains(err.Error(), says) {
 			t.Errorf("got %v, want exit 2 and %q", err, says)
 		}
 	}
@@ -37,9 +37,9 @@ func TestPolicyThatIsNone(t *testing.T) {
 
 func TestRefsWithoutDigestAreRefused(t *testing.T) {
 	err := Verify(context.Background(), Policy{PublicKey: publicHeader}, []string{"r.local/app:v1", "r.local/other", "r.local/app@sha256:" + nines})
-	if stage.ExitCode(err) != stage.ExitRefused || !strings.Contains(err.Error(), "r.local/app:v1") || !strings.Contains(err.Error(), "r.local/other") ||
+	if progress.ExitCode(err) != progress.ExitRefused || !strings.Contains(err.Error(), "r.local/app:v1") || !strings.Contains(err.Error(), "r.local/other") ||
 		strings.Contains(err.Error(), nines) || !strings.Contains(err.Error(), "bump --pin") {
-		t.Errorf("got %v (exit %d)", err, stage.ExitCode(err))
+		t.Errorf("got %v (exit %d)", err, progress.ExitCode(err))
 	}
 }
 
@@ -57,8 +57,8 @@ func TestVerifyForReal(t *testing.T) {
 		t.Error(err)
 	}
 	err := verify(signed.String(), foreign.String(), plain.String())
-	if stage.ExitCode(err) != stage.ExitRefused {
-		t.Fatalf("got %v (exit %d)", err, stage.ExitCode(err))
+	if progress.ExitCode(err) != progress.ExitRefused {
+		t.Fatalf("got %v (exit %d)", err, progress.ExitCode(err))
 	}
 	lines := strings.Split(err.Error(), "\n")
 	if len(lines) != 2 || !strings.Contains(lines[0], foreign.String()) || !strings.Contains(lines[0], "no signature of the key") ||
@@ -71,8 +71,8 @@ func TestVerifyForReal(t *testing.T) {
 		policy := p.policy(pair{})
 		policy.Identity, policy.Issuer = "me@example.org", "https://i.local"
 		err := Verify(context.Background(), policy, []string{signed.String()})
-		if stage.ExitCode(err) != stage.ExitRefused || !strings.Contains(err.Error(), "me@example.org") {
-			t.Errorf("got %v (exit %d)", err, stage.ExitCode(err))
+		if progress.ExitCode(err) != progress.ExitRefused || !strings.Contains(err.Error(), "me@example.org") {
+			t.Errorf("got %v (exit %d)", err, progress.ExitCode(err))
 		}
 	})
 	t.Run("wrong password", func(t *testing.T) {
@@ -80,14 +80,14 @@ func TestVerifyForReal(t *testing.T) {
 		policy.Logins = append(policy.Logins[:0:0], policy.Logins...)
 		policy.Logins[0].Password = secret.New("wrong-password")
 		err := Verify(context.Background(), policy, []string{signed.String()})
-		if stage.ExitCode(err) != stage.ExitFailed || !strings.Contains(err.Error(), "user name and password") {
-			t.Errorf("got %v (exit %d)", err, stage.ExitCode(err))
+		if progress.ExitCode(err) != progress.ExitFailed || !strings.Contains(err.Error(), "user name and password") {
+			t.Errorf("got %v (exit %d)", err, progress.ExitCode(err))
 		}
 	})
 	t.Run("a registry that does not answer", func(t *testing.T) {
 		err := verify("127.0.0.1:1/app@" + signed.DigestStr())
-		if stage.ExitCode(err) != stage.ExitFailed || !strings.Contains(err.Error(), "127.0.0.1:1") {
-			t.Errorf("got %v (exit %d)", err, stage.ExitCode(err))
+		if progress.ExitCode(err) != progress.ExitFailed || !strings.Contains(err.Error(), "127.0.0.1:1") {
+			t.Errorf("got %v (exit %d)", err, progress.ExitCode(err))
 		}
 	})
 }
@@ -115,8 +115,8 @@ func TestVerifyTellsAFaultFromARefusal(t *testing.T) {
 			sign(t, p.signer(keys), true, Attested{Image: image})
 			count.Store(1000)
 			err := Verify(context.Background(), p.policy(keys), []string{image.String()})
-			if stage.ExitCode(err) != stage.ExitFailed || !strings.Contains(fmt.Sprint(err), says) {
-				t.Errorf("got %v (exit %d), want exit 1 and %q", err, stage.ExitCode(err), says)
+			if progress.ExitCode(err) != progress.ExitFailed || !strings.Contains(fmt.Sprint(err), says) {
+				t.Errorf("got %v (exit %d), want exit 1 and %q", err, progress.ExitCode(err), says)
 			}
 			if status == 429 || status == 503 {
 				count.Store(2)

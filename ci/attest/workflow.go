@@ -9,8 +9,8 @@ import (
 	"net/url"
 	"time"
 
+	"gitops/ci/progress"
 	"gitops/ci/secret"
-	"gitops/ci/stage"
 )
 
 // Workflow is where a workflow of GitHub Actions gets tokens that say which one it
@@ -29,7 +29,7 @@ func (w Workflow) empty() bool { return w.RequestURL == "" && w.RequestToken.Emp
 func (w Workflow) token(ctx context.Context) (secret.Value, error) {
 	address, err := url.Parse(w.RequestURL)
 	if err != nil || address.Host == "" || w.RequestToken.Empty() {
-		return secret.Value{}, stage.Invalid("signing as a workflow needs ACTIONS_ID_TOKEN_REQUEST_URL and ACTIONS_ID_TOKEN_REQUEST_TOKEN: give its job the permission id-token: write")
+		return secret.Value{}, progress.Invalid("signing as a workflow needs ACTIONS_ID_TOKEN_REQUEST_URL and ACTIONS_ID_TOKEN_REQUEST_TOKEN: give its job the permission id-token: write")
 	}
 	query := address.Query()
 	query.Set("audience", "sigstore")

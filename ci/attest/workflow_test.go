@@ -6,8 +6,8 @@ import (
 	"strings"
 	"testing"
 
+	"gitops/ci/progress"
 	"gitops/ci/secret"
-	"gitops/ci/stage"
 )
 
 // GitHub's token service as its documentation describes it.
@@ -62,7 +62,7 @@ func TestSignerAsksForTheWorkflowsToken(t *testing.T) {
 		t.Error("signed without a token")
 	}
 	s.IdentityToken = secret.New("another")
-	if _, err := s.open(t.Context()); stage.ExitCode(err) != stage.ExitInvalid {
+	if _, err := s.open(t.Context()); progress.ExitCode(err) != progress.ExitInvalid {
 		t.Errorf("two ways to sign: %v", err)
 	}
 }

@@ -102,7 +102,7 @@ func compete(ctx context.Context, folder string, original []byte, contenders []c
 
 func bumpContenders(ctx context.Context, folder string) ([]contender, error) {
 	gitops := filepath.Join(folder, "gitops")
-	if out, err := exec.CommandContext(ctx, "go", "build", "-o", gitops, "gitops/ci").CombinedOutput(); err != nil {
+	if out, err := exec.CommandContext(ctx, "go", "build", "-o", gitops, "gitops/ci/cmd/gitops").CombinedOutput(); err != nil {
 		return nil, fmt.Errorf("building gitops: %w: %s", err, out)
 	}
 	// The article's own command, for this service.

@@ -19,8 +19,8 @@ import (
 
 	"gitops/ci/images"
 	"gitops/ci/lab"
+	"gitops/ci/progress"
 	"gitops/ci/publish"
-	"gitops/ci/stage"
 )
 
 // benchPublish builds the application's two services with a plain Docker engine,
@@ -31,7 +31,7 @@ func benchPublish(ctx context.Context, folder string, s size) (err error) {
 		fmt.Println("\npublish: not measured, no Docker engine answers (run it inside gitops lab engine -- …)")
 		return nil
 	}
-	d, err := lab.OpenDocker(ctx, stage.NewProgress(os.Stderr))
+	d, err := lab.OpenDocker(ctx, progress.NewProgress(os.Stderr))
 	if err != nil {
 		return err
 	}
@@ -39,7 +39,7 @@ func benchPublish(ctx context.Context, folder string, s size) (err error) {
 	if err := d.Provide(ctx, images.Go, images.Node, images.Nginx); err != nil {
 		return err
 	}
-	syft, err := lab.Tool(ctx, lab.Syft, stage.NewProgress(os.Stderr))
+	syft, err := lab.Tool(ctx, lab.Syft, progress.NewProgress(os.Stderr))
 	if err != nil {
 		return err
 	}

@@ -16,9 +16,9 @@ import (
 	"strings"
 	"time"
 
+	"gitops/ci/progress"
 	"gitops/ci/review"
 	"gitops/ci/secret"
-	"gitops/ci/stage"
 )
 
 // Options say what to estimate and how to reach Infracost.
@@ -32,7 +32,7 @@ type Options struct {
 	UsageFile       string        // an Infracost usage file; optional
 	Program         string        // "infracost" when empty
 	Timeout         time.Duration // three minutes when 0
-	Progress        *stage.Progress
+	Progress        *progress.Progress
 }
 
 // Unavailable says why there is no cost: "no INFRACOST_API_KEY".
@@ -79,7 +79,7 @@ func Run(ctx context.Context, o Options) (estimate Estimate, err error) {
 // ready checks what can be checked before anything is started.
 func (o Options) ready() (program string, err error) {
 	if _, err := os.Stat(o.PlanFile); err != nil {
-		return "", stage.Invalid("estimating the cost: %w; give the output of `terraform show -json`", err)
+		return "", progress.Invalid("estimating the cost: %w; give the output of `terraform show -json`", err)
 	}
 	// Infracost asks for a key only where it uses its own price service.
 	if o.APIKey.Empty() && o.PricingEndpoint == "" {
@@ -115,7 +115,7 @@ func (o Options) run(ctx context.Context, program, home, out string) error {
 	case ctx.Err() != nil:
 		return fmt.Errorf("estimating the cost: %w", ctx.Err())
 	case limited.Err() != nil:
-		return &Unavailable{"infracost did not end within " + stage.Seconds(timeout)}
+		return &Unavailable{"infracost did not end within " + progress.Seconds(timeout)}
 	}
 	return &Unavailable{why(secret.NewRedactor(o.APIKey).Redact(said.String()), err)}
 }

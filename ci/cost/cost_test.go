@@ -9,8 +9,8 @@ import (
 	"testing"
 	"time"
 
+	"gitops/ci/progress"
 	"gitops/ci/secret"
-	"gitops/ci/stage"
 )
 
 // standIn writes a shell script in infracost's place. It is a stand-in for the
@@ -132,7 +132,7 @@ func TestUnavailableBeforeAnythingStarts(t *testing.T) {
 		}
 	}
 	_, err := Run(context.Background(), Options{PlanFile: plan + ".missing", APIKey: secret.New(key), Program: program})
-	if stage.ExitCode(err) != stage.ExitInvalid {
+	if progress.ExitCode(err) != progress.ExitInvalid {
 		t.Errorf("a missing plan gives %v, want exit 2", err)
 	}
 }

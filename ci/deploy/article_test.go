@@ -15,8 +15,8 @@ import (
 
 	"gitops/ci/deploy"
 	"gitops/ci/host"
+	"gitops/ci/progress"
 	"gitops/ci/secret"
-	"gitops/ci/stage"
 )
 
 // byHand is a manifest of the kind that people deploy by hand today: a name for
@@ -127,8 +127,8 @@ func TestContainersWithoutAManifestAreNotTouched(t *testing.T) {
 	run(t, up)
 	old := l.containers("old")
 	receipt, err := deploy.Deploy(context.Background(), l.client, l.options(commitA, l.manifest(image("v1"))))
-	if stage.ExitCode(err) != stage.ExitRefused || receipt.Outcome != deploy.Untouched || l.containers("old") != old {
-		t.Errorf("exit %d, outcome %s, %v", stage.ExitCode(err), receipt.Outcome, err)
+	if progress.ExitCode(err) != progress.ExitRefused || receipt.Outcome != deploy.Untouched || l.containers("old") != old {
+		t.Errorf("exit %d, outcome %s, %v", progress.ExitCode(err), receipt.Outcome, err)
 	}
 }
 
@@ -194,7 +194,7 @@ func TestLostConnection(t *testing.T) {
 			t.Fatal(err)
 		}
 		options := l.options(commitB, l.manifest(image("sick")))
-		options.Progress = stage.NewProgress(writerFunc(func(line string) {
+		options.Progress = progress.NewProgress(writerFunc(func(line string) {
 			if strings.HasPrefix(line, step+" …") {
 				time.AfterFunc(200*time.Millisecond, cable.cut)
 			}
@@ -203,7 +203,7 @@ func TestLostConnection(t *testing.T) {
 		receipt, err := deploy.Deploy(context.Background(), client, options)
 		client.Close()
 		if err == nil || time.Since(begun) > time.Minute {
-			t.Errorf("cut at %s: ended after %s with %v", step, stage.Seconds(time.Since(begun)), err)
+			t.Errorf("cut at %s: ended after %s with %v", step, progress.Seconds(time.Since(begun)), err)
 		}
 		if receipt.Outcome == deploy.Failed && !strings.Contains(err.Error(), "what runs now: not known, because the host does not answer") {
 			t.Errorf("cut at %s: the message is %v", step, err)

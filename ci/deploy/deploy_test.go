@@ -13,8 +13,8 @@ import (
 	"time"
 
 	"gitops/ci/deploy"
+	"gitops/ci/progress"
 	"gitops/ci/secret"
-	"gitops/ci/stage"
 )
 
 func actions(r deploy.Receipt) string {
@@ -43,7 +43,7 @@ func TestDeployTwiceAndBack(t *testing.T) {
 		if l.containers("web") != web {
 			t.Error("an unchanged web was restarted")
 		}
-		t.Logf("unchanged manifest: %s", stage.Seconds(time.Since(begun)))
+		t.Logf("unchanged manifest: %s", progress.Seconds(time.Since(begun)))
 	})
 
 	second := l.deploy(l.options(commitB, l.manifest(image("v2"))))
@@ -121,7 +121,7 @@ func TestRollbackByDigest(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, err := deploy.Rollback(context.Background(), l.client, deploy.RollbackOptions{Options: l.options("", ""), Release: commitB})
-	if stage.ExitCode(err) != stage.ExitRefused || !strings.Contains(err.Error(), "somebody changed "+changed) {
+	if progress.ExitCode(err) != progress.ExitRefused || !strings.Contains(err.Error(), "somebody changed "+changed) {
 		t.Errorf("a release that was changed on the host: %v", err)
 	}
 }
@@ -145,7 +145,7 @@ func TestAFailedDeployLeavesWhatRan(t *testing.T) {
 			options.Env = map[string]secret.Value{"PASSWORD": secret.New(c.env)}
 			options.Restarts = 2
 			receipt, err := deploy.Deploy(context.Background(), l.client, options)
-			if err == nil || stage.ExitCode(err) != stage.ExitFailed || receipt.Outcome != deploy.Restored {
+			if err == nil || progress.ExitCode(err) != progress.ExitFailed || receipt.Outcome != deploy.Restored {
 				t.Fatalf("outcome %s, error %v", receipt.Outcome, err)
 			}
 			for _, words := range append(c.says, "what ran before runs again: release "+first.Release) {
@@ -203,8 +203,8 @@ func TestBadManifestsTouchNothing(t *testing.T) {
 		"blank variable":     "services:\n  web: {image: x, environment: {A: \"${NOT_GIVEN}\"}}\n",
 	} {
 		receipt, err := deploy.Deploy(context.Background(), l.client, l.options(commitA, manifest))
-		if stage.ExitCode(err) != stage.ExitInvalid || !strings.Contains(err.Error(), "nothing was touched") {
-			t.Errorf("%s: exit %d, %s, %v", name, stage.ExitCode(err), receipt.Outcome, err)
+		if progress.ExitCode(err) != progress.ExitInvalid || !strings.Contains(err.Error(), "nothing was touched") {
+			t.Errorf("%s: exit %d, %s, %v", name, progress.ExitCode(err), receipt.Outcome, err)
 		}
 	}
 	if _, err := os.Stat(l.dir); !errors.Is(err, os.ErrNotExist) {

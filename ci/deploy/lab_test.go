@@ -14,9 +14,9 @@ import (
 
 	"gitops/ci/deploy"
 	"gitops/ci/host"
-	"gitops/ci/host/hosttest"
+	"gitops/ci/lab/hosttest"
+	"gitops/ci/progress"
 	"gitops/ci/secret"
-	"gitops/ci/stage"
 )
 
 const (
@@ -162,7 +162,7 @@ func (l *lab) options(commit, manifest string) deploy.Options {
 	return deploy.Options{
 		Dir: l.dir, Project: l.project, Network: l.network, Commit: commit, Manifest: []byte(manifest), Actor: "test",
 		GateTimeout: 30 * time.Second, Stable: time.Second, LockWait: 20 * time.Second, LockTTL: 4 * time.Second,
-		Env: map[string]secret.Value{"PASSWORD": secret.New("planted-secret-1")}, Progress: stage.NewProgress(l.log),
+		Env: map[string]secret.Value{"PASSWORD": secret.New("planted-secret-1")}, Progress: progress.NewProgress(l.log),
 	}
 }
 

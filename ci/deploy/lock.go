@@ -11,7 +11,7 @@ import (
 	"time"
 
 	"gitops/ci/host"
-	"gitops/ci/stage"
+	"gitops/ci/progress"
 )
 
 // Lock is who deploys to a place right now.
@@ -65,9 +65,9 @@ func (r *run) lock(ctx context.Context, lost func(error)) (*hold, error) {
 			return r.keep(ctx, state, other, lost), nil
 		}
 		if time.Now().After(deadline) {
-			return nil, stage.Refused("another deploy has the lock: %s; waited %s. Try again later; "+
+			return nil, progress.Refused("another deploy has the lock: %s; waited %s. Try again later; "+
 				"if that run is dead, its lock falls by itself %s after its last heartbeat",
-				other, stage.Seconds(r.o.LockWait), stage.Seconds(r.o.LockTTL))
+				other, progress.Seconds(r.o.LockWait), progress.Seconds(r.o.LockTTL))
 		}
 		r.o.Progress.Say("waiting for the deploy lock: %s", other)
 		if err := sleep(ctx, min(lockPoll, time.Until(deadline)+time.Millisecond)); err != nil {

@@ -14,8 +14,8 @@ import (
 
 	"gitops/ci/deploy"
 	"gitops/ci/host"
+	"gitops/ci/progress"
 	"gitops/ci/secret"
-	"gitops/ci/stage"
 )
 
 // TestMain lets the test binary be a deploy of its own, which tests kill.
@@ -44,16 +44,16 @@ func deployFrom(path string) int {
 	if err := json.Unmarshal(content, &o); err != nil {
 		return 9
 	}
-	progress := stage.NewProgress(os.Stdout)
+	told := progress.NewProgress(os.Stdout)
 	client, err := host.Dial(context.Background(), host.Config{Address: o.Address, User: o.User, Key: secret.New(o.Key), KnownHosts: []byte(o.KnownHosts)})
 	if err == nil {
 		_, err = deploy.Deploy(context.Background(), client, deploy.Options{
 			Dir: o.Dir, Project: o.Project, Network: o.Network, Commit: o.Commit, Manifest: []byte(o.Manifest), Actor: "killed",
-			Env: map[string]secret.Value{"PASSWORD": secret.New(o.Password)}, Progress: progress, LockTTL: 4 * time.Second,
+			Env: map[string]secret.Value{"PASSWORD": secret.New(o.Password)}, Progress: told, LockTTL: 4 * time.Second,
 		})
 	}
-	progress.Say("ended: %v", err)
-	return stage.ExitCode(err)
+	told.Say("ended: %v", err)
+	return progress.ExitCode(err)
 }
 
 // deployUntil starts a deploy in another process and returns it once it has
@@ -104,7 +104,7 @@ func TestKilledDeployBlocksNothing(t *testing.T) {
 			cmd.Wait()
 			begun := time.Now()
 			receipt := l.deploy(l.options(commitC, l.manifest(image("v1"))+"# after "+step+"\n"))
-			t.Logf("killed at %s: the next deploy took %s, took over %v", step, stage.Seconds(time.Since(begun)), receipt.TookOver)
+			t.Logf("killed at %s: the next deploy took %s, took over %v", step, progress.Seconds(time.Since(begun)), receipt.TookOver)
 			l.runs(image("v1"))
 			if left := l.leftovers(); left != "" {
 				t.Errorf("left behind: %s", left)
@@ -123,8 +123,8 @@ func TestLockIsWaitedFor(t *testing.T) {
 	options := l.options(commitC, l.manifest(image("v2")))
 	options.LockWait = time.Millisecond
 	_, err := deploy.Deploy(context.Background(), l.client, options)
-	if stage.ExitCode(err) != stage.ExitRefused || !strings.Contains(err.Error(), "killed deploying bbbbbbbbbbbb since") {
-		t.Errorf("while the lock is held: exit %d, %v", stage.ExitCode(err), err)
+	if progress.ExitCode(err) != progress.ExitRefused || !strings.Contains(err.Error(), "killed deploying bbbbbbbbbbbb since") {
+		t.Errorf("while the lock is held: exit %d, %v", progress.ExitCode(err), err)
 	}
 	if lock := l.status().Lock; lock == nil || lock.Owner != "killed" || lock.Commit != commitB {
 		t.Errorf("status shows the lock %+v", lock)
@@ -204,7 +204,7 @@ func TestCancelledDeployGoesBack(t *testing.T) {
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
 	options := l.options(commitB, strings.Replace(l.manifest(image("sick")), "retries: 2", "retries: 100", 1))
-	options.Progress = stage.NewProgress(writerFunc(func(line string) {
+	options.Progress = progress.NewProgress(writerFunc(func(line string) {
 		if strings.HasPrefix(line, "gate …") {
 			time.AfterFunc(time.Second, cancel)
 		}

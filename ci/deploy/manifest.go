@@ -8,8 +8,8 @@ import (
 
 	"gopkg.in/yaml.v3"
 
+	"gitops/ci/progress"
 	"gitops/ci/secret"
-	"gitops/ci/stage"
 )
 
 // service is what a deploy has to know of a service in the manifest.
@@ -39,14 +39,14 @@ type manifest struct {
 func parseManifest(content []byte) (*manifest, error) {
 	var root yaml.Node
 	if err := yaml.Unmarshal(content, &root); err != nil {
-		return nil, stage.Invalid("reading manifest: %w", err)
+		return nil, progress.Invalid("reading manifest: %w", err)
 	}
 	var m manifest
 	if err := root.Decode(&m); err != nil {
-		return nil, stage.Invalid("reading manifest: %w", err)
+		return nil, progress.Invalid("reading manifest: %w", err)
 	}
 	if len(m.Services) == 0 {
-		return nil, stage.Invalid("reading manifest: it has no services: is it a compose file?")
+		return nil, progress.Invalid("reading manifest: it has no services: is it a compose file?")
 	}
 	m.collect(&root)
 	return &m, nil
@@ -88,7 +88,7 @@ func (m *manifest) needs(env map[string]secret.Value) error {
 	}
 	sort.Strings(names)
 	if names = slices.Compact(names); len(names) > 0 {
-		return stage.Invalid("the manifest needs %s, which %s not set: give a value, or a default as in ${%s:-value}; nothing was touched",
+		return progress.Invalid("the manifest needs %s, which %s not set: give a value, or a default as in ${%s:-value}; nothing was touched",
 			strings.Join(names, ", "), are(len(names)), names[0])
 	}
 	return nil

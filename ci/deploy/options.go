@@ -6,9 +6,9 @@ import (
 	"strings"
 	"time"
 
+	"gitops/ci/progress"
 	"gitops/ci/registry"
 	"gitops/ci/secret"
-	"gitops/ci/stage"
 )
 
 // Defaults of Options.
@@ -55,7 +55,7 @@ type Options struct {
 	// those that the host does not have.
 	PullAlways bool
 	// Progress is told what happens; nil is silent.
-	Progress *stage.Progress
+	Progress *progress.Progress
 	// Env has the values of the manifest's variables.
 	Env map[string]secret.Value
 	// Logins are those of the registries that the host pulls from; the host keeps
@@ -78,10 +78,10 @@ var (
 // checked returns o with its defaults, or what is wrong with it.
 func (o Options) checked() (Options, error) {
 	if len(o.Manifest) == 0 {
-		return o, stage.Invalid("no manifest to deploy: give the compose file")
+		return o, progress.Invalid("no manifest to deploy: give the compose file")
 	}
 	if !commitForm.MatchString(o.Commit) {
-		return o, stage.Invalid("commit %q is not a git SHA: give the commit that the manifest comes from", o.Commit)
+		return o, progress.Invalid("commit %q is not a git SHA: give the commit that the manifest comes from", o.Commit)
 	}
 	return o.common()
 }
@@ -93,14 +93,14 @@ func (o Options) common() (Options, error) {
 		return o, err
 	}
 	if !networkForm.MatchString(o.Network) {
-		return o, stage.Invalid("%q is not a name for a Docker network", o.Network)
+		return o, progress.Invalid("%q is not a name for a Docker network", o.Network)
 	}
 	for _, login := range o.Logins {
 		if !registryForm.MatchString(login.Host) {
-			return o, stage.Invalid("%q is not the name of a registry", login.Host)
+			return o, progress.Invalid("%q is not the name of a registry", login.Host)
 		}
 		if login.Username == "" || login.Password.Empty() {
-			return o, stage.Invalid("registry %s has no user name or no password: give both, or leave the registry out", login.Host)
+			return o, progress.Invalid("registry %s has no user name or no password: give both, or leave the registry out", login.Host)
 		}
 	}
 	return o, checkEnv(o.Env)
@@ -110,11 +110,11 @@ func checkEnv(env map[string]secret.Value) error {
 	for name, value := range env {
 		switch {
 		case !envForm.MatchString(name):
-			return stage.Invalid("%q is not a name for a variable", name)
+			return progress.Invalid("%q is not a name for a variable", name)
 		case reservedForm.MatchString(name):
-			return stage.Invalid("variable %s would change how commands on the host work: use another name in the manifest", name)
+			return progress.Invalid("variable %s would change how commands on the host work: use another name in the manifest", name)
 		case strings.ContainsRune(value.Reveal(), 0):
-			return stage.Invalid("variable %s has a NUL byte, which no environment can carry", name)
+			return progress.Invalid("variable %s has a NUL byte, which no environment can carry", name)
 		}
 	}
 	return nil
@@ -147,10 +147,10 @@ func orPositive[T int | time.Duration](value *T, otherwise T) {
 
 func (p Place) check() error {
 	if p.Dir != "" && (!path.IsAbs(p.Dir) || path.Clean(p.Dir) != p.Dir || p.Dir == "/") {
-		return stage.Invalid("folder %q on the host is not a clean absolute path", p.Dir)
+		return progress.Invalid("folder %q on the host is not a clean absolute path", p.Dir)
 	}
 	if p.Project != "" && !projectForm.MatchString(p.Project) {
-		return stage.Invalid("%q is not a name for a compose project: lower case letters, digits, - and _", p.Project)
+		return progress.Invalid("%q is not a name for a compose project: lower case letters, digits, - and _", p.Project)
 	}
 	return nil
 }

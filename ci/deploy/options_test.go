@@ -5,9 +5,9 @@ import (
 	"strings"
 	"testing"
 
+	"gitops/ci/progress"
 	"gitops/ci/registry"
 	"gitops/ci/secret"
-	"gitops/ci/stage"
 )
 
 const commitA = "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
@@ -38,8 +38,8 @@ func TestBadInputIsRefusedBeforeTheHostIsReached(t *testing.T) {
 		o := good()
 		c.change(&o)
 		_, err := Deploy(context.Background(), nil, o)
-		if err == nil || stage.ExitCode(err) != stage.ExitInvalid || !strings.Contains(err.Error(), c.says) {
-			t.Errorf("%s: got %v (exit %d), want exit 2 and %q", name, err, stage.ExitCode(err), c.says)
+		if err == nil || progress.ExitCode(err) != progress.ExitInvalid || !strings.Contains(err.Error(), c.says) {
+			t.Errorf("%s: got %v (exit %d), want exit 2 and %q", name, err, progress.ExitCode(err), c.says)
 		}
 	}
 }

@@ -9,8 +9,8 @@ import (
 	"strings"
 	"time"
 
+	"gitops/ci/progress"
 	"gitops/ci/secret"
-	"gitops/ci/stage"
 )
 
 // logLines is how many last words a failure shows.
@@ -44,7 +44,7 @@ func (r *run) up(ctx context.Context, manifest string, env map[string]secret.Val
 	_, err := r.script(ctx, "up", withEnv(env), manifest)
 	switch {
 	case exitOf(err) == exitTimeout:
-		return fmt.Errorf("starting the services: not done after %s: %w", stage.Seconds(r.patience), shortened(err))
+		return fmt.Errorf("starting the services: not done after %s: %w", progress.Seconds(r.patience), shortened(err))
 	case err != nil:
 		return fmt.Errorf("starting the services: %w", shortened(err))
 	}
@@ -84,7 +84,7 @@ func (r *run) gate(ctx context.Context, file *manifest, forgiven []string) error
 			r.o.Progress.Say("waiting: %s", now)
 		}
 		if time.Now().After(deadline) {
-			return &gateError{*waiting, "did not get healthy within " + stage.Seconds(r.o.GateTimeout) + ": it is " + describe(*waiting)}
+			return &gateError{*waiting, "did not get healthy within " + progress.Seconds(r.o.GateTimeout) + ": it is " + describe(*waiting)}
 		}
 		if err := sleep(ctx, gatePoll); err != nil {
 			return fmt.Errorf("waiting for %s: %w", waiting.Service, err)

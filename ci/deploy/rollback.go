@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"strings"
 
-	"gitops/ci/stage"
+	"gitops/ci/progress"
 )
 
 // RollbackOptions say where to go back to. Manifest and Commit of the Options
@@ -50,7 +50,7 @@ func (r *run) choose(ctx context.Context, wanted string) error {
 		return fmt.Errorf("reading the manifest of release %s: %w", release.Name, err)
 	}
 	if sum([]byte(content)) != release.Manifest {
-		return stage.Refused("the manifest of release %s is not what was deployed: somebody changed %s; deploy that commit from git instead",
+		return progress.Refused("the manifest of release %s is not what was deployed: somebody changed %s; deploy that commit from git instead",
 			release.Name, r.path(release.Name))
 	}
 	file, err := parseManifest([]byte(content))
@@ -81,7 +81,7 @@ func (s *State) find(wanted string) (*Release, error) {
 		there = "there are none in " + s.Dir
 	}
 	if wanted == "" {
-		return nil, stage.Invalid("no release before the current one to roll back to; %s", there)
+		return nil, progress.Invalid("no release before the current one to roll back to; %s", there)
 	}
-	return nil, stage.Invalid("no release %q to roll back to; %s", wanted, there)
+	return nil, progress.Invalid("no release %q to roll back to; %s", wanted, there)
 }

@@ -14,9 +14,9 @@ import (
 	"strings"
 	"time"
 
+	"gitops/ci/progress"
 	"gitops/ci/registry"
 	"gitops/ci/secret"
-	"gitops/ci/stage"
 )
 
 // target is what a run wants to be running.
@@ -168,7 +168,7 @@ func (r *run) prepare(ctx context.Context) error {
 func (r *run) check(ctx context.Context) error {
 	out, err := r.script(ctx, "check", document(r.target.manifest)+withEnv(r.o.Env))
 	if exitOf(err) == exitRejected {
-		return stage.Invalid("Compose does not accept the manifest: %w; nothing was touched", err)
+		return progress.Invalid("Compose does not accept the manifest: %w; nothing was touched", err)
 	}
 	if err != nil {
 		return fmt.Errorf("checking the manifest on the host: %w", err)
@@ -221,7 +221,7 @@ func (r *run) adopt() (string, error) {
 			r.warn("the containers of project %s were started by hand from %s: a failed deploy goes back to that file", r.Project, s.file)
 			return s.file, nil
 		default:
-			return "", stage.Refused("project %s already has containers, as %s, but no release and no manifest to go back to: "+
+			return "", progress.Refused("project %s already has containers, as %s, but no release and no manifest to go back to: "+
 				"remove them, or choose another project name; nothing was touched", r.Project, s.Container)
 		}
 	}

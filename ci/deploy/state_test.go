@@ -7,7 +7,7 @@ import (
 	"strings"
 	"testing"
 
-	"gitops/ci/stage"
+	"gitops/ci/progress"
 )
 
 const listing = `time 20260102T030405Z
@@ -106,12 +106,12 @@ func TestFindRelease(t *testing.T) {
 		}
 	}
 	for _, wanted := range []string{"r9", "111"} {
-		if _, err := s.find(wanted); stage.ExitCode(err) != stage.ExitInvalid || !strings.Contains(err.Error(), "r1 (111111111111") {
+		if _, err := s.find(wanted); progress.ExitCode(err) != progress.ExitInvalid || !strings.Contains(err.Error(), "r1 (111111111111") {
 			t.Errorf("find(%q): %v, want exit 2 and what there is", wanted, err)
 		}
 	}
 	s.Current = "r1"
-	if _, err := s.find(""); stage.ExitCode(err) != stage.ExitInvalid {
+	if _, err := s.find(""); progress.ExitCode(err) != progress.ExitInvalid {
 		t.Errorf("before the first release: %v, want exit 2", err)
 	}
 }

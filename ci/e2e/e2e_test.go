@@ -150,7 +150,7 @@ func standIn(client *dagger.Client) *dagger.Container {
 	binary := client.Container().From(images.Go).
 		WithDirectory("/src", client.Host().Directory(root, dagger.HostDirectoryOpts{Include: []string{"go.mod", "go.sum", "ci/**"}})).
 		WithWorkdir("/src").WithEnvVariable("CGO_ENABLED", "0").
-		WithExec([]string{"go", "build", "-o", "/gitops", "./ci"}).File("/gitops")
+		WithExec([]string{"go", "build", "-o", "/gitops", "./ci/cmd/gitops"}).File("/gitops")
 	return client.Host().Directory(root+"/ci/lab/images/git").DockerBuild().
 		WithFile("/usr/local/bin/gitops", binary).
 		WithExposedPort(8080)

@@ -7,7 +7,7 @@ import (
 	"strconv"
 	"time"
 
-	"gitops/ci/stage"
+	"gitops/ci/progress"
 
 	gh "github.com/google/go-github/v82/github"
 )
@@ -47,7 +47,7 @@ func (c *Client) do(ctx context.Context, r request, call func() (*gh.Response, e
 
 // pause waits, and says why.
 func (c *Client) pause(ctx context.Context, failed *Error, wait time.Duration) error {
-	c.progress.Say("%s: %s; again in %s", failed.What, failed.found(), stage.Seconds(wait))
+	c.progress.Say("%s: %s; again in %s", failed.What, failed.found(), progress.Seconds(wait))
 	if err := c.sleep(ctx, wait); err != nil {
 		return &Error{What: failed.What, Cause: err}
 	}
@@ -67,7 +67,7 @@ func (c *Client) wait(failed *Error, response *gh.Response, attempt int) (time.D
 		asked = max(backoff(attempt), 5*time.Second)
 	}
 	if asked > c.maxWait {
-		failed.Remedy = "GitHub asks to wait for " + stage.Seconds(asked) + ": run this again then"
+		failed.Remedy = "GitHub asks to wait for " + progress.Seconds(asked) + ": run this again then"
 		return 0, false
 	}
 	return asked, true

@@ -12,8 +12,8 @@ import (
 	"sync"
 	"time"
 
+	"gitops/ci/progress"
 	"gitops/ci/secret"
-	"gitops/ci/stage"
 
 	gh "github.com/google/go-github/v82/github"
 )
@@ -32,7 +32,7 @@ type Config struct {
 	Label string
 	// MaxWait is the longest that one rate limit is waited for, two minutes when 0.
 	MaxWait  time.Duration
-	Progress *stage.Progress
+	Progress *progress.Progress
 }
 
 // Client talks to one repository. It is safe for concurrent use.
@@ -41,7 +41,7 @@ type Client struct {
 	owner, repo string
 	label       string
 	maxWait     time.Duration
-	progress    *stage.Progress
+	progress    *progress.Progress
 	sleep       func(context.Context, time.Duration) error
 
 	mu sync.Mutex
@@ -59,10 +59,10 @@ func New(config Config) (*Client, error) {
 	}
 	owner, repo, found := strings.Cut(config.Repo, "/")
 	if !found || owner == "" || repo == "" || strings.Contains(repo, "/") {
-		return nil, stage.Invalid("the GitHub repository is %q: write it as owner/name", config.Repo)
+		return nil, progress.Invalid("the GitHub repository is %q: write it as owner/name", config.Repo)
 	}
 	if config.Token.Empty() {
-		return nil, stage.Invalid("there is no GitHub token: set GITHUB_TOKEN")
+		return nil, progress.Invalid("there is no GitHub token: set GITHUB_TOKEN")
 	}
 	api := gh.NewClient(&http.Client{Timeout: requestTimeout}).WithAuthToken(config.Token.Reveal())
 	api.BaseURL = base
@@ -85,7 +85,7 @@ func parseAPIURL(text string) (*url.URL, error) {
 	}
 	base, err := url.Parse(text)
 	if err != nil || base.Host == "" || base.Scheme != "https" && base.Scheme != "http" {
-		return nil, stage.Invalid("the GitHub API's address is %q: write it as %s", text, DefaultAPIURL)
+		return nil, progress.Invalid("the GitHub API's address is %q: write it as %s", text, DefaultAPIURL)
 	}
 	if !strings.HasSuffix(base.Path, "/") {
 		base.Path += "/"

@@ -14,8 +14,8 @@ import (
 	"time"
 
 	"gitops/ci/lab/githubtest"
+	"gitops/ci/progress"
 	"gitops/ci/secret"
-	"gitops/ci/stage"
 )
 
 const (
@@ -41,7 +41,7 @@ func newLab(t *testing.T, options githubtest.Options, change ...func(*Config)) *
 	server.Config.ErrorLog = nil
 	t.Cleanup(server.Close)
 	l.url = server.URL
-	config := Config{APIURL: server.URL, Token: secret.New(token), Repo: "octo/site", Progress: stage.NewProgress(&l.progress)}
+	config := Config{APIURL: server.URL, Token: secret.New(token), Repo: "octo/site", Progress: progress.NewProgress(&l.progress)}
 	for _, f := range change {
 		f(&config)
 	}
@@ -273,8 +273,8 @@ func TestErrorsNameWhatAndRemedy(t *testing.T) {
 			if got := l.Requests()["POST /issues/1/comments"]; got != test.requests {
 				t.Errorf("%d requests to write, want %d", got, test.requests)
 			}
-			if stage.ExitCode(err) != stage.ExitFailed {
-				t.Errorf("exit code %d", stage.ExitCode(err))
+			if progress.ExitCode(err) != progress.ExitFailed {
+				t.Errorf("exit code %d", progress.ExitCode(err))
 			}
 			if strings.Contains(err.Error()+fmt.Sprintf("%+v", err)+l.progress.String(), token) {
 				t.Error("the token was printed")
@@ -423,7 +423,7 @@ func TestNewRefusesBadConfig(t *testing.T) {
 	} {
 		config := good
 		change(&config)
-		if _, err := New(config); err == nil || !strings.Contains(err.Error(), want) || stage.ExitCode(err) != stage.ExitInvalid {
+		if _, err := New(config); err == nil || !strings.Contains(err.Error(), want) || progress.ExitCode(err) != progress.ExitInvalid {
 			t.Errorf("New(%v) = %v, want an error with %q and exit 2", config, err, want)
 		}
 	}

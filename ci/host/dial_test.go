@@ -15,8 +15,8 @@ import (
 	"golang.org/x/crypto/ssh/knownhosts"
 
 	"gitops/ci/host"
+	"gitops/ci/progress"
 	"gitops/ci/secret"
-	"gitops/ci/stage"
 )
 
 func TestDialAcceptsKnownHostKeys(t *testing.T) {
@@ -271,8 +271,8 @@ func TestBadInputIsRefusedBeforeAnyConnection(t *testing.T) {
 			config := s.client(key)
 			test.change(&config)
 			_, err := host.Dial(t.Context(), config)
-			if stage.ExitCode(err) != stage.ExitInvalid || !strings.Contains(err.Error(), test.says) {
-				t.Fatalf("got %v (exit %d), want exit 2 and %q", err, stage.ExitCode(err), test.says)
+			if progress.ExitCode(err) != progress.ExitInvalid || !strings.Contains(err.Error(), test.says) {
+				t.Fatalf("got %v (exit %d), want exit 2 and %q", err, progress.ExitCode(err), test.says)
 			}
 			if strings.Contains(err.Error(), "hunter2") {
 				t.Errorf("the key shows in %q", err)
@@ -297,7 +297,7 @@ func TestKnownHostsLine(t *testing.T) {
 		}
 	}
 	for _, bad := range [][2]string{{"", key}, {"a b", key}, {"host", "AAAA"}, {"host", key + "\n" + key}, {"host", ""}} {
-		if _, err := host.KnownHostsLine(bad[0], bad[1]); stage.ExitCode(err) != stage.ExitInvalid {
+		if _, err := host.KnownHostsLine(bad[0], bad[1]); progress.ExitCode(err) != progress.ExitInvalid {
 			t.Errorf("%q: got %v, want bad input", bad, err)
 		}
 	}

@@ -9,7 +9,7 @@ import (
 
 	"golang.org/x/crypto/ssh"
 
-	"gitops/ci/stage"
+	"gitops/ci/progress"
 )
 
 // Phase is a part of reaching a host, as named in errors.
@@ -76,7 +76,7 @@ func (e *ExitError) Error() string {
 func (t *target) lost(ctx context.Context, phase Phase, timeout time.Duration, err error) error {
 	switch {
 	case errors.Is(ctx.Err(), context.DeadlineExceeded):
-		err = fmt.Errorf("no answer within %s: %w", stage.Seconds(timeout), context.DeadlineExceeded)
+		err = fmt.Errorf("no answer within %s: %w", progress.Seconds(timeout), context.DeadlineExceeded)
 	case ctx.Err() != nil:
 		err = context.Cause(ctx)
 	}

@@ -14,8 +14,8 @@ import (
 
 	"golang.org/x/crypto/ssh"
 
+	"gitops/ci/progress"
 	"gitops/ci/secret"
-	"gitops/ci/stage"
 )
 
 const (
@@ -96,7 +96,7 @@ func (c Config) target() (*target, error) {
 		return nil, err
 	}
 	if c.User == "" {
-		return nil, stage.Invalid("no user to log in as on %s: give the SSH user", c.Address)
+		return nil, progress.Invalid("no user to log in as on %s: give the SSH user", c.Address)
 	}
 	known, err := parseKnownHosts(c.KnownHosts)
 	if err != nil {
@@ -116,10 +116,10 @@ func (c Config) target() (*target, error) {
 // normalize returns address with a port.
 func normalize(address string) (string, error) {
 	if address == "" {
-		return "", stage.Invalid("no address of the host: give one, for example Terraform's output static_ip")
+		return "", progress.Invalid("no address of the host: give one, for example Terraform's output static_ip")
 	}
 	if strings.ContainsAny(address, " \t\r\n,*?!/@") {
-		return "", stage.Invalid("address %q is not host or host:port", address)
+		return "", progress.Invalid("address %q is not host or host:port", address)
 	}
 	if ip := net.ParseIP(strings.Trim(address, "[]")); ip != nil {
 		return net.JoinHostPort(ip.String(), defaultPort), nil
@@ -129,7 +129,7 @@ func normalize(address string) (string, error) {
 	}
 	host, port, err := net.SplitHostPort(address)
 	if err != nil || host == "" || port == "" {
-		return "", stage.Invalid("address %q is not host or host:port", address)
+		return "", progress.Invalid("address %q is not host or host:port", address)
 	}
 	return net.JoinHostPort(host, port), nil
 }

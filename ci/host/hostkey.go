@@ -13,7 +13,7 @@ import (
 	"golang.org/x/crypto/ssh"
 	"golang.org/x/crypto/ssh/knownhosts"
 
-	"gitops/ci/stage"
+	"gitops/ci/progress"
 )
 
 // HostKeyError is a host that did not prove who it is. Nothing was sent to it.
@@ -55,7 +55,7 @@ type knownHosts struct {
 // parseKnownHosts parses the content of a known_hosts file.
 func parseKnownHosts(content []byte) (*knownHosts, error) {
 	if len(bytes.TrimSpace(content)) == 0 {
-		return nil, stage.Invalid("no known host keys: give known_hosts, for example made from Terraform's output ssh_host_public_key; " +
+		return nil, progress.Invalid("no known host keys: give known_hosts, for example made from Terraform's output ssh_host_public_key; " +
 			"a host whose key is not known beforehand is never connected to")
 	}
 	// The library reads known_hosts from files only. The keys in it are public.
@@ -70,7 +70,7 @@ func parseKnownHosts(content []byte) (*knownHosts, error) {
 	}
 	callback, err := knownhosts.New(file.Name())
 	if err != nil {
-		return nil, stage.Invalid("reading known_hosts: %s", strings.ReplaceAll(err.Error(), file.Name(), "line"))
+		return nil, progress.Invalid("reading known_hosts: %s", strings.ReplaceAll(err.Error(), file.Name(), "line"))
 	}
 	return &knownHosts{lines: strings.Split(string(content), "\n"), callback: callback}, nil
 }

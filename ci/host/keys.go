@@ -13,8 +13,8 @@ import (
 	"golang.org/x/crypto/ssh/agent"
 	"golang.org/x/crypto/ssh/knownhosts"
 
+	"gitops/ci/progress"
 	"gitops/ci/secret"
-	"gitops/ci/stage"
 )
 
 // GenerateKey makes an ed25519 key pair: the private key in OpenSSH's PEM
@@ -46,7 +46,7 @@ func KnownHostsLine(address, publicKey string) (string, error) {
 	}
 	key, _, _, rest, err := ssh.ParseAuthorizedKey([]byte(strings.TrimSpace(publicKey)))
 	if err != nil || len(rest) > 0 {
-		return "", stage.Invalid("host key of %s is not one public key in OpenSSH format (\"ssh-ed25519 AAAA…\")", address)
+		return "", progress.Invalid("host key of %s is not one public key in OpenSSH format (\"ssh-ed25519 AAAA…\")", address)
 	}
 	return knownhosts.Line([]string{full}, key), nil
 }
@@ -61,10 +61,10 @@ func authMethod(key secret.Value) (ssh.AuthMethod, func(), error) {
 	var encrypted *ssh.PassphraseMissingError
 	switch {
 	case errors.As(err, &encrypted):
-		return nil, nil, stage.Invalid("the SSH private key has a passphrase: give one without, or load it into an agent and give none")
+		return nil, nil, progress.Invalid("the SSH private key has a passphrase: give one without, or load it into an agent and give none")
 	case err != nil:
 		// The parser's error may quote the key; it is not repeated.
-		return nil, nil, stage.Invalid("the SSH private key is not a PEM private key (\"-----BEGIN OPENSSH PRIVATE KEY-----\"), whole, with its line breaks")
+		return nil, nil, progress.Invalid("the SSH private key is not a PEM private key (\"-----BEGIN OPENSSH PRIVATE KEY-----\"), whole, with its line breaks")
 	}
 	return ssh.PublicKeys(signer), func() {}, nil
 }
@@ -72,11 +72,11 @@ func authMethod(key secret.Value) (ssh.AuthMethod, func(), error) {
 func agentAuth() (ssh.AuthMethod, func(), error) {
 	socket := os.Getenv("SSH_AUTH_SOCK")
 	if socket == "" {
-		return nil, nil, stage.Invalid("no SSH private key to log in with: give one, or run an agent (SSH_AUTH_SOCK)")
+		return nil, nil, progress.Invalid("no SSH private key to log in with: give one, or run an agent (SSH_AUTH_SOCK)")
 	}
 	conn, err := net.Dial("unix", socket)
 	if err != nil {
-		return nil, nil, stage.Invalid("no SSH private key given, and the agent at SSH_AUTH_SOCK does not answer: %v", err)
+		return nil, nil, progress.Invalid("no SSH private key given, and the agent at SSH_AUTH_SOCK does not answer: %v", err)
 	}
 	return ssh.PublicKeysCallback(agent.NewClient(conn).Signers), func() { conn.Close() }, nil
 }

@@ -7,7 +7,7 @@ import (
 	"strings"
 	"time"
 
-	"gitops/ci/stage"
+	"gitops/ci/progress"
 )
 
 // Exit codes of the readiness scripts.
@@ -121,7 +121,7 @@ func (w *waiter) until(ctx context.Context, client *Client, check check) error {
 }
 
 func notReady(ctx context.Context, begun time.Time, last string) error {
-	err := fmt.Errorf("given up after %s: %w", stage.Seconds(time.Since(begun)), context.Cause(ctx))
+	err := fmt.Errorf("given up after %s: %w", progress.Seconds(time.Since(begun)), context.Cause(ctx))
 	if last != "" {
 		err = fmt.Errorf("%s; %w", last, err)
 	}

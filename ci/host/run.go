@@ -11,7 +11,7 @@ import (
 
 	"golang.org/x/crypto/ssh"
 
-	"gitops/ci/stage"
+	"gitops/ci/progress"
 )
 
 // stderrShown is how much of the end of stderr an ExitError repeats.
@@ -129,12 +129,12 @@ func orBuffer(w io.Writer, buffer *bytes.Buffer) io.Writer {
 // Quote joins args into one line that a POSIX shell reads as exactly these words.
 func Quote(args ...string) (string, error) {
 	if len(args) == 0 {
-		return "", stage.Invalid("no command to run")
+		return "", progress.Invalid("no command to run")
 	}
 	words := make([]string, len(args))
 	for i, arg := range args {
 		if strings.ContainsRune(arg, 0) {
-			return "", stage.Invalid("argument %d of %s has a NUL byte, which no command can take", i, name(args))
+			return "", progress.Invalid("argument %d of %s has a NUL byte, which no command can take", i, name(args))
 		}
 		words[i] = quote(arg)
 	}

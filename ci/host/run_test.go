@@ -15,8 +15,8 @@ import (
 	"golang.org/x/crypto/ssh"
 
 	"gitops/ci/host"
-	"gitops/ci/host/hosttest"
-	"gitops/ci/stage"
+	"gitops/ci/lab/hosttest"
+	"gitops/ci/progress"
 )
 
 // nasty are arguments that a careless quoting would break or execute.
@@ -157,7 +157,7 @@ func TestRunRefusesWhatCannotBeQuoted(t *testing.T) {
 	key := signer(t, "ed25519")
 	client := dial(t, newServer(t, key).client(key))
 	for _, args := range [][]string{nil, {"echo", "a\x00b"}} {
-		if _, err := client.Run(t.Context(), host.Command{Args: args}); stage.ExitCode(err) != stage.ExitInvalid {
+		if _, err := client.Run(t.Context(), host.Command{Args: args}); progress.ExitCode(err) != progress.ExitInvalid {
 			t.Errorf("%q: got %v, want bad input", args, err)
 		}
 	}

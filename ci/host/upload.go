@@ -9,7 +9,7 @@ import (
 	"fmt"
 	"io/fs"
 
-	"gitops/ci/stage"
+	"gitops/ci/progress"
 )
 
 // uploadScript writes standard input to $1 with mode $2 if its SHA-256 is $3.
@@ -40,7 +40,7 @@ mv -f -- "$temp" "$path"
 // in one step; until then nobody sees a part of it, nor a wider mode.
 func (c *Client) Upload(ctx context.Context, path string, mode fs.FileMode, content []byte) error {
 	if path == "" {
-		return stage.Invalid("no path on the host to upload to")
+		return progress.Invalid("no path on the host to upload to")
 	}
 	sum := sha256.Sum256(content)
 	line, err := Quote("sh", "-euc", uploadScript, "upload", path, fmt.Sprintf("%04o", mode.Perm()), hex.EncodeToString(sum[:]))

@@ -14,7 +14,7 @@ import (
 	"golang.org/x/crypto/ssh"
 
 	"gitops/ci/host"
-	"gitops/ci/host/hosttest"
+	"gitops/ci/lab/hosttest"
 )
 
 func random(t *testing.T, size int) []byte {

@@ -6,7 +6,7 @@ import (
 	"fmt"
 	"time"
 
-	"gitops/ci/stage"
+	"gitops/ci/progress"
 )
 
 const (
@@ -28,7 +28,7 @@ type Needs struct {
 // in n is ready. It tries until ctx or c.Timeout ends; the error then names what
 // was still missing. A wrong host key ends it at once; a refused login is tried
 // again for c.LoginGrace.
-func Wait(ctx context.Context, c Config, n Needs, p *stage.Progress) (*Client, error) {
+func Wait(ctx context.Context, c Config, n Needs, p *progress.Progress) (*Client, error) {
 	t, err := c.target()
 	if err != nil {
 		return nil, err
@@ -54,7 +54,7 @@ func Wait(ctx context.Context, c Config, n Needs, p *stage.Progress) (*Client, e
 
 type waiter struct {
 	target       *target
-	progress     *stage.Progress
+	progress     *progress.Progress
 	timeout      time.Duration
 	loginGrace   time.Duration
 	begun        time.Time
@@ -93,7 +93,7 @@ func (w *waiter) connect(ctx context.Context) (*Client, error) {
 			return nil, err
 		}
 		if !pause(ctx) {
-			return nil, fmt.Errorf("%w (given up after %s, %d tries)", err, stage.Seconds(time.Since(w.begun)), tries)
+			return nil, fmt.Errorf("%w (given up after %s, %d tries)", err, progress.Seconds(time.Since(w.begun)), tries)
 		}
 	}
 }
@@ -122,7 +122,7 @@ func (w *waiter) final(err error) bool {
 			return true
 		}
 		w.say("login as %s refused; trying again for up to %s, as a fresh host may not have its keys yet",
-			auth.User, stage.Seconds(w.loginGrace))
+			auth.User, progress.Seconds(w.loginGrace))
 	default:
 		w.say("%v; trying again", err)
 	}

@@ -16,7 +16,7 @@ import (
 	"golang.org/x/crypto/ssh/knownhosts"
 
 	"gitops/ci/host"
-	"gitops/ci/stage"
+	"gitops/ci/progress"
 )
 
 // lines collects what people are told.
@@ -52,7 +52,7 @@ func TestWaitForAPortThatOpensLate(t *testing.T) {
 		}
 	})
 	var said lines
-	client, err := host.Wait(t.Context(), config, host.Needs{}, stage.NewProgress(&said))
+	client, err := host.Wait(t.Context(), config, host.Needs{}, progress.NewProgress(&said))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -92,7 +92,7 @@ func TestWaitForALoginKeyThatIsWrittenLate(t *testing.T) {
 	s := newServer(t, key)
 	s.refuse.Store(1)
 	var said lines
-	client, err := host.Wait(t.Context(), s.client(key), host.Needs{}, stage.NewProgress(&said))
+	client, err := host.Wait(t.Context(), s.client(key), host.Needs{}, progress.NewProgress(&said))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -180,7 +180,7 @@ func TestWaitForNeeds(t *testing.T) {
 			config.Timeout = 2 * time.Second
 			var said lines
 			begun := time.Now()
-			client, err := host.Wait(t.Context(), config, test.needs, stage.NewProgress(&said))
+			client, err := host.Wait(t.Context(), config, test.needs, progress.NewProgress(&said))
 			if err == nil {
 				client.Close()
 			}

@@ -9,8 +9,8 @@ import (
 
 	"github.com/hashicorp/terraform-exec/tfexec"
 
+	"gitops/ci/progress"
 	"gitops/ci/secret"
-	"gitops/ci/stage"
 )
 
 // Apply does exactly what the saved plan says. A plan that no longer fits the
@@ -19,10 +19,10 @@ import (
 func (w *Workspace) Apply(ctx context.Context, planFile string) error {
 	file, err := filepath.Abs(planFile)
 	if err != nil {
-		return stage.Invalid("applying: %w", err)
+		return progress.Invalid("applying: %w", err)
 	}
 	if _, err := os.Stat(file); err != nil {
-		return stage.Invalid("applying: no plan file: %w", err)
+		return progress.Invalid("applying: no plan file: %w", err)
 	}
 	w.tf.SetStdout(&steps{progress: w.progress, redactor: w.tf.redactor})
 	defer w.tf.SetStdout(nil)
@@ -36,7 +36,7 @@ var step = regexp.MustCompile(`: (Creation|Modifications|Destruction) complete a
 
 // steps passes the lines that say a resource is done on to progress.
 type steps struct {
-	progress *stage.Progress
+	progress *progress.Progress
 	redactor *secret.Redactor
 	rest     []byte
 }

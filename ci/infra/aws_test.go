@@ -23,7 +23,7 @@ import (
 
 	"golang.org/x/crypto/ssh"
 
-	"gitops/ci/stage"
+	"gitops/ci/progress"
 )
 
 // standIn returns the address of an AWS stand-in: the one that the environment
@@ -206,7 +206,7 @@ func timed(t *testing.T, what string, work func() error) {
 	if err := work(); err != nil {
 		t.Fatalf("%s: %v", what, err)
 	}
-	t.Logf("%s: %s", what, stage.Seconds(time.Since(begun)))
+	t.Logf("%s: %s", what, progress.Seconds(time.Since(begun)))
 }
 
 // attribute returns one attribute of a resource in the state.

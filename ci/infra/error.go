@@ -9,7 +9,7 @@ import (
 	"strings"
 	"syscall"
 
-	"gitops/ci/stage"
+	"gitops/ci/progress"
 )
 
 // Error is a command of Terraform that failed.
@@ -37,7 +37,7 @@ func explain(doing, dir, words string, err error) error {
 	}
 	words = lastWords(words)
 	if strings.Contains(words, "Saved plan is stale") {
-		return stage.Refused("%s: the state has changed since this plan was made, so nothing was applied: plan again, review it, apply that", doing)
+		return progress.Refused("%s: the state has changed since this plan was made, so nothing was applied: plan again, review it, apply that", doing)
 	}
 	return &Error{Doing: doing, Words: words + remedy(words), Err: exit(err)}
 }

@@ -8,7 +8,7 @@ import (
 	"strings"
 	"testing"
 
-	"gitops/ci/stage"
+	"gitops/ci/progress"
 )
 
 // The texts in testdata/errors are what Terraform 1.11.4 wrote to stderr, with
@@ -31,8 +31,8 @@ func TestExplain(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			err := explain("planning", "/terraform", string(read(t, "errors/"+name+".txt")), ended)
-			if stage.ExitCode(err) != stage.ExitFailed || !errors.Is(err, ended) {
-				t.Errorf("exit %d, %v", stage.ExitCode(err), err)
+			if progress.ExitCode(err) != progress.ExitFailed || !errors.Is(err, ended) {
+				t.Errorf("exit %d, %v", progress.ExitCode(err), err)
 			}
 			if !strings.HasPrefix(err.Error(), "planning: terraform failed:\nError: ") {
 				t.Errorf("begins with %.60q", err.Error())

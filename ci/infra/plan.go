@@ -10,7 +10,7 @@ import (
 	tfjson "github.com/hashicorp/terraform-json"
 	"golang.org/x/sync/errgroup"
 
-	"gitops/ci/stage"
+	"gitops/ci/progress"
 )
 
 // Plan is what Terraform would do.
@@ -59,11 +59,11 @@ func (w *Workspace) reserve(planFile string) (string, error) {
 	}
 	planFile, err := filepath.Abs(planFile)
 	if err != nil {
-		return "", stage.Invalid("saving the plan: %w", err)
+		return "", progress.Invalid("saving the plan: %w", err)
 	}
 	file, err := os.OpenFile(planFile, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
 	if err != nil {
-		return "", stage.Invalid("saving the plan: %w", err)
+		return "", progress.Invalid("saving the plan: %w", err)
 	}
 	defer file.Close()
 	if err := file.Chmod(0o600); err != nil {

@@ -13,8 +13,8 @@ import (
 
 	"github.com/hashicorp/terraform-exec/tfexec"
 
+	"gitops/ci/progress"
 	"gitops/ci/secret"
-	"gitops/ci/stage"
 )
 
 // lockFile is where Terraform records the providers that it chose.
@@ -64,12 +64,12 @@ func open(dir string, redactor *secret.Redactor) (*terraform, error) {
 func configuration(dir string) (string, error) {
 	dir, err := filepath.Abs(dir)
 	if err != nil {
-		return "", stage.Invalid("locating the Terraform directory: %w", err)
+		return "", progress.Invalid("locating the Terraform directory: %w", err)
 	}
 	native, _ := filepath.Glob(filepath.Join(dir, "*.tf"))
 	asJSON, _ := filepath.Glob(filepath.Join(dir, "*.tf.json"))
 	if len(native)+len(asJSON) == 0 {
-		return "", stage.Invalid("no Terraform configuration in %s: name the folder that holds main.tf", dir)
+		return "", progress.Invalid("no Terraform configuration in %s: name the folder that holds main.tf", dir)
 	}
 	return dir, nil
 }
@@ -104,7 +104,7 @@ func (tf *terraform) Close() error {
 
 // run does one command of Terraform and turns its failure into an error that
 // carries Terraform's last words.
-func (tf *terraform) run(ctx context.Context, doing string, p *stage.Progress, command func() error) error {
+func (tf *terraform) run(ctx context.Context, doing string, p *progress.Progress, command func() error) error {
 	tf.words.Reset()
 	end := p.Start(doing)
 	err := command()

@@ -12,7 +12,7 @@ import (
 	"github.com/hashicorp/terraform-exec/tfexec"
 	tfjson "github.com/hashicorp/terraform-json"
 
-	"gitops/ci/stage"
+	"gitops/ci/progress"
 )
 
 // Finding is one thing that is wrong with a configuration.
@@ -45,7 +45,7 @@ func (f Finding) String() string {
 // credentials: its format, whether it can be initialised, and whether it is
 // consistent. What is wrong with the configuration is a finding; an error means
 // that it could not be checked.
-func Validate(ctx context.Context, dir string, p *stage.Progress) (findings []Finding, err error) {
+func Validate(ctx context.Context, dir string, p *progress.Progress) (findings []Finding, err error) {
 	tf, err := open(dir, nil)
 	if err != nil {
 		return nil, err
@@ -76,7 +76,7 @@ func Validate(ctx context.Context, dir string, p *stage.Progress) (findings []Fi
 type validation struct {
 	*terraform
 	given    string
-	progress *stage.Progress
+	progress *progress.Progress
 	findings []Finding
 	broken   bool
 }

@@ -10,7 +10,7 @@ import (
 	"testing"
 	"time"
 
-	"gitops/ci/stage"
+	"gitops/ci/progress"
 )
 
 func TestValidate(t *testing.T) {
@@ -70,7 +70,7 @@ func TestValidate(t *testing.T) {
 
 func TestValidateNeedsConfiguration(t *testing.T) {
 	_, err := Validate(context.Background(), t.TempDir(), nil)
-	if stage.ExitCode(err) != stage.ExitInvalid {
+	if progress.ExitCode(err) != progress.ExitInvalid {
 		t.Errorf("an empty directory: %v", err)
 	}
 }

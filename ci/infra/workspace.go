@@ -13,19 +13,19 @@ import (
 
 	"github.com/hashicorp/terraform-exec/tfexec"
 
+	"gitops/ci/progress"
 	"gitops/ci/secret"
-	"gitops/ci/stage"
 )
 
 // Options says which configuration to work on, and against which state.
 type Options struct {
-	Dir           string           // the root module's directory
-	BackendConfig []string         // the backend's settings, key=value each, or a path to a file of them
-	VarFiles      []string         // variable files, the last one wins
-	Workspace     string           // Terraform's workspace; empty is "default"
-	LockTimeout   time.Duration    // how long to wait for a lock that somebody holds
-	Redactor      *secret.Redactor // takes known secrets out of errors and plan texts; nil knows none
-	Progress      *stage.Progress  // nil is silent
+	Dir           string             // the root module's directory
+	BackendConfig []string           // the backend's settings, key=value each, or a path to a file of them
+	VarFiles      []string           // variable files, the last one wins
+	Workspace     string             // Terraform's workspace; empty is "default"
+	LockTimeout   time.Duration      // how long to wait for a lock that somebody holds
+	Redactor      *secret.Redactor   // takes known secrets out of errors and plan texts; nil knows none
+	Progress      *progress.Progress // nil is silent
 }
 
 // Workspace is an initialised Terraform directory. Close it.
@@ -33,7 +33,7 @@ type Workspace struct {
 	tf       *terraform
 	varFiles []string
 	timeout  string
-	progress *stage.Progress
+	progress *progress.Progress
 }
 
 // Open initialises the directory against its backend. Bad options are found
@@ -95,7 +95,7 @@ func backendSettings(config []string) (settings map[string]string, files []strin
 			settings[name] = value
 		case pair:
 			// The value may be secret, so it is not repeated.
-			return nil, nil, stage.Invalid("reading backend settings: %q is no setting's name: write key=value, such as bucket=my-state", name)
+			return nil, nil, progress.Invalid("reading backend settings: %q is no setting's name: write key=value, such as bucket=my-state", name)
 		default:
 			files = append(files, entry)
 		}
@@ -131,11 +131,11 @@ func absolute(kind string, paths []string) ([]string, error) {
 	var all []string
 	for _, path := range paths {
 		if _, err := os.Stat(path); err != nil {
-			return nil, stage.Invalid("reading %s: %w", kind, err)
+			return nil, progress.Invalid("reading %s: %w", kind, err)
 		}
 		full, err := filepath.Abs(path)
 		if err != nil {
-			return nil, stage.Invalid("reading %s: %w", kind, err)
+			return nil, progress.Invalid("reading %s: %w", kind, err)
 		}
 		all = append(all, full)
 	}

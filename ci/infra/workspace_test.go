@@ -12,8 +12,8 @@ import (
 	"testing"
 	"time"
 
+	"gitops/ci/progress"
 	"gitops/ci/secret"
-	"gitops/ci/stage"
 )
 
 // local is a configuration that needs no provider, with its state where the
@@ -102,7 +102,7 @@ func TestPlanApplyOutputs(t *testing.T) {
 	var said bytes.Buffer
 	w, err := begin(t, dir, state, func(o *Options) {
 		o.VarFiles = []string{filepath.Join(dir, "production.tfvars")}
-		o.Progress = stage.NewProgress(&said)
+		o.Progress = progress.NewProgress(&said)
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -173,7 +173,7 @@ func TestApplyInAnotherWorkspace(t *testing.T) {
 		t.Fatal(err)
 	}
 	err := must(t, dir, state).Apply(ctx, file)
-	if stage.ExitCode(err) != stage.ExitRefused || !strings.Contains(err.Error(), "plan again") {
+	if progress.ExitCode(err) != progress.ExitRefused || !strings.Contains(err.Error(), "plan again") {
 		t.Errorf("applying a plan twice: %v", err)
 	}
 }
@@ -242,8 +242,8 @@ func TestBadOptions(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := Open(context.Background(), o)
-			if stage.ExitCode(err) != stage.ExitInvalid {
-				t.Errorf("%v (exit %d), want exit 2", err, stage.ExitCode(err))
+			if progress.ExitCode(err) != progress.ExitInvalid {
+				t.Errorf("%v (exit %d), want exit 2", err, progress.ExitCode(err))
 			}
 			if err != nil && strings.Contains(err.Error(), "hunter2") {
 				t.Errorf("the value is repeated: %v", err)

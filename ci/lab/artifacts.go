@@ -15,7 +15,7 @@ import (
 
 	"golang.org/x/sync/semaphore"
 
-	"gitops/ci/stage"
+	"gitops/ci/progress"
 )
 
 // maker makes the parts of base images on this machine: from Debian packages,
@@ -23,7 +23,7 @@ import (
 type maker struct {
 	docker   *Docker
 	cache    *cache
-	progress *stage.Progress
+	progress *progress.Progress
 	// compiling admits one compiler at a time: each uses every core.
 	compiling *semaphore.Weighted
 }

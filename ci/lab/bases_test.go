@@ -11,7 +11,7 @@ import (
 
 	"gitops/ci/images"
 	"gitops/ci/lab"
-	"gitops/ci/stage"
+	"gitops/ci/progress"
 )
 
 // postgresRef and traefikRef are images as manifests name them.
@@ -193,7 +193,7 @@ echo more >>list
 
 // testTool takes a program out of its image, once.
 func testTool(t *testing.T) {
-	p := stage.NewProgress(t.Output())
+	p := progress.NewProgress(t.Output())
 	dir, err := lab.Tool(t.Context(), lab.Cosign, p)
 	if err != nil {
 		t.Fatal(err)

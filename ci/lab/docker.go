@@ -14,20 +14,20 @@ import (
 
 	"golang.org/x/sync/semaphore"
 
-	"gitops/ci/stage"
+	"gitops/ci/progress"
 )
 
 // Docker is a Docker engine, worked through the docker command. Open one with
 // OpenDocker.
 type Docker struct {
 	Version  string // of the engine
-	progress *stage.Progress
+	progress *progress.Progress
 	building *semaphore.Weighted // admits two image builds at a time
 	cache    *cache              // has the locks of image builds
 	hold     *hold               // keeps an engine that the lab started running; nil for others
 }
 
-func newDocker(version string, p *stage.Progress) *Docker {
+func newDocker(version string, p *progress.Progress) *Docker {
 	return &Docker{Version: version, progress: p, building: semaphore.NewWeighted(2)}
 }
 

@@ -12,7 +12,7 @@ import (
 	"syscall"
 	"time"
 
-	"gitops/ci/stage"
+	"gitops/ci/progress"
 )
 
 // stateDir is where the users of an engine that a lab started find each other.
@@ -105,7 +105,7 @@ func ours() bool { return enginePID() != 0 }
 
 // startEngine starts dockerd so that it outlives this process, and waits until
 // it answers. The caller has the setup lock.
-func startEngine(ctx context.Context, p *stage.Progress) error {
+func startEngine(ctx context.Context, p *progress.Progress) error {
 	logPath := filepath.Join(stateDir, "dockerd.log")
 	end := p.Start("starting a Docker engine on this machine (log: " + logPath + ")")
 	err := spawnEngine(ctx, logPath)

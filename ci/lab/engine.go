@@ -10,7 +10,7 @@ import (
 	"strings"
 	"time"
 
-	"gitops/ci/stage"
+	"gitops/ci/progress"
 )
 
 // SetupVariable is the environment variable that lets tests set up a Docker
@@ -29,7 +29,7 @@ func DockerAnswers(ctx context.Context) bool {
 // OpenDocker returns the Docker engine of this machine. One that answers is used
 // as it is. Otherwise, on Debian and as root, OpenDocker installs what is
 // missing and starts an engine, which the last user's Close stops again.
-func OpenDocker(ctx context.Context, p *stage.Progress) (*Docker, error) {
+func OpenDocker(ctx context.Context, p *progress.Progress) (*Docker, error) {
 	if d, err := found(ctx, p); err == nil {
 		return d, nil
 	}
@@ -64,7 +64,7 @@ func OpenDocker(ctx context.Context, p *stage.Progress) (*Docker, error) {
 
 // found returns the engine that answers. One that a lab started is joined, so
 // that it stays while it is used.
-func found(ctx context.Context, p *stage.Progress) (*Docker, error) {
+func found(ctx context.Context, p *progress.Progress) (*Docker, error) {
 	if ours() {
 		setup, err := lockFile(ctx, "setup.lock")
 		if err != nil {
@@ -82,7 +82,7 @@ func found(ctx context.Context, p *stage.Progress) (*Docker, error) {
 
 // join returns the engine that answers and, if a lab started it, holds it. The
 // caller has the setup lock.
-func join(ctx context.Context, p *stage.Progress) (*Docker, error) {
+func join(ctx context.Context, p *progress.Progress) (*Docker, error) {
 	version, err := engineVersion(ctx)
 	if err != nil {
 		return nil, err
@@ -152,7 +152,7 @@ func mayInstall() error {
 }
 
 // installEngine installs the packages of a Docker engine that are missing.
-func installEngine(ctx context.Context, p *stage.Progress) error {
+func installEngine(ctx context.Context, p *progress.Progress) error {
 	needs := map[string]string{"dockerd": "docker.io", "docker": "docker.io", "iptables": "iptables"}
 	if isDebian13() {
 		needs["docker"] = "docker-cli"
@@ -170,7 +170,7 @@ func isDebian13() bool {
 
 // install installs the Debian packages of the programs that are missing; needs
 // has the package of each program.
-func install(ctx context.Context, p *stage.Progress, needs map[string]string) error {
+func install(ctx context.Context, p *progress.Progress, needs map[string]string) error {
 	var packages []string
 	for _, program := range sortedKeys(needs) {
 		if _, err := exec.LookPath(program); err != nil && !slices.Contains(packages, needs[program]) {

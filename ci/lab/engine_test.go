@@ -7,7 +7,7 @@ import (
 	"testing"
 
 	"gitops/ci/lab"
-	"gitops/ci/stage"
+	"gitops/ci/progress"
 )
 
 // An engine that answers is used and left alone; one that OpenDocker started
@@ -16,7 +16,7 @@ func TestOpenDocker(t *testing.T) {
 	needsDocker(t)
 	before := lab.DockerAnswers(t.Context())
 	foreign := before && !lab.EngineIsOurs()
-	p := stage.NewProgress(t.Output())
+	p := progress.NewProgress(t.Output())
 	first, err := lab.OpenDocker(t.Context(), p)
 	if err != nil {
 		t.Fatal(err)
@@ -51,7 +51,7 @@ func TestOpenDocker(t *testing.T) {
 
 func TestOpenDockerIsCancelled(t *testing.T) {
 	needsDocker(t)
-	d, err := lab.OpenDocker(t.Context(), stage.NewProgress(t.Output()))
+	d, err := lab.OpenDocker(t.Context(), progress.NewProgress(t.Output()))
 	if err != nil {
 		t.Fatal(err)
 	}

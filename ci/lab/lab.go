@@ -13,8 +13,8 @@ import (
 
 	"gitops/ci/host"
 	"gitops/ci/images"
+	"gitops/ci/progress"
 	"gitops/ci/secret"
-	"gitops/ci/stage"
 )
 
 // User is the name that logs in to the git and registry stand-ins.
@@ -36,7 +36,7 @@ type Options struct {
 	Images   []string
 	Cache    string // folder of what is slow to make; empty means the user's cache folder
 	Keep     bool   // Close leaves the lab running
-	Progress *stage.Progress
+	Progress *progress.Progress
 }
 
 // Endpoint is where a stand-in listens: a URL, or host:port.
@@ -74,7 +74,7 @@ type Lab struct {
 	binary   string
 	cache    *cache
 	keep     bool
-	progress *stage.Progress
+	progress *progress.Progress
 	closing  sync.Once
 	closed   error
 }
@@ -84,7 +84,7 @@ type Lab struct {
 func Start(ctx context.Context, o Options) (*Lab, error) {
 	binary, err := filepath.Abs(o.Binary)
 	if err != nil || o.Binary == "" || !exists(binary) {
-		return nil, stage.Invalid("starting the lab: there is no gitops command at %q", o.Binary)
+		return nil, progress.Invalid("starting the lab: there is no gitops command at %q", o.Binary)
 	}
 	cache, err := openCache(o.Cache)
 	if err != nil {

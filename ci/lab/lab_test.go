@@ -18,8 +18,8 @@ import (
 	"gitops/ci/images"
 	"gitops/ci/lab"
 	"gitops/ci/lab/gitserver"
+	"gitops/ci/progress"
 	"gitops/ci/secret"
-	"gitops/ci/stage"
 )
 
 // needsDocker skips where no engine answers, unless one may be set up.
@@ -40,7 +40,7 @@ var gitops = sync.OnceValues(func() (string, error) {
 		return "", err
 	}
 	path := filepath.Join(dir, "gitops")
-	build := exec.Command("go", "build", "-o", path, "gitops/ci")
+	build := exec.Command("go", "build", "-o", path, "gitops/ci/cmd/gitops")
 	build.Env = append(os.Environ(), "CGO_ENABLED=0")
 	build.Stdout, build.Stderr = os.Stderr, os.Stderr
 	return path, build.Run()
@@ -61,7 +61,7 @@ func start(t *testing.T, more ...string) *lab.Lab {
 	if err != nil {
 		t.Fatalf("building gitops: %v", err)
 	}
-	l, err := lab.Start(t.Context(), lab.Options{Binary: binary, Images: more, Progress: stage.NewProgress(t.Output())})
+	l, err := lab.Start(t.Context(), lab.Options{Binary: binary, Images: more, Progress: progress.NewProgress(t.Output())})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -327,7 +327,7 @@ func allOf(t *testing.T, label string) []string {
 
 func TestStartWithoutBinary(t *testing.T) {
 	_, err := lab.Start(t.Context(), lab.Options{Binary: filepath.Join(t.TempDir(), "none")})
-	if stage.ExitCode(err) != stage.ExitInvalid {
+	if progress.ExitCode(err) != progress.ExitInvalid {
 		t.Errorf("error %v, want bad input", err)
 	}
 }

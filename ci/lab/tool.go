@@ -8,7 +8,7 @@ import (
 	"path"
 
 	"gitops/ci/images"
-	"gitops/ci/stage"
+	"gitops/ci/progress"
 )
 
 // Program is a program that an image was made for.
@@ -29,7 +29,7 @@ var (
 // builds it; the folder is in the lab's cache and stays. It sets up a Docker
 // engine where none answers, as OpenDocker does; without one the error is
 // ErrNoDocker.
-func Tool(ctx context.Context, p Program, progress *stage.Progress) (dir string, err error) {
+func Tool(ctx context.Context, p Program, progress *progress.Progress) (dir string, err error) {
 	name := path.Base(p.Path)
 	c, err := openCache("")
 	if err != nil {

@@ -1,6 +1,6 @@
 package manifest
 
-import "gitops/ci/stage"
+import "gitops/ci/progress"
 
 // ReleaseArgument is the build argument that holds the commit an image is built
 // from. Whatever the manifest says for builds by hand, a release sets it.
@@ -11,13 +11,13 @@ const ReleaseArgument = "GIT_SHA"
 // release does not depend on where it runs.
 func arguments(service string, written map[string]setting, given map[string]string, commit string) (map[string]string, error) {
 	if value, ok := given[ReleaseArgument]; ok && value != commit {
-		return nil, stage.Invalid("build argument %s of %s is given as %q: a release sets it to its commit, %s", ReleaseArgument, service, value, commit)
+		return nil, progress.Invalid("build argument %s of %s is given as %q: a release sets it to its commit, %s", ReleaseArgument, service, value, commit)
 	}
 	all := map[string]string{}
 	for _, name := range sortedKeys(written) {
 		value, ok := written[name].literal()
 		if _, isGiven := given[name]; !ok && !isGiven && name != ReleaseArgument {
-			return nil, stage.Invalid("%s: build argument %s of %s is %q, which depends on the environment: give it with --build-arg %s=VALUE",
+			return nil, progress.Invalid("%s: build argument %s of %s is %q, which depends on the environment: give it with --build-arg %s=VALUE",
 				written[name].where, name, service, written[name].text, name)
 		}
 		all[name] = value

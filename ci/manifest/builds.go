@@ -7,7 +7,7 @@ import (
 
 	"github.com/distribution/reference"
 
-	"gitops/ci/stage"
+	"gitops/ci/progress"
 )
 
 // ConfigFile is where a repository says what its manifest does not: at its root.
@@ -41,7 +41,7 @@ type BuildOptions struct {
 // cannot be honoured is refused: keys that change what an image holds and are not
 // supported, contexts at a URL or outside the repository, variables. Keys that
 // change no content are ignored: caches, limits, further tags, attestations. All
-// errors are stage.Invalid, and name file, line and column or the flag.
+// errors are progress.Invalid, and name file, line and column or the flag.
 func Builds(o BuildOptions) ([]Build, error) {
 	if o.ConfigPath == "" {
 		o.ConfigPath = ConfigFile
@@ -67,7 +67,7 @@ func Builds(o BuildOptions) ([]Build, error) {
 		builds = append(builds, build)
 	}
 	if len(builds) == 0 {
-		return nil, stage.Invalid("%s: no service has a build section, here or in %s: write one, or name what to build with --service NAME=CONTEXT",
+		return nil, progress.Invalid("%s: no service has a build section, here or in %s: write one, or name what to build with --service NAME=CONTEXT",
 			o.ManifestPath, o.ConfigPath)
 	}
 	return builds, m.checkShared(builds)
@@ -88,7 +88,7 @@ func (m *document) configured(o BuildOptions) (map[string]section, error) {
 	}
 	for _, name := range sortedKeys(sections) {
 		if _, err := m.imageOf(name); err != nil {
-			return nil, stage.Invalid("%s: build of service %q: %w", config.where(sections[name].node), name, err)
+			return nil, progress.Invalid("%s: build of service %q: %w", config.where(sections[name].node), name, err)
 		}
 	}
 	return sections, nil
@@ -130,7 +130,7 @@ func (m *document) build(name string, s section, asked override, o BuildOptions)
 			return Build{}, err
 		}
 	case asked.context == "":
-		return Build{}, stage.Invalid("--service %s: it has no build section in %s or %s: give its folder with --service %s=CONTEXT",
+		return Build{}, progress.Invalid("--service %s: it has no build section in %s or %s: give its folder with --service %s=CONTEXT",
 			name, o.ManifestPath, o.ConfigPath, name)
 	}
 	asked.apply(&r)
@@ -147,7 +147,7 @@ func (m *document) build(name string, s section, asked override, o BuildOptions)
 func (m *document) released(name string, asked override) (string, error) {
 	image, err := m.imageOf(name)
 	if err != nil && asked.service != "" {
-		return "", stage.Invalid("--service %s: %w", name, err)
+		return "", progress.Invalid("--service %s: %w", name, err)
 	}
 	if err != nil {
 		return "", err

@@ -6,7 +6,7 @@ import (
 	"testing"
 
 	"gitops/ci/manifest"
-	"gitops/ci/stage"
+	"gitops/ci/progress"
 )
 
 const (
@@ -256,7 +256,7 @@ func TestBuildsRefuse(t *testing.T) {
 	for name, c := range all {
 		t.Run(name, func(t *testing.T) {
 			got, err := manifest.Builds(c.o)
-			if stage.ExitCode(err) != stage.ExitInvalid || !strings.Contains(err.Error(), c.want) {
+			if progress.ExitCode(err) != progress.ExitInvalid || !strings.Contains(err.Error(), c.want) {
 				t.Errorf("got %+v\nand  %v\nwant %s", got, err, c.want)
 			}
 		})

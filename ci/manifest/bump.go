@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"sort"
 
-	"gitops/ci/stage"
+	"gitops/ci/progress"
 )
 
 // Options says how Bump treats what it finds. The zero value is the careful
@@ -45,7 +45,7 @@ func (c Change) String() string { return fmt.Sprintf("%s: %s → %s", c.Service,
 // Bump returns original with the images of the named services replaced, and
 // what it replaced in order of the services' names. When every service runs
 // its image already, it returns original itself and no change. All errors
-// about the input are stage.Invalid and name file, line and column.
+// about the input are progress.Invalid and name file, line and column.
 func Bump(original []byte, images map[string]string, o Options) ([]byte, []Change, error) {
 	m, err := parse(original, o.file())
 	if err != nil {
@@ -75,7 +75,7 @@ type edit struct {
 // plan turns the asked images into edits; images that are there already need none.
 func (m *document) plan(images map[string]string, o Options) ([]edit, []Change, error) {
 	if len(images) == 0 {
-		return nil, nil, stage.Invalid("%s: no image was asked for: name at least one SERVICE=REF", m.file)
+		return nil, nil, progress.Invalid("%s: no image was asked for: name at least one SERVICE=REF", m.file)
 	}
 	var edits []edit
 	var changes []Change

@@ -10,7 +10,7 @@ import (
 	"strings"
 	"testing"
 
-	"gitops/ci/stage"
+	"gitops/ci/progress"
 )
 
 var update = flag.Bool("update", false, "write what Bump does now into testdata, to be reviewed")
@@ -32,7 +32,7 @@ func golden(t *testing.T, folder string) {
 	images, options := parseAsk(t, read(t, folder, "ask"))
 	rewritten, changes, err := Bump([]byte(original), images, options)
 	if err != nil {
-		if code := stage.ExitCode(err); code != stage.ExitInvalid {
+		if code := progress.ExitCode(err); code != progress.ExitInvalid {
 			t.Errorf("exit code %d for %v", code, err)
 		}
 		compare(t, folder, "error", err.Error()+"\n")

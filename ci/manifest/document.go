@@ -12,7 +12,7 @@ import (
 
 	"gopkg.in/yaml.v3"
 
-	"gitops/ci/stage"
+	"gitops/ci/progress"
 )
 
 // document is a parsed manifest: one or more YAML documents in one file.
@@ -31,7 +31,7 @@ func parse(text []byte, file string) (*document, error) {
 	m := &document{file: file, text: text, sites: map[*yaml.Node]*site{}}
 	if at := invalidUTF8(text); at >= 0 {
 		line, column := position(text, at)
-		return nil, stage.Invalid("%s:%d:%d: not UTF-8 text: save the manifest as UTF-8", file, line, column)
+		return nil, progress.Invalid("%s:%d:%d: not UTF-8 text: save the manifest as UTF-8", file, line, column)
 	}
 	nodes, err := decode(text)
 	if err == nil {
@@ -39,7 +39,7 @@ func parse(text []byte, file string) (*document, error) {
 	}
 	if err != nil {
 		line, column, problem := yamlProblem(text, err)
-		return nil, stage.Invalid("%s:%d:%d: invalid YAML: %s", file, line, column, problem)
+		return nil, progress.Invalid("%s:%d:%d: invalid YAML: %s", file, line, column, problem)
 	}
 	m.roots = roots(nodes)
 	return m, nil
@@ -125,7 +125,7 @@ func invalidUTF8(text []byte) int {
 
 // invalid returns an error at node's value.
 func (m *document) invalid(node *yaml.Node, format string, args ...any) error {
-	return stage.Invalid("%s: %s", m.where(node), fmt.Sprintf(format, args...))
+	return progress.Invalid("%s: %s", m.where(node), fmt.Sprintf(format, args...))
 }
 
 // where returns file:line:column of node's value.

@@ -8,7 +8,7 @@ import (
 	"path/filepath"
 	"syscall"
 
-	"gitops/ci/stage"
+	"gitops/ci/progress"
 )
 
 // BumpFile is Bump on the file at path. The file is written only when something
@@ -25,7 +25,7 @@ func BumpFile(path string, images map[string]string, o Options) ([]Change, error
 	defer unlock()
 	original, err := os.ReadFile(path)
 	if err != nil {
-		return nil, stage.Invalid("reading manifest: %w: give the path of a file that can be read", err)
+		return nil, progress.Invalid("reading manifest: %w: give the path of a file that can be read", err)
 	}
 	rewritten, changes, err := Bump(original, images, o)
 	if err != nil || len(changes) == 0 {

@@ -9,7 +9,7 @@ import (
 	"syscall"
 	"testing"
 
-	"gitops/ci/stage"
+	"gitops/ci/progress"
 )
 
 const twoServices = "services:\n  backend:\n    image: owner/backend:old # keep\n  frontend:\n    image: owner/frontend:old\n"
@@ -89,7 +89,7 @@ func TestBumpFileLeavesUnchangedAndRefusedAlone(t *testing.T) {
 		if len(changes) != 0 || (err != nil) != (ref != "owner/backend:old") {
 			t.Errorf("%s: %v %v", ref, changes, err)
 		}
-		if err != nil && (stage.ExitCode(err) != stage.ExitInvalid || !strings.Contains(err.Error(), path+":3:12: ")) {
+		if err != nil && (progress.ExitCode(err) != progress.ExitInvalid || !strings.Contains(err.Error(), path+":3:12: ")) {
 			t.Errorf("%s: %v", ref, err)
 		}
 		after := inode(t, path)
@@ -121,7 +121,7 @@ func TestBumpFileThatCannotBeRead(t *testing.T) {
 	folder := t.TempDir()
 	for _, path := range []string{filepath.Join(folder, "none.yml"), filepath.Join(folder, "none", "compose.yml"), folder} {
 		_, err := BumpFile(path, map[string]string{"a": "b"}, Options{})
-		if stage.ExitCode(err) != stage.ExitInvalid || !strings.Contains(err.Error(), "give the path of a file") {
+		if progress.ExitCode(err) != progress.ExitInvalid || !strings.Contains(err.Error(), "give the path of a file") {
 			t.Errorf("%s: %v", path, err)
 		}
 	}

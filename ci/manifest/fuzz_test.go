@@ -7,7 +7,7 @@ import (
 	"testing"
 	"time"
 
-	"gitops/ci/stage"
+	"gitops/ci/progress"
 )
 
 // FuzzBump gives arbitrary bytes as the manifest: it is refused with exit 2, or
@@ -28,7 +28,7 @@ func FuzzBump(f *testing.F) {
 		images := map[string]string{"backend": ref}
 		rewritten, changes, err := Bump(original, images, Options{Force: force})
 		switch {
-		case err != nil && stage.ExitCode(err) != stage.ExitInvalid:
+		case err != nil && progress.ExitCode(err) != progress.ExitInvalid:
 			t.Fatalf("not refused as bad input: %v", err)
 		case err != nil:
 			return
@@ -82,7 +82,7 @@ func FuzzBuilds(f *testing.F) {
 		}
 		builds, err := Builds(o)
 		if err != nil {
-			if stage.ExitCode(err) != stage.ExitInvalid {
+			if progress.ExitCode(err) != progress.ExitInvalid {
 				t.Fatalf("not refused as bad input: %v", err)
 			}
 			return

@@ -6,7 +6,7 @@ import (
 
 	"gopkg.in/yaml.v3"
 
-	"gitops/ci/stage"
+	"gitops/ci/progress"
 )
 
 // Images returns the image of every service that has one, its own or one that
@@ -117,7 +117,7 @@ func (m *document) unknown(service string) error {
 			return m.invalid(services, "no service %q, the manifest has %s%s", service, names, hint)
 		}
 	}
-	return stage.Invalid("%s:1:1: no service %q, the manifest has no services%s", m.file, service, hint)
+	return progress.Invalid("%s:1:1: no service %q, the manifest has no services%s", m.file, service, hint)
 }
 
 // extends returns the service, and the file if it is another one, that a

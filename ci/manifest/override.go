@@ -6,7 +6,7 @@ import (
 	"io"
 	"strings"
 
-	"gitops/ci/stage"
+	"gitops/ci/progress"
 )
 
 // override is a --service flag: what it says wins over the build sections.
@@ -23,10 +23,10 @@ func parseOverrides(values []string) (map[string]override, error) {
 	for _, value := range values {
 		o, err := parseOverride(value)
 		if err != nil {
-			return nil, stage.Invalid("--service %q: %w", value, err)
+			return nil, progress.Invalid("--service %q: %w", value, err)
 		}
 		if _, twice := all[o.service]; twice {
-			return nil, stage.Invalid("--service names %q twice", o.service)
+			return nil, progress.Invalid("--service names %q twice", o.service)
 		}
 		all[o.service] = o
 	}

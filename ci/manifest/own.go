@@ -3,7 +3,7 @@ package manifest
 import (
 	"strings"
 
-	"gitops/ci/stage"
+	"gitops/ci/progress"
 )
 
 // OwnImages returns the refs of the services that a release builds, by their build
@@ -23,10 +23,10 @@ func OwnImages(text, config []byte, named []string) (map[string]string, error) {
 	for _, name := range append(m.toBuild(sections, nil), named...) {
 		image, err := m.imageOf(name)
 		if err != nil {
-			return nil, stage.Invalid("image of service %q: %w", name, err)
+			return nil, progress.Invalid("image of service %q: %w", name, err)
 		}
 		if strings.Contains(image.ref(), "$") {
-			return nil, stage.Refused("%s: image of service %q is %s, which depends on the environment: write it out", m.where(image.node), name, image.ref())
+			return nil, progress.Refused("%s: image of service %q is %s, which depends on the environment: write it out", m.where(image.node), name, image.ref())
 		}
 		images[name] = image.ref()
 	}

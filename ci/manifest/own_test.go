@@ -5,7 +5,7 @@ import (
 	"strings"
 	"testing"
 
-	"gitops/ci/stage"
+	"gitops/ci/progress"
 )
 
 const owned = `
@@ -29,10 +29,10 @@ func TestOwnImages(t *testing.T) {
 		"the configuration": {text: owned, config: "services: {frontend: {build: frontend}}", want: map[string]string{"backend": "r.local/backend:1@sha256:abc", "worker": "r.local/backend:1@sha256:abc", "frontend": "r.local/frontend:1"}},
 		"named ones":        {text: owned, named: []string{"proxy", "backend"}, want: map[string]string{"backend": "r.local/backend:1@sha256:abc", "worker": "r.local/backend:1@sha256:abc", "proxy": "traefik:3"}},
 		"none":              {text: "services: {proxy: {image: traefik}}", want: map[string]string{}},
-		"a variable":        {text: owned, named: []string{"variable"}, code: stage.ExitRefused},
-		"no image":          {text: owned, named: []string{"nothing"}, code: stage.ExitInvalid},
-		"no such service":   {text: owned, named: []string{"other"}, code: stage.ExitInvalid},
-		"no manifest":       {text: "a: [", code: stage.ExitInvalid},
+		"a variable":        {text: owned, named: []string{"variable"}, code: progress.ExitRefused},
+		"no image":          {text: owned, named: []string{"nothing"}, code: progress.ExitInvalid},
+		"no such service":   {text: owned, named: []string{"other"}, code: progress.ExitInvalid},
+		"no manifest":       {text: "a: [", code: progress.ExitInvalid},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var config []byte
@@ -40,10 +40,10 @@ func TestOwnImages(t *testing.T) {
 				config = []byte(c.config)
 			}
 			got, err := OwnImages([]byte(c.text), config, c.named)
-			if !maps.Equal(got, c.want) || stage.ExitCode(err) != c.code {
-				t.Errorf("got %v, %v (exit %d)", got, err, stage.ExitCode(err))
+			if !maps.Equal(got, c.want) || progress.ExitCode(err) != c.code {
+				t.Errorf("got %v, %v (exit %d)", got, err, progress.ExitCode(err))
 			}
-			if c.code == stage.ExitRefused && !strings.Contains(err.Error(), "manifest:7:") {
+			if c.code == progress.ExitRefused && !strings.Contains(err.Error(), "manifest:7:") {
 				t.Errorf("no place: %v", err)
 			}
 		})

@@ -5,7 +5,7 @@ import (
 	"regexp"
 	"strings"
 
-	"gitops/ci/stage"
+	"gitops/ci/progress"
 )
 
 // setting is one text of a build and where it stands. Compose replaces variables
@@ -77,7 +77,7 @@ func (r recipe) build(image string, given map[string]string, commit string) (b B
 func (r recipe) plain(s setting, key string) (string, error) {
 	text, ok := s.literal()
 	if !ok {
-		return "", stage.Invalid("%s: %s of service %q is %q, which depends on the environment: write it out, or give it with --service",
+		return "", progress.Invalid("%s: %s of service %q is %q, which depends on the environment: write it out, or give it with --service",
 			s.where, key, r.service, s.text)
 	}
 	return text, nil
@@ -93,7 +93,7 @@ func (r recipe) contextPath() (string, error) {
 		return "", err
 	}
 	if remote.MatchString(context) {
-		return "", stage.Invalid("%s: context of service %q is %s: a release builds from the repository at its commit: name a folder in it",
+		return "", progress.Invalid("%s: context of service %q is %s: a release builds from the repository at its commit: name a folder in it",
 			r.context.where, r.service, context)
 	}
 	return r.inside(r.context, "context", r.folder, context)
@@ -113,7 +113,7 @@ func (r recipe) dockerfilePath(context string) (string, error) {
 func (r recipe) inside(s setting, key, folder, name string) (string, error) {
 	joined := path.Join(folder, name)
 	if path.IsAbs(name) || path.IsAbs(joined) || strings.HasPrefix(name, "~") || joined == ".." || strings.HasPrefix(joined, "../") {
-		return "", stage.Invalid("%s: %s of service %q is %s, which is outside the repository: a release builds from it alone",
+		return "", progress.Invalid("%s: %s of service %q is %s, which is outside the repository: a release builds from it alone",
 			s.where, key, r.service, name)
 	}
 	return joined, nil
@@ -136,7 +136,7 @@ func (r recipe) checkedPlatforms() (all []string, err error) {
 			return nil, err
 		}
 		if !platformForm.MatchString(platform) {
-			return nil, stage.Invalid("%s: platform %q of service %q is not of the form os/arch or os/arch/variant, such as linux/arm64/v8",
+			return nil, progress.Invalid("%s: platform %q of service %q is not of the form os/arch or os/arch/variant, such as linux/arm64/v8",
 				s.where, platform, r.service)
 		}
 		usual := platform
@@ -144,7 +144,7 @@ func (r recipe) checkedPlatforms() (all []string, err error) {
 			usual = name
 		}
 		if first, twice := seen[usual]; twice {
-			return nil, stage.Invalid("%s: platform %s of service %q is there already, as %s", s.where, platform, r.service, first)
+			return nil, progress.Invalid("%s: platform %s of service %q is there already, as %s", s.where, platform, r.service, first)
 		}
 		seen[usual] = platform
 		all = append(all, platform)

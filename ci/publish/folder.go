@@ -17,7 +17,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/types"
 
 	"gitops/ci/attest"
-	"gitops/ci/stage"
+	"gitops/ci/progress"
 )
 
 // What was built goes to the registry by way of a folder, so that any engine can
@@ -39,13 +39,13 @@ const (
 func Layout(o Options, inputs, archive, base, platform, dir string) error {
 	image, err := tarball.ImageFromPath(archive, nil)
 	if err != nil {
-		return stage.Invalid("reading the built image: %w", err)
+		return progress.Invalid("reading the built image: %w", err)
 	}
 	var asked *v1.Platform
 	if base == "" && platform != "" {
 		// Dagger's engine forgets the platform of an image that starts from nothing.
 		if asked, err = v1.ParsePlatform(platform); err != nil {
-			return stage.Invalid("platform %q: %w", platform, err)
+			return progress.Invalid("platform %q: %w", platform, err)
 		}
 	} else if err := checkPlatform(image, platform); err != nil {
 		return err
@@ -53,7 +53,7 @@ func Layout(o Options, inputs, archive, base, platform, dir string) error {
 	var layers []string
 	if base != "" {
 		if layers, err = archiveLayers(base); err != nil {
-			return stage.Invalid("reading the base image: %w", err)
+			return progress.Invalid("reading the base image: %w", err)
 		}
 	}
 	return o.layout(image, layers, asked, inputs, dir)
@@ -107,18 +107,18 @@ type part struct {
 func readParts(dir string) ([]part, error) {
 	platforms, err := os.ReadDir(dir)
 	if err != nil {
-		return nil, stage.Invalid("reading what was built: %w", err)
+		return nil, progress.Invalid("reading what was built: %w", err)
 	}
 	var parts []part
 	for _, platform := range platforms {
 		p, err := readPart(filepath.Join(dir, platform.Name()))
 		if err != nil {
-			return nil, stage.Invalid("reading what was built in %s: %w", filepath.Join(filepath.Base(dir), platform.Name()), err)
+			return nil, progress.Invalid("reading what was built in %s: %w", filepath.Join(filepath.Base(dir), platform.Name()), err)
 		}
 		parts = append(parts, p)
 	}
 	if len(parts) == 0 {
-		return nil, stage.Invalid("reading what was built: %s is empty", dir)
+		return nil, progress.Invalid("reading what was built: %s is empty", dir)
 	}
 	return parts, nil
 }

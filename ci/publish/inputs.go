@@ -17,7 +17,7 @@ import (
 	"github.com/moby/patternmatcher"
 	"github.com/moby/patternmatcher/ignorefile"
 
-	"gitops/ci/stage"
+	"gitops/ci/progress"
 )
 
 // inputs names all that a service's image is made of, except the commit: what its
@@ -27,7 +27,7 @@ import (
 func (s Service) inputs(commit string) (string, error) {
 	dockerfile, err := os.ReadFile(s.dockerfile())
 	if err != nil {
-		return "", stage.Invalid("service %s: %w", s.Name, err)
+		return "", progress.Invalid("service %s: %w", s.Name, err)
 	}
 	sum := sha256.New()
 	fmt.Fprintf(sum, "inputs 1\n%x\n%q\n%q\n", sha256.Sum256(dockerfile), s.Target, s.Platforms)

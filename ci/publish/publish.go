@@ -25,8 +25,8 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"gitops/ci/attest"
+	"gitops/ci/progress"
 	"gitops/ci/registry"
-	"gitops/ci/stage"
 )
 
 // Service is a service whose image is built.
@@ -78,7 +78,7 @@ type Options struct {
 	// Docker is the Docker CLI ("docker").
 	Docker string
 	// Progress is told what happens; nil is silent.
-	Progress *stage.Progress
+	Progress *progress.Progress
 }
 
 // Ref is a published image.
@@ -158,11 +158,11 @@ func newPublisher(o Options) (*publisher, error) {
 func (p *publisher) check() error {
 	switch {
 	case len(p.Services) == 0:
-		return stage.Invalid("no service to publish: name one, with its folder and its image")
+		return progress.Invalid("no service to publish: name one, with its folder and its image")
 	case !tagForm.MatchString(p.Tag):
-		return stage.Invalid("tag %q is not a full commit SHA", p.Tag)
+		return progress.Invalid("tag %q is not a full commit SHA", p.Tag)
 	case p.Created.IsZero():
-		return stage.Invalid("no time of the commit %s: images would differ from build to build", p.Tag)
+		return progress.Invalid("no time of the commit %s: images would differ from build to build", p.Tag)
 	}
 	var names []string
 	for _, s := range p.Services {
@@ -171,10 +171,10 @@ func (p *publisher) check() error {
 		}
 		repository, err := p.registry.Repository(s.Image)
 		if err != nil {
-			return stage.Invalid("image of service %s: %w; give the repository without a tag", s.Name, err)
+			return progress.Invalid("image of service %s: %w; give the repository without a tag", s.Name, err)
 		}
 		if slices.Contains(names, s.Name) {
-			return stage.Invalid("service %s is named twice", s.Name)
+			return progress.Invalid("service %s is named twice", s.Name)
 		}
 		names = append(names, s.Name)
 		p.repositories = append(p.repositories, repository)
@@ -189,17 +189,17 @@ var (
 
 func (s Service) check() error {
 	if !nameForm.MatchString(s.Name) {
-		return stage.Invalid("%q is not a name for a service", s.Name)
+		return progress.Invalid("%q is not a name for a service", s.Name)
 	}
 	if info, err := os.Stat(s.Context); err != nil || !info.IsDir() {
-		return stage.Invalid("service %s: there is no folder %s to build", s.Name, s.Context)
+		return progress.Invalid("service %s: there is no folder %s to build", s.Name, s.Context)
 	}
 	if _, err := os.Stat(s.dockerfile()); err != nil {
-		return stage.Invalid("service %s: there is no %s", s.Name, s.dockerfile())
+		return progress.Invalid("service %s: there is no %s", s.Name, s.dockerfile())
 	}
 	for arg := range s.Args {
 		if !argForm.MatchString(arg) {
-			return stage.Invalid("service %s: %q is not a name for a build argument", s.Name, arg)
+			return progress.Invalid("service %s: %q is not a name for a build argument", s.Name, arg)
 		}
 	}
 	return nil

@@ -21,9 +21,9 @@ import (
 	"gitops/ci/lab"
 	"gitops/ci/lab/labtest"
 	"gitops/ci/lab/registrytest"
+	"gitops/ci/progress"
 	"gitops/ci/registry"
 	"gitops/ci/secret"
-	"gitops/ci/stage"
 )
 
 func TestBadInputIsRefusedBeforeAnything(t *testing.T) {
@@ -41,8 +41,8 @@ func TestBadInputIsRefusedBeforeAnything(t *testing.T) {
 	} {
 		o := Options{Services: []Service{{Name: "a", Context: dir, Image: "r.local/a"}}, Tag: commit, Created: commitTime, Docker: "/no/docker"}
 		change(&o)
-		if _, err := Publish(context.Background(), o); stage.ExitCode(err) != stage.ExitInvalid || !strings.Contains(err.Error(), says) {
-			t.Errorf("got %v (exit %d), want exit 2 and %q", err, stage.ExitCode(err), says)
+		if _, err := Publish(context.Background(), o); progress.ExitCode(err) != progress.ExitInvalid || !strings.Contains(err.Error(), says) {
+			t.Errorf("got %v (exit %d), want exit 2 and %q", err, progress.ExitCode(err), says)
 		}
 	}
 }
@@ -209,7 +209,7 @@ func TestPublishForReal(t *testing.T) {
 		o.Tag = strings.Repeat("a", 40)
 		o.Services[1].Context = write(t, map[string]string{"Front.Dockerfile": "FROM scratch\nCOPY nowhere /\n"}, 0)
 		var said bytes.Buffer
-		o.Progress = stage.NewProgress(&said)
+		o.Progress = progress.NewProgress(&said)
 		refs, err := Publish(context.Background(), o)
 		if refs != nil || err == nil || !strings.Contains(err.Error(), "building frontend") || !strings.Contains(err.Error(), "nowhere") || strings.Contains(said.String(), "push") {
 			t.Errorf("refs %v, error %v\n%s", refs, err, said.String())

@@ -12,7 +12,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/remote"
 	"golang.org/x/sync/errgroup"
 
-	"gitops/ci/stage"
+	"gitops/ci/progress"
 )
 
 // Push pushes what was built in dir, attests and signs it, and puts the commit's
@@ -25,11 +25,11 @@ func Push(ctx context.Context, o Options, found []Found, dir string) ([]Ref, err
 		return nil, err
 	}
 	if len(found) != len(p.Services) {
-		return nil, stage.Invalid("%d services were looked for and %d are to be pushed", len(found), len(p.Services))
+		return nil, progress.Invalid("%d services were looked for and %d are to be pushed", len(found), len(p.Services))
 	}
 	for i, f := range found {
 		if f.Service != p.Services[i].Name {
-			return nil, stage.Invalid("looked for service %s, not for %s", f.Service, p.Services[i].Name)
+			return nil, progress.Invalid("looked for service %s, not for %s", f.Service, p.Services[i].Name)
 		}
 	}
 	return p.pushAll(ctx, found, dir)
@@ -128,7 +128,7 @@ func (p *publisher) tag(ctx context.Context, what image, tag name.Tag) (int64, e
 func (p *publisher) retag(ctx context.Context, from string, tag name.Tag) (int64, error) {
 	ref, err := p.registry.Reference(from)
 	if err != nil {
-		return 0, stage.Invalid("%q is no image: %w", from, err)
+		return 0, progress.Invalid("%q is no image: %w", from, err)
 	}
 	return p.registry.Try(ctx, "tagging", tag, func(options ...remote.Option) error {
 		descriptor, err := remote.Get(ref, options...)

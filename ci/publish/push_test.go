@@ -20,8 +20,8 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/types"
 
 	"gitops/ci/lab/registrytest"
+	"gitops/ci/progress"
 	"gitops/ci/registry"
-	"gitops/ci/stage"
 )
 
 // options asks for the services to be published, without any tool.
@@ -266,7 +266,7 @@ func TestUnreadableRegistryMeansBuild(t *testing.T) {
 	})
 	var said strings.Builder
 	o := options(named(t, address, "backend"))
-	o.Progress = stage.NewProgress(&said)
+	o.Progress = progress.NewProgress(&said)
 	if found, err := Reuse(t.Context(), o); err != nil || found[0].Ref != "" || !strings.Contains(said.String(), "so it is built") {
 		t.Errorf("got %+v, %v; said %s", found, err, said.String())
 	}
@@ -322,7 +322,7 @@ func TestPushRefusesWhatDoesNotFit(t *testing.T) {
 		"not for backend":                  {[]Found{{Service: "frontend"}}, t.TempDir()},
 		"reading what was built":           {found, t.TempDir()},
 	} {
-		if _, err := Push(context.Background(), o, c.found, c.dir); stage.ExitCode(err) != stage.ExitInvalid || !strings.Contains(err.Error(), says) {
+		if _, err := Push(context.Background(), o, c.found, c.dir); progress.ExitCode(err) != progress.ExitInvalid || !strings.Contains(err.Error(), says) {
 			t.Errorf("got %v, want exit 2 and %q", err, says)
 		}
 	}

@@ -20,7 +20,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/remote"
 	"github.com/google/go-containerregistry/pkg/v1/remote/transport"
 
-	"gitops/ci/stage"
+	"gitops/ci/progress"
 )
 
 // How patient a client is by default.
@@ -46,7 +46,7 @@ type Options struct {
 	// FirstWait is the pause before the second attempt (1 s); it doubles each time.
 	FirstWait time.Duration
 	// Progress is told of attempts that failed; nil is silent.
-	Progress *stage.Progress
+	Progress *progress.Progress
 }
 
 // Client does what can fail for a while, several times.
@@ -131,7 +131,7 @@ func (c *counted) Read(p []byte) (int, error) {
 // returns how many bytes were sent. Errors begin with doing, as in "pushing", and
 // name the registry and what to do.
 func (c *Client) Try(ctx context.Context, doing string, ref name.Reference, work func(...remote.Option) error) (int64, error) {
-	ctx, cancel := context.WithTimeoutCause(ctx, c.Timeout, fmt.Errorf("not done after %s", stage.Seconds(c.Timeout)))
+	ctx, cancel := context.WithTimeoutCause(ctx, c.Timeout, fmt.Errorf("not done after %s", progress.Seconds(c.Timeout)))
 	defer cancel()
 	m := &meter{inner: c.client}
 	options := []remote.Option{
@@ -151,7 +151,7 @@ func (c *Client) Try(ctx context.Context, doing string, ref name.Reference, work
 			return m.sent.Load(), explain(doing, ref, attempt, err)
 		}
 		pause := max(wait+rand.N(wait), time.Duration(m.wait.Swap(0)))
-		c.Progress.Say("%s %s: %v; trying again in %s", doing, ref.Context(), err, stage.Seconds(pause))
+		c.Progress.Say("%s %s: %v; trying again in %s", doing, ref.Context(), err, progress.Seconds(pause))
 		if err := sleep(ctx, pause); err != nil {
 			return m.sent.Load(), fmt.Errorf("%s %s: %w", doing, ref, err)
 		}

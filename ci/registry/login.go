@@ -11,8 +11,8 @@ import (
 	"github.com/google/go-containerregistry/pkg/authn"
 	"github.com/google/go-containerregistry/pkg/name"
 
+	"gitops/ci/progress"
 	"gitops/ci/secret"
-	"gitops/ci/stage"
 )
 
 // DockerHub is the registry of images whose name has none.
@@ -50,11 +50,11 @@ func LoginsFromEnv(host string) ([]Login, error) {
 	switch {
 	case username == "" && password.Empty():
 		if host != "" && !slices.ContainsFunc(logins, func(l Login) bool { return sameHost(l.Host, host) }) {
-			return nil, stage.Invalid("no login for the registry %s: set REGISTRY_USERNAME and REGISTRY_PASSWORD, or %s", host, AuthVariable)
+			return nil, progress.Invalid("no login for the registry %s: set REGISTRY_USERNAME and REGISTRY_PASSWORD, or %s", host, AuthVariable)
 		}
 		return logins, nil
 	case username == "" || password.Empty():
-		return nil, stage.Invalid("the registry login has a user name or a password alone: set both REGISTRY_USERNAME and REGISTRY_PASSWORD")
+		return nil, progress.Invalid("the registry login has a user name or a password alone: set both REGISTRY_USERNAME and REGISTRY_PASSWORD")
 	}
 	if host == "" {
 		host = DockerHub
@@ -79,7 +79,7 @@ type entry struct {
 func parseConfig(text []byte) ([]Login, error) {
 	var c config
 	if err := json.Unmarshal(text, &c); err != nil || len(c.Auths) == 0 {
-		return nil, stage.Invalid(`%s is not of the form {"auths": {"HOST": {"auth": "…"}}}, as docker login writes it`, AuthVariable)
+		return nil, progress.Invalid(`%s is not of the form {"auths": {"HOST": {"auth": "…"}}}, as docker login writes it`, AuthVariable)
 	}
 	var logins []Login
 	for _, host := range slices.Sorted(maps.Keys(c.Auths)) {
@@ -88,7 +88,7 @@ func parseConfig(text []byte) ([]Login, error) {
 			e.Username, e.Password, _ = strings.Cut(string(decoded), ":")
 		}
 		if e.Username == "" || e.Password == "" {
-			return nil, stage.Invalid("%s has no user name or no password for %s: a credential helper's answer cannot be passed on, name both", AuthVariable, host)
+			return nil, progress.Invalid("%s has no user name or no password for %s: a credential helper's answer cannot be passed on, name both", AuthVariable, host)
 		}
 		logins = append(logins, Login{Host: bareHost(host), Username: e.Username, Password: secret.New(e.Password)})
 	}

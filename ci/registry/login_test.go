@@ -9,8 +9,8 @@ import (
 	"github.com/google/go-containerregistry/pkg/authn"
 	"github.com/google/go-containerregistry/pkg/name"
 
+	"gitops/ci/progress"
 	"gitops/ci/secret"
-	"gitops/ci/stage"
 )
 
 func setEnv(t *testing.T, username, password, auth string) {
@@ -64,7 +64,7 @@ func TestLoginsThatAreNone(t *testing.T) {
 	} {
 		setEnv(t, c.username, c.password, c.auth)
 		_, err := LoginsFromEnv(c.host)
-		if stage.ExitCode(err) != stage.ExitInvalid || !strings.Contains(fmt.Sprint(err), says) || strings.Contains(fmt.Sprint(err), "hunter2222") {
+		if progress.ExitCode(err) != progress.ExitInvalid || !strings.Contains(fmt.Sprint(err), says) || strings.Contains(fmt.Sprint(err), "hunter2222") {
 			t.Errorf("%+v: got %v, want exit 2 and %q", c, err, says)
 		}
 	}

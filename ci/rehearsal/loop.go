@@ -7,7 +7,7 @@ import (
 	"fmt"
 	"strings"
 
-	"gitops/ci/stage"
+	"gitops/ci/progress"
 )
 
 // The branches of the loop.
@@ -28,7 +28,7 @@ const pullRequest = 1
 type loop struct {
 	run      Runner
 	world    World
-	progress *stage.Progress
+	progress *progress.Progress
 
 	dev      *developer
 	outputs  []byte    // of Terraform, from provision

@@ -11,8 +11,8 @@ import (
 	"strings"
 	"time"
 
+	"gitops/ci/progress"
 	"gitops/ci/secret"
-	"gitops/ci/stage"
 )
 
 // Call asks for one stage on a checkout of one commit.
@@ -112,7 +112,7 @@ func (r *Report) Summary() string {
 
 // Run goes through the loop and stops at the first step that fails. The report
 // is there in either case.
-func Run(ctx context.Context, runner Runner, world World, p *stage.Progress) (*Report, error) {
+func Run(ctx context.Context, runner Runner, world World, p *progress.Progress) (*Report, error) {
 	l := &loop{run: runner, world: world, progress: p}
 	defer l.close()
 	report := &Report{NotRun: world.NotRun, Instead: world.Instead}

@@ -12,14 +12,14 @@ import (
 	"github.com/yuin/goldmark/extension"
 	"github.com/yuin/goldmark/renderer/html"
 
-	"gitops/ci/stage"
+	"gitops/ci/progress"
 )
 
 //go:embed report.html
 var page string
 
 var pageTemplate = template.Must(template.New("report").Funcs(template.FuncMap{
-	"seconds": stage.Seconds,
+	"seconds": progress.Seconds,
 	"percent": func(part, whole time.Duration) string {
 		if whole <= 0 {
 			return "0%"

@@ -6,7 +6,7 @@ import (
 	"regexp"
 	"sort"
 
-	"gitops/ci/stage"
+	"gitops/ci/progress"
 
 	"github.com/shopspring/decimal"
 )
@@ -85,7 +85,7 @@ func (a *amount) UnmarshalJSON(data []byte) error {
 		return nil
 	}
 	if !amountForm.MatchString(text) {
-		return stage.Invalid("%.80q is no amount of money", text)
+		return progress.Invalid("%.80q is no amount of money", text)
 	}
 	value, err := decimal.NewFromString(text)
 	if err != nil {
@@ -107,15 +107,15 @@ func (a amount) orZero() decimal.Decimal {
 func ParseCost(data []byte) (Cost, error) {
 	var root costRoot
 	if err := json.Unmarshal(data, &root); err != nil {
-		return Cost{}, stage.Invalid("reading Infracost JSON: %w", err)
+		return Cost{}, progress.Invalid("reading Infracost JSON: %w", err)
 	}
 	switch root.Version {
 	case "0.1", "0.2":
 	default:
-		return Cost{}, stage.Invalid("reading Infracost JSON: its version is %.20q, and only 0.1 and 0.2 are known", root.Version)
+		return Cost{}, progress.Invalid("reading Infracost JSON: its version is %.20q, and only 0.1 and 0.2 are known", root.Version)
 	}
 	if root.Projects == nil {
-		return Cost{}, stage.Invalid("reading Infracost JSON: it has no projects; give the output of `infracost diff --format json`")
+		return Cost{}, progress.Invalid("reading Infracost JSON: it has no projects; give the output of `infracost diff --format json`")
 	}
 	return root.cost(), nil
 }

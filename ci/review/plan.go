@@ -3,7 +3,7 @@ package review
 import (
 	"encoding/json"
 
-	"gitops/ci/stage"
+	"gitops/ci/progress"
 
 	tfjson "github.com/hashicorp/terraform-json"
 )
@@ -14,7 +14,7 @@ func ParsePlan(data []byte) (*tfjson.Plan, error) {
 	plan := &tfjson.Plan{}
 	plan.UseJSONNumber(true)
 	if err := json.Unmarshal(data, plan); err != nil {
-		return nil, stage.Invalid("reading plan JSON: %w; give the output of `terraform show -json PLANFILE`", err)
+		return nil, progress.Invalid("reading plan JSON: %w; give the output of `terraform show -json PLANFILE`", err)
 	}
 	return plan, nil
 }

@@ -6,8 +6,8 @@ import (
 	"strings"
 	"testing"
 
+	"gitops/ci/progress"
 	"gitops/ci/secret"
-	"gitops/ci/stage"
 
 	tfjson "github.com/hashicorp/terraform-json"
 	"github.com/shopspring/decimal"
@@ -156,7 +156,7 @@ func TestParseCostRefuses(t *testing.T) {
 		"a plan's JSON":    `{"format_version":"1.2"}`,
 		"number too large": `{"version":"0.2","projects":[],"totalMonthlyCost":"` + strings.Repeat("9", 99) + `"}`,
 	} {
-		if _, err := ParseCost([]byte(document)); stage.ExitCode(err) != stage.ExitInvalid {
+		if _, err := ParseCost([]byte(document)); progress.ExitCode(err) != progress.ExitInvalid {
 			t.Errorf("%s: %v, want exit 2", name, err)
 		}
 	}
@@ -164,7 +164,7 @@ func TestParseCostRefuses(t *testing.T) {
 
 func TestParsePlanRefuses(t *testing.T) {
 	for _, document := range []string{"", "{", "{}", `{"format_version":"99.0"}`, `{"format_version":"x"}`} {
-		if _, err := ParsePlan([]byte(document)); stage.ExitCode(err) != stage.ExitInvalid || !strings.Contains(err.Error(), "terraform show -json") {
+		if _, err := ParsePlan([]byte(document)); progress.ExitCode(err) != progress.ExitInvalid || !strings.Contains(err.Error(), "terraform show -json") {
 			t.Errorf("%q: %v, want exit 2 and what to give", document, err)
 		}
 	}

@@ -12,8 +12,8 @@ import (
 	"golang.org/x/crypto/ssh"
 	"golang.org/x/crypto/ssh/agent"
 
+	"gitops/ci/progress"
 	"gitops/ci/secret"
-	"gitops/ci/stage"
 )
 
 // authorization returns the setting that sends the token to the repository's
@@ -70,7 +70,7 @@ type keyAgent struct {
 func parseSSHKey(pem secret.Value) (any, error) {
 	key, err := ssh.ParseRawPrivateKey([]byte(pem.Reveal()))
 	if err != nil {
-		return nil, stage.Invalid("reading the ssh key: %w: give a private key in PEM without a passphrase", err)
+		return nil, progress.Invalid("reading the ssh key: %w: give a private key in PEM without a passphrase", err)
 	}
 	return key, nil
 }
@@ -82,7 +82,7 @@ func startKeyAgent(address string, pem secret.Value) (*keyAgent, error) {
 	}
 	keyring := agent.NewKeyring()
 	if err := keyring.Add(agent.AddedKey{PrivateKey: key}); err != nil {
-		return nil, stage.Invalid("using the ssh key: %w", err)
+		return nil, progress.Invalid("using the ssh key: %w", err)
 	}
 	listener, err := net.Listen("unix", address)
 	if err != nil {

@@ -13,8 +13,8 @@ import (
 	"syscall"
 	"time"
 
+	"gitops/ci/progress"
 	"gitops/ci/secret"
-	"gitops/ci/stage"
 )
 
 // git runs the git command in surroundings of its own: a temporary home, no
@@ -160,7 +160,7 @@ func (g *git) run(ctx context.Context, dir string, stdin []byte, args ...string)
 		return nil, &gitError{args[0], g.redactor.Redact(stdout.String()), g.redactor.Redact(stderr.String()), exit.ExitCode()}
 	}
 	if errors.Is(err, exec.ErrNotFound) {
-		return nil, stage.Invalid("running git: %w: install git 2.31 or newer", err)
+		return nil, progress.Invalid("running git: %w: install git 2.31 or newer", err)
 	}
 	return stdout.Bytes(), err
 }

@@ -6,7 +6,7 @@ import (
 	"text/template"
 
 	"gitops/ci/manifest"
-	"gitops/ci/stage"
+	"gitops/ci/progress"
 )
 
 // DefaultMessage is the commit message when none is given.
@@ -32,15 +32,15 @@ type MessageData struct {
 func (o *Options) message(changes []manifest.Change) (string, error) {
 	parsed, err := template.New("message").Funcs(template.FuncMap{"join": strings.Join}).Parse(o.Message)
 	if err != nil {
-		return "", stage.Invalid("reading the message template: %w", err)
+		return "", progress.Invalid("reading the message template: %w", err)
 	}
 	var text strings.Builder
 	if err := parsed.Execute(&text, o.messageData(changes)); err != nil {
-		return "", stage.Invalid("filling the message template: %w", err)
+		return "", progress.Invalid("filling the message template: %w", err)
 	}
 	subject, body, _ := strings.Cut(strings.TrimSpace(text.String()), "\n")
 	if subject == "" || strings.ContainsRune(text.String(), 0) {
-		return "", stage.Invalid("the message template gives an empty message")
+		return "", progress.Invalid("the message template gives an empty message")
 	}
 	if o.SkipCI && !strings.Contains(text.String(), skipCI) {
 		subject += " " + skipCI

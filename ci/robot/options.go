@@ -9,8 +9,8 @@ import (
 	"strings"
 
 	"gitops/ci/manifest"
+	"gitops/ci/progress"
 	"gitops/ci/secret"
-	"gitops/ci/stage"
 )
 
 // Options says what to push where, and as whom. Empty fields take the default
@@ -50,7 +50,7 @@ type Options struct {
 	// PullRequest opens a pull request, or finds the one that is open, and
 	// returns its address. When given, it is used if the branch is protected.
 	PullRequest func(context.Context, PullRequest) (address string, err error)
-	Progress    *stage.Progress
+	Progress    *progress.Progress
 
 	// KnownHosts are the lines of known_hosts that an ssh server must match;
 	// the user's own files when empty. It is always checked.
@@ -74,7 +74,7 @@ var (
 )
 
 // Check fills in defaults and refuses what cannot work, before anything is done:
-// with stage.Invalid. It does not look at Images, which may not be known yet.
+// with progress.Invalid. It does not look at Images, which may not be known yet.
 func (o *Options) Check() error {
 	if err := o.locate(); err != nil {
 		return err
@@ -113,14 +113,14 @@ func setDefault(field *string, value string) {
 // checkURL refuses a password in the address: it would show in the process list.
 func checkURL(address string) error {
 	if address == "" || strings.HasPrefix(address, "-") {
-		return stage.Invalid("repository %q: give its URL", address)
+		return progress.Invalid("repository %q: give its URL", address)
 	}
 	parsed, err := url.Parse(address)
 	if err != nil || !strings.Contains(address, "://") {
 		return nil // a path, or host:path for ssh: git judges it
 	}
 	if _, has := parsed.User.Password(); has || (parsed.User != nil && strings.HasPrefix(parsed.Scheme, "http")) {
-		return stage.Invalid("repository %s: credentials in the URL end up in logs and process lists: give the token by itself", parsed.Redacted())
+		return progress.Invalid("repository %s: credentials in the URL end up in logs and process lists: give the token by itself", parsed.Redacted())
 	}
 	return nil
 }
@@ -129,13 +129,13 @@ func (o *Options) checkWhere() error {
 	clean := path.Clean(o.Manifest)
 	switch {
 	case !validBranch(o.Branch):
-		return stage.Invalid("branch %q: give a branch name such as integration", o.Branch)
+		return progress.Invalid("branch %q: give a branch name such as integration", o.Branch)
 	case !validBranch(o.HistoryBranch):
-		return stage.Invalid("history branch %q: give a branch name such as main", o.HistoryBranch)
+		return progress.Invalid("history branch %q: give a branch name such as main", o.HistoryBranch)
 	case o.Manifest == "" || clean == "." || path.IsAbs(clean) || strings.HasPrefix(clean, "../") || clean == ".." || strings.ContainsAny(clean, "\n\x00"):
-		return stage.Invalid("manifest %q: give its path in the repository, such as app/docker-compose.yml", o.Manifest)
+		return progress.Invalid("manifest %q: give its path in the repository, such as app/docker-compose.yml", o.Manifest)
 	case !fullSHA.MatchString(o.Commit):
-		return stage.Invalid("commit %q: give the full SHA of the commit that the images were built from", o.Commit)
+		return progress.Invalid("commit %q: give the full SHA of the commit that the images were built from", o.Commit)
 	}
 	o.Manifest = clean
 	return nil
@@ -159,12 +159,12 @@ func validBranch(name string) bool {
 func (o *Options) checkHow() error {
 	for _, line := range o.Trailers {
 		if !trailer.MatchString(line) {
-			return stage.Invalid("trailer %q: write it as Key: value", line)
+			return progress.Invalid("trailer %q: write it as Key: value", line)
 		}
 	}
 	for _, text := range []string{o.AuthorName, o.AuthorEmail} {
 		if strings.ContainsAny(text, "<>\r\n\x00") {
-			return stage.Invalid("author %q: a name and an address hold no <, > or line break", text)
+			return progress.Invalid("author %q: a name and an address hold no <, > or line break", text)
 		}
 	}
 	if _, err := o.message([]manifest.Change{{Service: "app", Old: "app:old", New: "app:new", Line: 1, Column: 1}}); err != nil {
@@ -185,11 +185,11 @@ func (o *Options) checkHow() error {
 // checkImages checks the intent.
 func (o *Options) checkImages() error {
 	if len(o.Images) == 0 {
-		return stage.Invalid("no image was asked for: name at least one SERVICE=REF")
+		return progress.Invalid("no image was asked for: name at least one SERVICE=REF")
 	}
 	for service, ref := range o.Images {
 		if _, err := manifest.ParseReference(ref); err != nil {
-			return stage.Invalid("service %s: %w", service, err)
+			return progress.Invalid("service %s: %w", service, err)
 		}
 	}
 	return nil

@@ -6,7 +6,7 @@ import (
 	"fmt"
 	"strings"
 
-	"gitops/ci/stage"
+	"gitops/ci/progress"
 )
 
 // kind is what a failure of the remote means for the robot.
@@ -52,7 +52,7 @@ func (j *job) push(ctx context.Context, commit string) error {
 	case reason == "":
 		return remoteError(err, doing, j.target)
 	case containsAny(said, protections):
-		return &failure{protected, stage.Refused("%s: the branch is protected: %s: allow the robot to push there, or ask for a pull request", doing, said)}
+		return &failure{protected, progress.Refused("%s: the branch is protected: %s: allow the robot to push there, or ask for a pull request", doing, said)}
 	case containsAny(reason, races):
 		return &failure{raced, fmt.Errorf("%s: %s", doing, reason)}
 	case strings.Contains(reason, "currently checked out"):
@@ -154,7 +154,7 @@ func remoteError(err error, doing, branch string) error {
 		}
 		meaning := strings.ReplaceAll(s.meaning, "%s", branch)
 		if s.invalid {
-			return stage.Invalid("%s: %s", doing, meaning)
+			return progress.Invalid("%s: %s", doing, meaning)
 		}
 		return &failure{s.kind, fmt.Errorf("%s: %s (%s)", doing, meaning, firstLine(failed.stderr))}
 	}

@@ -11,8 +11,8 @@ import (
 	"testing"
 	"time"
 
+	"gitops/ci/progress"
 	"gitops/ci/secret"
-	"gitops/ci/stage"
 )
 
 func TestErrorsNameCauseAndRemedy(t *testing.T) {
@@ -61,8 +61,8 @@ func TestErrorsNameCauseAndRemedy(t *testing.T) {
 			o := w.options(commit)
 			c.change(&o)
 			result, err := Push(t.Context(), o)
-			if stage.ExitCode(err) != c.exit || w.tip() != before {
-				t.Fatalf("exit %d, want %d: %v %+v", stage.ExitCode(err), c.exit, err, result)
+			if progress.ExitCode(err) != c.exit || w.tip() != before {
+				t.Fatalf("exit %d, want %d: %v %+v", progress.ExitCode(err), c.exit, err, result)
 			}
 			for _, want := range append(c.want, "") {
 				if !strings.Contains(err.Error(), want) {
@@ -92,8 +92,8 @@ func TestProtectedBranch(t *testing.T) {
 	before := w.tip()
 	w.preReceive("GH006: Protected branch update failed for refs/heads/integration.")
 	_, err := Push(t.Context(), w.options(commit))
-	if stage.ExitCode(err) != stage.ExitRefused || !strings.Contains(err.Error(), "GH006") || !strings.Contains(err.Error(), "pull request") {
-		t.Fatalf("exit %d: %v", stage.ExitCode(err), err)
+	if progress.ExitCode(err) != progress.ExitRefused || !strings.Contains(err.Error(), "GH006") || !strings.Contains(err.Error(), "pull request") {
+		t.Fatalf("exit %d: %v", progress.ExitCode(err), err)
 	}
 
 	var asked []PullRequest
@@ -130,8 +130,8 @@ func TestDeclinedForAnotherReason(t *testing.T) {
 	o := w.options(w.head())
 	o.PullRequest = func(context.Context, PullRequest) (string, error) { t.Error("proposed"); return "", nil }
 	_, err := Push(t.Context(), o)
-	if stage.ExitCode(err) != stage.ExitFailed || !strings.Contains(err.Error(), "ticket number") {
-		t.Errorf("exit %d: %v", stage.ExitCode(err), err)
+	if progress.ExitCode(err) != progress.ExitFailed || !strings.Contains(err.Error(), "ticket number") {
+		t.Errorf("exit %d: %v", progress.ExitCode(err), err)
 	}
 }
 
@@ -210,8 +210,8 @@ func TestForbidden(t *testing.T) {
 	})
 	readOnly.Store(true)
 	_, err := Push(t.Context(), w.options(w.head()))
-	if stage.ExitCode(err) != stage.ExitFailed || !strings.Contains(err.Error(), "403") || !strings.Contains(err.Error(), "write access") {
-		t.Errorf("exit %d: %v", stage.ExitCode(err), err)
+	if progress.ExitCode(err) != progress.ExitFailed || !strings.Contains(err.Error(), "403") || !strings.Contains(err.Error(), "write access") {
+		t.Errorf("exit %d: %v", progress.ExitCode(err), err)
 	}
 }
 
@@ -229,7 +229,7 @@ func TestAttemptsAreBounded(t *testing.T) {
 	o := w.options(w.head())
 	o.MaxAttempts = 3
 	result, err := Push(t.Context(), o)
-	if stage.ExitCode(err) != stage.ExitFailed || !strings.Contains(err.Error(), "3 attempts") || result.Attempts != 3 {
+	if progress.ExitCode(err) != progress.ExitFailed || !strings.Contains(err.Error(), "3 attempts") || result.Attempts != 3 {
 		t.Errorf("%+v %v", result, err)
 	}
 	if authors := w.git(w.bare, "log", "--format=%an", "integration"); strings.Contains(authors, "robot") {

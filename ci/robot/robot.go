@@ -18,7 +18,7 @@ import (
 	"time"
 
 	"gitops/ci/manifest"
-	"gitops/ci/stage"
+	"gitops/ci/progress"
 )
 
 // Outcomes of Push.
@@ -47,8 +47,8 @@ type Result struct {
 }
 
 // Push brings o.Images into o.Manifest on o.Branch. Bad input gives
-// stage.Invalid, what a guard forbids (a rewritten history, a protected branch)
-// stage.Refused; in both cases nothing was pushed.
+// progress.Invalid, what a guard forbids (a rewritten history, a protected branch)
+// progress.Refused; in both cases nothing was pushed.
 func Push(ctx context.Context, o Options) (Result, error) {
 	if err := o.Check(); err != nil {
 		return Result{}, err
@@ -200,5 +200,5 @@ func pause(ctx context.Context, attempt int, took time.Duration) error {
 
 // refused is the guard's error for a history in which the order is unknown.
 func (j *job) refused(format string, args ...any) error {
-	return stage.Refused("pushing to %s: %s", j.Branch, fmt.Sprintf(format, args...))
+	return progress.Refused("pushing to %s: %s", j.Branch, fmt.Sprintf(format, args...))
 }

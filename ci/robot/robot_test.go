@@ -4,7 +4,7 @@ import (
 	"strings"
 	"testing"
 
-	"gitops/ci/stage"
+	"gitops/ci/progress"
 )
 
 func TestPushedUnchangedPushedAgain(t *testing.T) {
@@ -112,8 +112,8 @@ func TestRewrittenHistoryIsRefused(t *testing.T) {
 	w.push("+HEAD:integration")
 	before := w.tip()
 	_, err := Push(t.Context(), w.options(lost))
-	if stage.ExitCode(err) != stage.ExitRefused || w.tip() != before {
-		t.Fatalf("exit %d: %v", stage.ExitCode(err), err)
+	if progress.ExitCode(err) != progress.ExitRefused || w.tip() != before {
+		t.Fatalf("exit %d: %v", progress.ExitCode(err), err)
 	}
 	for _, want := range []string{lost, "rewritten", "Build what integration holds now", "--unordered"} {
 		if !strings.Contains(err.Error(), want) {
@@ -141,8 +141,8 @@ func TestSiblingsAreRefused(t *testing.T) {
 	o := w.options(left)
 	w.robot(o)
 	_, err := Push(t.Context(), w.options(right))
-	if stage.ExitCode(err) != stage.ExitRefused || !strings.Contains(err.Error(), "neither") {
-		t.Errorf("exit %d: %v", stage.ExitCode(err), err)
+	if progress.ExitCode(err) != progress.ExitRefused || !strings.Contains(err.Error(), "neither") {
+		t.Errorf("exit %d: %v", progress.ExitCode(err), err)
 	}
 	w.wantManifest("owner/backend:first", ref("backend", left))
 }
@@ -171,7 +171,7 @@ func TestHistoryOfAnotherRepository(t *testing.T) {
 	o := w.options(newer)
 	o.RepoURL, o.Branch = config, "live"
 	o.Images["backend"] = ref("backend", "x")
-	if _, err := Push(t.Context(), o); stage.ExitCode(err) != stage.ExitRefused || !strings.Contains(err.Error(), "--history-repo") {
+	if _, err := Push(t.Context(), o); progress.ExitCode(err) != progress.ExitRefused || !strings.Contains(err.Error(), "--history-repo") {
 		t.Errorf("a commit of another repository: %v", err)
 	}
 }

@@ -11,7 +11,7 @@ import (
 	"github.com/ProtonMail/go-crypto/openpgp"
 	"golang.org/x/crypto/ssh"
 
-	"gitops/ci/stage"
+	"gitops/ci/progress"
 )
 
 // sign returns the armoured signature of a commit: by PGP or by SSH, whichever
@@ -26,10 +26,10 @@ func sign(key string, commit []byte) (string, error) {
 func signPGP(key string, commit []byte) (string, error) {
 	entities, err := openpgp.ReadArmoredKeyRing(strings.NewReader(key))
 	if err != nil || len(entities) == 0 {
-		return "", stage.Invalid("reading the PGP signing key: %v: give one armoured private key", err)
+		return "", progress.Invalid("reading the PGP signing key: %v: give one armoured private key", err)
 	}
 	if entities[0].PrivateKey == nil || entities[0].PrivateKey.Encrypted {
-		return "", stage.Invalid("reading the PGP signing key: it has no private part without a passphrase")
+		return "", progress.Invalid("reading the PGP signing key: it has no private part without a passphrase")
 	}
 	var signature bytes.Buffer
 	if err := openpgp.ArmoredDetachSign(&signature, entities[0], bytes.NewReader(commit), nil); err != nil {
@@ -42,7 +42,7 @@ func signPGP(key string, commit []byte) (string, error) {
 func signSSH(key string, commit []byte) (string, error) {
 	signer, err := ssh.ParsePrivateKey([]byte(key))
 	if err != nil {
-		return "", stage.Invalid("reading the SSH signing key: %w: give a private key in PEM without a passphrase", err)
+		return "", progress.Invalid("reading the SSH signing key: %w: give a private key in PEM without a passphrase", err)
 	}
 	const namespace, hash = "git", "sha512"
 	digest := sha512.Sum512(commit)

@@ -8,7 +8,7 @@ import (
 	"strconv"
 	"strings"
 
-	"gitops/ci/stage"
+	"gitops/ci/progress"
 )
 
 // tip is the newest commit of a branch, as far as the robot needs it.
@@ -62,7 +62,7 @@ func (j *job) readTip(ctx context.Context) (*tip, error) {
 			err = checkMode(mode, i == len(parts)-1)
 		}
 		if err != nil {
-			return nil, stage.Invalid("%s on %s of %s: %w: give the manifest's path in the repository",
+			return nil, progress.Invalid("%s on %s of %s: %w: give the manifest's path in the repository",
 				strings.Join(parts[:i+1], "/"), j.target, j.RepoURL, err)
 		}
 		t.trees = append(t.trees, here)

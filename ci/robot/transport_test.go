@@ -19,8 +19,8 @@ import (
 
 	"golang.org/x/crypto/ssh"
 
+	"gitops/ci/progress"
 	"gitops/ci/secret"
-	"gitops/ci/stage"
 )
 
 func TestFileURLs(t *testing.T) {
@@ -202,19 +202,19 @@ func TestSSH(t *testing.T) {
 	o.Images["backend"] = ref("backend", "other")
 	wrongHost, wrongKey := o, o
 	wrongHost.KnownHosts = known(publicKey(t, newKey(t, "ed25519")))
-	if _, err := Push(t.Context(), wrongHost); stage.ExitCode(err) != 1 || !strings.Contains(err.Error(), "known_hosts") {
+	if _, err := Push(t.Context(), wrongHost); progress.ExitCode(err) != 1 || !strings.Contains(err.Error(), "known_hosts") {
 		t.Errorf("changed host key: %v", err)
 	}
 	wrongHost.KnownHosts = []byte("example.invalid " + hostKey + "\n")
-	if _, err := Push(t.Context(), wrongHost); stage.ExitCode(err) != 1 || !strings.Contains(err.Error(), "known_hosts") {
+	if _, err := Push(t.Context(), wrongHost); progress.ExitCode(err) != 1 || !strings.Contains(err.Error(), "known_hosts") {
 		t.Errorf("unknown host: %v", err)
 	}
 	wrongKey.SSHKey = newKey(t, "ecdsa")
-	if _, err := Push(t.Context(), wrongKey); stage.ExitCode(err) != 1 || !strings.Contains(err.Error(), "register its public half") {
+	if _, err := Push(t.Context(), wrongKey); progress.ExitCode(err) != 1 || !strings.Contains(err.Error(), "register its public half") {
 		t.Errorf("wrong key: %v", err)
 	}
 	wrongKey.SSHKey = secret.New("no key")
-	if _, err := Push(t.Context(), wrongKey); stage.ExitCode(err) != 2 || !strings.Contains(err.Error(), "PEM") {
+	if _, err := Push(t.Context(), wrongKey); progress.ExitCode(err) != 2 || !strings.Contains(err.Error(), "PEM") {
 		t.Errorf("no key: %v", err)
 	}
 }

@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"time"
 
-	"gitops/ci/stage"
+	"gitops/ci/progress"
 )
 
 // CommitTime returns when o.Commit was made. It fetches commits of the branch
@@ -30,7 +30,7 @@ func CommitTime(ctx context.Context, o Options) (time.Time, error) {
 		return time.Time{}, err
 	}
 	if found.relation == gone {
-		return time.Time{}, stage.Refused("%s of %s does not have commit %s: push it first, or name the branch that has it", o.HistoryBranch, o.HistoryURL, o.Commit)
+		return time.Time{}, progress.Refused("%s of %s does not have commit %s: push it first, or name the branch that has it", o.HistoryBranch, o.HistoryURL, o.Commit)
 	}
 	text, err := h.local.text(ctx, repo, nil, "show", "--no-patch", "--format=%cI", o.Commit)
 	if err != nil {

@@ -5,7 +5,7 @@ import (
 	"testing"
 	"time"
 
-	"gitops/ci/stage"
+	"gitops/ci/progress"
 )
 
 func TestCommitTimeIsThatOfTheCommit(t *testing.T) {
@@ -18,11 +18,11 @@ func TestCommitTimeIsThatOfTheCommit(t *testing.T) {
 		t.Errorf("got %s, %v; want %s", when, err, want)
 	}
 	o.Commit = strings.Repeat("1", 40)
-	if _, err := CommitTime(t.Context(), o); stage.ExitCode(err) != stage.ExitRefused || !strings.Contains(err.Error(), "push it first") {
+	if _, err := CommitTime(t.Context(), o); progress.ExitCode(err) != progress.ExitRefused || !strings.Contains(err.Error(), "push it first") {
 		t.Errorf("a commit that is not there: %v", err)
 	}
 	o.Commit = "short"
-	if _, err := CommitTime(t.Context(), o); stage.ExitCode(err) != stage.ExitInvalid {
+	if _, err := CommitTime(t.Context(), o); progress.ExitCode(err) != progress.ExitInvalid {
 		t.Errorf("no commit: %v", err)
 	}
 }

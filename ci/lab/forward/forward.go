@@ -14,7 +14,7 @@ import (
 	"sync"
 	"time"
 
-	"gitops/ci/stage"
+	"gitops/ci/progress"
 )
 
 // Rule says where connections to one port go.
@@ -47,11 +47,11 @@ func parseRule(text string) (Rule, error) {
 	left, target, found := strings.Cut(text, "=")
 	port, err := strconv.Atoi(left)
 	if !found || err != nil || port < 0 || port > 65535 {
-		return Rule{}, stage.Invalid("reading forwarding rule %q: want port=host:port, such as 22=host.local:22", text)
+		return Rule{}, progress.Invalid("reading forwarding rule %q: want port=host:port, such as 22=host.local:22", text)
 	}
 	name, _, err := net.SplitHostPort(target)
 	if err != nil || name == "" {
-		return Rule{}, stage.Invalid("reading forwarding rule %q: %q is not host:port", text, target)
+		return Rule{}, progress.Invalid("reading forwarding rule %q: %q is not host:port", text, target)
 	}
 	return Rule{Port: port, Target: target}, nil
 }

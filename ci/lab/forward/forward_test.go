@@ -9,7 +9,7 @@ import (
 	"testing"
 	"time"
 
-	"gitops/ci/stage"
+	"gitops/ci/progress"
 )
 
 func TestParse(t *testing.T) {
@@ -32,8 +32,8 @@ func TestParseNamesTheBadRule(t *testing.T) {
 		if err == nil || !strings.Contains(err.Error(), text) {
 			t.Errorf("%q: error %v does not name the rule", text, err)
 		}
-		if stage.ExitCode(err) != stage.ExitInvalid {
-			t.Errorf("%q: exit %d, want %d", text, stage.ExitCode(err), stage.ExitInvalid)
+		if progress.ExitCode(err) != progress.ExitInvalid {
+			t.Errorf("%q: exit %d, want %d", text, progress.ExitCode(err), progress.ExitInvalid)
 		}
 	}
 }

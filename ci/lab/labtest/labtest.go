@@ -7,7 +7,7 @@ import (
 	"testing"
 
 	"gitops/ci/lab"
-	"gitops/ci/stage"
+	"gitops/ci/progress"
 )
 
 // OnPath puts the programs first on the test's PATH, each out of its image. The
@@ -23,7 +23,7 @@ func OnPath(t *testing.T, programs ...lab.Program) {
 		t.Skip("needs a Docker engine (or " + lab.SetupVariable + "=1 to set one up)")
 	}
 	for _, program := range programs {
-		dir, err := lab.Tool(t.Context(), program, stage.NewProgress(t.Output()))
+		dir, err := lab.Tool(t.Context(), program, progress.NewProgress(t.Output()))
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -14,15 +14,15 @@ import (
 
 	"gitops/ci/lab"
 	"gitops/ci/lab/gitserver"
+	"gitops/ci/progress"
 	"gitops/ci/rehearsal"
-	"gitops/ci/stage"
 )
 
 // Options say what to rehearse.
 type Options struct {
 	Source   string // folder with terraform, ansible, app and .github
 	Keep     bool   // leave the lab up and say how to look at it
-	Progress *stage.Progress
+	Progress *progress.Progress
 }
 
 // Rehearse starts a lab, runs the loop in it and removes it.
@@ -119,7 +119,7 @@ func substitutes(l *lab.Lab) []string {
 	return lines
 }
 
-func tellKept(p *stage.Progress, l *lab.Lab) {
+func tellKept(p *progress.Progress, l *lab.Lab) {
 	p.Say("the lab stays up:")
 	p.Say("  application  http://%s/", l.HTTP.Outside)
 	p.Say("  git          %s/%s.git (user %s)", l.Git.Outside, rehearsal.Repository, lab.User)
@@ -135,7 +135,7 @@ func self() (string, error) {
 	if ok {
 		for _, setting := range info.Settings {
 			if setting.Key == "CGO_ENABLED" && setting.Value != "0" {
-				return "", stage.Invalid("this gitops command was built with cgo and cannot run in every container: build it with CGO_ENABLED=0, as make does")
+				return "", progress.Invalid("this gitops command was built with cgo and cannot run in every container: build it with CGO_ENABLED=0, as make does")
 			}
 		}
 	}

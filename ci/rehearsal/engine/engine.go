@@ -11,8 +11,8 @@ import (
 
 	"dagger.io/dagger"
 
+	"gitops/ci/progress"
 	"gitops/ci/rehearsal"
-	"gitops/ci/stage"
 )
 
 // cliVariable names the Dagger CLI to the Go client, which would otherwise
@@ -61,7 +61,7 @@ func Connect(ctx context.Context, log io.Writer) (*dagger.Client, error) {
 type Options struct {
 	Source   string // folder of the module and of what is rehearsed
 	Mirror   string // registry that the host pulls Docker Hub's images from; optional
-	Progress *stage.Progress
+	Progress *progress.Progress
 	Log      io.Writer // of the engine
 }
 

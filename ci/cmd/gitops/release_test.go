@@ -17,8 +17,8 @@ import (
 	"gitops/ci/lab/gitserver"
 	"gitops/ci/lab/labtest"
 	"gitops/ci/lab/registrytest"
+	"gitops/ci/progress"
 	"gitops/ci/secret"
-	"gitops/ci/stage"
 )
 
 // shop is a repository with two services, on a git server, and their registry.
@@ -113,7 +113,7 @@ func (s *shop) release(commit string) (int, released, string) {
 	var out, said bytes.Buffer
 	code := run(s.Context(), []string{"--json", "release", "--repo", s.url, "--commit", commit, "--manifest", "compose.yml"}, &out, &said)
 	var result released
-	if code == stage.ExitDone {
+	if code == progress.ExitDone {
 		if err := json.Unmarshal(out.Bytes(), &result); err != nil || len(result.Refs) != 2 {
 			s.Fatalf("%v in %s", err, out.String())
 		}
@@ -132,17 +132,17 @@ func TestRelease(t *testing.T) {
 	// One registry that refuses one image: nothing of the manifest is touched.
 	s.refuse.Store("/shop/page/")
 	code, _, said := s.release(first)
-	if code != stage.ExitFailed || !strings.Contains(said, "has the right to shop/page") || s.commits() != "1" {
+	if code != progress.ExitFailed || !strings.Contains(said, "has the right to shop/page") || s.commits() != "1" {
 		t.Fatalf("exit %d with %s commits:\n%s", code, s.commits(), said)
 	}
 	s.refuse.Store("nothing")
 	code, result, said := s.release(first)
-	if code != stage.ExitDone || result.Push.Outcome != "pushed" || s.commits() != "2" || !result.Refs[0].Reused || result.Refs[1].Reused {
+	if code != progress.ExitDone || result.Push.Outcome != "pushed" || s.commits() != "2" || !result.Refs[0].Reused || result.Refs[1].Reused {
 		t.Fatalf("exit %d with %s commits: %+v\n%s", code, s.commits(), result, said)
 	}
 	// Again: no image, no byte, no commit.
 	code, again, said := s.release(first)
-	if code != stage.ExitDone || again.Push.Outcome != "unchanged" || s.commits() != "2" {
+	if code != progress.ExitDone || again.Push.Outcome != "unchanged" || s.commits() != "2" {
 		t.Fatalf("exit %d with %s commits: %+v\n%s", code, s.commits(), again, said)
 	}
 	for i, ref := range again.Refs {
@@ -154,7 +154,7 @@ func TestRelease(t *testing.T) {
 	s.pull()
 	second := s.push(map[string]string{"page/name": "changed" + s.registry})
 	code, result, said = s.release(second)
-	if code != stage.ExitDone || !result.Refs[0].Reused || result.Refs[1].Reused {
+	if code != progress.ExitDone || !result.Refs[0].Reused || result.Refs[1].Reused {
 		t.Fatalf("exit %d: %+v\n%s", code, result, said)
 	}
 	s.pull()

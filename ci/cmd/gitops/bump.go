@@ -11,9 +11,9 @@ import (
 
 	"gitops/ci/github"
 	"gitops/ci/manifest"
+	"gitops/ci/progress"
 	"gitops/ci/robot"
 	"gitops/ci/secret"
-	"gitops/ci/stage"
 )
 
 type bumpResult struct {
@@ -91,7 +91,7 @@ func (a *app) bumpCommand() *cobra.Command {
 				return nil, err
 			}
 			if len(images) == 0 {
-				return nil, stage.Invalid("bump needs at least one --image SERVICE=REF")
+				return nil, progress.Invalid("bump needs at least one --image SERVICE=REF")
 			}
 			if f.robot.repo != "" {
 				return a.push(cmd.Context(), f, images)
@@ -174,7 +174,7 @@ func (f bumpFlags) robotOptions(a *app) (robot.Options, error) {
 		o.KnownHosts, knownErr = os.ReadFile(r.known)
 	}
 	if err := firstError(signErr, keyErr, knownErr); err != nil {
-		return o, stage.Invalid("%w", err)
+		return o, progress.Invalid("%w", err)
 	}
 	if !r.propose {
 		return o, nil

@@ -13,9 +13,9 @@ import (
 
 	"gitops/ci/deploy"
 	"gitops/ci/host"
+	"gitops/ci/progress"
 	"gitops/ci/registry"
 	"gitops/ci/secret"
-	"gitops/ci/stage"
 )
 
 // deployFlags are what deploy and rollback share.
@@ -84,7 +84,7 @@ func (d *deployFlags) environment(address string) (map[string]secret.Value, erro
 	if d.envFile != "" {
 		data, err := os.ReadFile(d.envFile)
 		if err != nil {
-			return nil, stage.Invalid("reading the environment file: %w", err)
+			return nil, progress.Invalid("reading the environment file: %w", err)
 		}
 		for number, line := range strings.Split(string(data), "\n") {
 			line = strings.TrimRight(line, "\r")
@@ -93,7 +93,7 @@ func (d *deployFlags) environment(address string) (map[string]secret.Value, erro
 			}
 			name, value, found := strings.Cut(line, "=")
 			if !found {
-				return nil, stage.Invalid("%s:%d: not of the form NAME=value", d.envFile, number+1)
+				return nil, progress.Invalid("%s:%d: not of the form NAME=value", d.envFile, number+1)
 			}
 			env[name] = secret.New(value)
 		}
@@ -101,7 +101,7 @@ func (d *deployFlags) environment(address string) (map[string]secret.Value, erro
 	for _, name := range d.env {
 		value, set := os.LookupEnv(name)
 		if !set {
-			return nil, stage.Invalid("--env %s: the variable is not set in the environment", name)
+			return nil, progress.Invalid("--env %s: the variable is not set in the environment", name)
 		}
 		env[name] = secret.New(value)
 	}
@@ -135,7 +135,7 @@ func (a *app) deployCommand() *cobra.Command {
 		func(cmd *cobra.Command, _ []string) (result, error) {
 			manifest, err := os.ReadFile(manifestPath)
 			if err != nil {
-				return nil, stage.Invalid("reading the manifest: %w", err)
+				return nil, progress.Invalid("reading the manifest: %w", err)
 			}
 			options, err := f.options(a)
 			if err != nil {

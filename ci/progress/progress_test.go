@@ -1,4 +1,4 @@
-package stage_test
+package progress_test
 
 import (
 	"errors"
@@ -9,28 +9,28 @@ import (
 	"testing"
 	"time"
 
-	"gitops/ci/stage"
+	"gitops/ci/progress"
 )
 
 func TestExitCodes(t *testing.T) {
 	for want, err := range map[int]error{
-		stage.ExitDone:    nil,
-		stage.ExitFailed:  errors.New("no route"),
-		stage.ExitInvalid: fmt.Errorf("bumping: %w", stage.Invalid("reading: %w", fs.ErrNotExist)),
-		stage.ExitRefused: errors.Join(errors.New("beside"), stage.Refused("not reviewed")),
+		progress.ExitDone:    nil,
+		progress.ExitFailed:  errors.New("no route"),
+		progress.ExitInvalid: fmt.Errorf("bumping: %w", progress.Invalid("reading: %w", fs.ErrNotExist)),
+		progress.ExitRefused: errors.Join(errors.New("beside"), progress.Refused("not reviewed")),
 	} {
-		if got := stage.ExitCode(err); got != want {
+		if got := progress.ExitCode(err); got != want {
 			t.Errorf("%v: exit %d, want %d", err, got, want)
 		}
 	}
-	if err := stage.Invalid("reading: %w", fs.ErrNotExist); !errors.Is(err, fs.ErrNotExist) || err.Error() != "reading: file does not exist" {
+	if err := progress.Invalid("reading: %w", fs.ErrNotExist); !errors.Is(err, fs.ErrNotExist) || err.Error() != "reading: file does not exist" {
 		t.Errorf("the cause is lost: %v", err)
 	}
 }
 
 func TestProgressTellsBeginningAndEnd(t *testing.T) {
 	var out safe
-	p := stage.NewProgress(&out)
+	p := progress.NewProgress(&out)
 	p.Start("planning")(nil)
 	p.Start("applying")(errors.New("no"))
 	p.Say("%d done", 2)
@@ -41,14 +41,14 @@ func TestProgressTellsBeginningAndEnd(t *testing.T) {
 }
 
 func TestNoProgressIsSilent(t *testing.T) {
-	var none *stage.Progress
+	var none *progress.Progress
 	none.Say("nobody hears this")
 	none.Start("nor this")(nil)
-	new(stage.Progress).Start("nor this")(nil)
+	new(progress.Progress).Start("nor this")(nil)
 }
 
 func TestSeconds(t *testing.T) {
-	if got := stage.Seconds(12345 * time.Millisecond); got != "12.3 s" {
+	if got := progress.Seconds(12345 * time.Millisecond); got != "12.3 s" {
 		t.Errorf("got %q", got)
 	}
 }

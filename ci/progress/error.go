@@ -1,6 +1,6 @@
-// Package stage holds what every stage of the loop shares: how an outcome
+// Package progress holds what every stage of the loop shares: how an outcome
 // becomes an exit code, and how progress is told while the stage runs.
-package stage
+package progress
 
 import (
 	"errors"

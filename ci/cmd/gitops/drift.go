@@ -11,7 +11,7 @@ import (
 	"gitops/ci/deploy"
 	"gitops/ci/host"
 	"gitops/ci/infra"
-	"gitops/ci/stage"
+	"gitops/ci/progress"
 )
 
 type driftResult struct {
@@ -64,7 +64,7 @@ func (a *app) drift(ctx context.Context, f driftFlags) (result, error) {
 	}
 	text, err := os.ReadFile(f.manifest)
 	if err != nil {
-		return nil, stage.Invalid("reading the manifest: %w", err)
+		return nil, progress.Invalid("reading the manifest: %w", err)
 	}
 	cloud, err := a.cloudDrift(ctx, f.tf)
 	if err != nil {

@@ -17,10 +17,10 @@ import (
 
 	"gitops/ci/attest"
 	"gitops/ci/manifest"
+	"gitops/ci/progress"
 	"gitops/ci/publish"
 	"gitops/ci/registry"
 	"gitops/ci/secret"
-	"gitops/ci/stage"
 )
 
 // publishFlags say which images are built, how, and how they get to the registry.
@@ -207,7 +207,7 @@ func (a *app) pushCommand(f *publishFlags) *cobra.Command {
 				err = json.Unmarshal(text, &found)
 			}
 			if err != nil {
-				return nil, stage.Invalid("reading what publish reuse found: %w", err)
+				return nil, progress.Invalid("reading what publish reuse found: %w", err)
 			}
 			refs, err := publish.Push(cmd.Context(), o, found.Found, built)
 			if err != nil {
@@ -254,7 +254,7 @@ func (f *publishFlags) signer(a *app, logins []registry.Login) (attest.Signer, e
 	}
 	if f.keyless {
 		if os.Getenv("ACTIONS_ID_TOKEN_REQUEST_URL") == "" {
-			return s, stage.Invalid("--keyless signs as a workflow of GitHub Actions, and there is none here with the permission id-token: write; elsewhere set SIGSTORE_ID_TOKEN")
+			return s, progress.Invalid("--keyless signs as a workflow of GitHub Actions, and there is none here with the permission id-token: write; elsewhere set SIGSTORE_ID_TOKEN")
 		}
 		s.Workflow = attest.Workflow{RequestURL: os.Getenv("ACTIONS_ID_TOKEN_REQUEST_URL"), RequestToken: secret.FromEnv("ACTIONS_ID_TOKEN_REQUEST_TOKEN")}
 	}
@@ -265,11 +265,11 @@ func (f *publishFlags) signer(a *app, logins []registry.Login) (attest.Signer, e
 func (f *publishFlags) selected() ([]publish.Service, error) {
 	text, err := os.ReadFile(f.manifest)
 	if err != nil {
-		return nil, stage.Invalid("reading the manifest: %w", err)
+		return nil, progress.Invalid("reading the manifest: %w", err)
 	}
 	config, err := os.ReadFile(f.config)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return nil, stage.Invalid("reading %s: %w", f.config, err)
+		return nil, progress.Invalid("reading %s: %w", f.config, err)
 	}
 	args, err := pairs("build-arg", f.buildArgs)
 	if err != nil {
@@ -286,7 +286,7 @@ func (f *publishFlags) selected() ([]publish.Service, error) {
 	for _, build := range builds {
 		reference, err := manifest.ParseReference(build.Image)
 		if err != nil {
-			return nil, stage.Invalid("%s: image of service %s: %w", f.manifest, build.Service, err)
+			return nil, progress.Invalid("%s: image of service %s: %w", f.manifest, build.Service, err)
 		}
 		services = append(services, publish.Service{
 			Name: build.Service, Context: filepath.FromSlash(build.Context), Dockerfile: build.Dockerfile, Target: build.Target,
@@ -302,13 +302,13 @@ func (f *publishFlags) time(ctx context.Context) (time.Time, error) {
 	if text == "" {
 		out, err := exec.CommandContext(ctx, "git", "show", "--no-patch", "--format=%cI", f.commit, "--").Output()
 		if err != nil {
-			return time.Time{}, stage.Invalid("finding the time of commit %q: %w; run it in a checkout that has the commit, or give --created", f.commit, err)
+			return time.Time{}, progress.Invalid("finding the time of commit %q: %w; run it in a checkout that has the commit, or give --created", f.commit, err)
 		}
 		text = strings.TrimSpace(string(out))
 	}
 	when, err := time.Parse(time.RFC3339, text)
 	if err != nil {
-		return when, stage.Invalid("the time of commit %s: %w", f.commit, err)
+		return when, progress.Invalid("the time of commit %s: %w", f.commit, err)
 	}
 	return when.UTC(), nil
 }

@@ -9,10 +9,10 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"gitops/ci/progress"
 	"gitops/ci/rehearsal"
 	"gitops/ci/rehearsal/dockerlab"
 	"gitops/ci/rehearsal/engine"
-	"gitops/ci/stage"
 )
 
 type rehearseResult struct{ *rehearsal.Report }
@@ -25,7 +25,7 @@ func (r rehearseResult) Human() string {
 		if s.Failure != "" {
 			verdict = "FAILED"
 		}
-		text += fmt.Sprintf("%2d  %s  %8s  %-40s %s\n", i+1, verdict, stage.Seconds(s.Took), s.Name, s.Detail)
+		text += fmt.Sprintf("%2d  %s  %8s  %-40s %s\n", i+1, verdict, progress.Seconds(s.Took), s.Name, s.Detail)
 	}
 	for _, line := range r.Instead {
 		text += "in place of " + line + "\n"
@@ -59,7 +59,7 @@ func (a *app) rehearseCommand() *cobra.Command {
 
 func (a *app) rehearse(ctx context.Context, f rehearseFlags) (result, error) {
 	if _, err := os.Stat(filepath.Join(f.source, rehearsal.ManifestPath)); err != nil {
-		return nil, stage.Invalid("--source %s is not a repository to rehearse: %w", f.source, err)
+		return nil, progress.Invalid("--source %s is not a repository to rehearse: %w", f.source, err)
 	}
 	switch f.engine {
 	case "auto":
@@ -69,10 +69,10 @@ func (a *app) rehearse(ctx context.Context, f rehearseFlags) (result, error) {
 		}
 	case "docker", "dagger", "session":
 	default:
-		return nil, stage.Invalid("--engine %s: there are auto, docker and dagger", f.engine)
+		return nil, progress.Invalid("--engine %s: there are auto, docker and dagger", f.engine)
 	}
 	if f.keep && f.engine != "docker" {
-		return nil, stage.Invalid("--keep works with --engine docker: the services of a Dagger session end with it")
+		return nil, progress.Invalid("--keep works with --engine docker: the services of a Dagger session end with it")
 	}
 	if f.engine == "dagger" {
 		return a.rehearseByModule(ctx, f)

@@ -13,8 +13,8 @@ import (
 
 	"gitops/ci/lab/githubtest"
 	"gitops/ci/lab/gitserver"
+	"gitops/ci/progress"
 	"gitops/ci/secret"
-	"gitops/ci/stage"
 )
 
 // protected is a git server whose branch integration takes no direct pushes, with
@@ -137,7 +137,7 @@ func TestBumpOpensAPullRequest(t *testing.T) {
 			Commit      string `json:"commit"`
 			PullRequest string `json:"pull_request"`
 		}
-		if err := json.Unmarshal([]byte(stdout), &result); code != stage.ExitDone || err != nil {
+		if err := json.Unmarshal([]byte(stdout), &result); code != progress.ExitDone || err != nil {
 			t.Fatalf("exit %d, %v\n%s%s", code, err, stdout, stderr)
 		}
 		if result.Outcome != "proposed" || result.PullRequest != p.api+"/owner/shop/pull/1" || result.Commit != p.git(p.bare, "rev-parse", head) {
@@ -171,9 +171,9 @@ func TestBumpOfAProtectedBranch(t *testing.T) {
 		says  string
 		heads string
 	}{
-		"is refused without --pull-request": {func(*protected) []string { return nil }, githubToken, stage.ExitRefused, "GH006", ""},
-		"needs a token to propose":          {(*protected).propose, "", stage.ExitInvalid, "GITHUB_TOKEN", ""},
-		"says what is pushed when GitHub refuses the token": {(*protected).propose, "planted-other", stage.ExitFailed,
+		"is refused without --pull-request": {func(*protected) []string { return nil }, githubToken, progress.ExitRefused, "GH006", ""},
+		"needs a token to propose":          {(*protected).propose, "", progress.ExitInvalid, "GITHUB_TOKEN", ""},
+		"says what is pushed when GitHub refuses the token": {(*protected).propose, "planted-other", progress.ExitFailed,
 			"opening a pull request for branch gitops/integration-", "gitops/integration-"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -10,8 +10,8 @@ import (
 	"gitops/ci/github"
 	"gitops/ci/host"
 	"gitops/ci/infra"
+	"gitops/ci/progress"
 	"gitops/ci/secret"
-	"gitops/ci/stage"
 )
 
 // terraformFlags say which Terraform configuration a stage works on.
@@ -50,7 +50,7 @@ func (g *githubFlags) add(flags *pflag.FlagSet) {
 func (g *githubFlags) client(a *app) (*github.Client, error) {
 	token := secret.FromEnv("GITHUB_TOKEN")
 	if g.repo == "" || token.Empty() {
-		return nil, stage.Invalid("talking to GitHub needs --github-repo owner/name and GITHUB_TOKEN in the environment")
+		return nil, progress.Invalid("talking to GitHub needs --github-repo owner/name and GITHUB_TOKEN in the environment")
 	}
 	return github.New(github.Config{APIURL: g.apiURL, Token: token, Repo: g.repo, Progress: a.progress})
 }
@@ -81,21 +81,21 @@ func (h *hostFlags) add(flags *pflag.FlagSet) {
 // resolve returns the host as Terraform's outputs describe one.
 func (h *hostFlags) resolve() (infra.Outputs, error) {
 	if (h.outputs == "") == (h.address == "") {
-		return infra.Outputs{}, stage.Invalid("the host is named by --outputs FILE or by --host with --host-key: give one of them")
+		return infra.Outputs{}, progress.Invalid("the host is named by --outputs FILE or by --host with --host-key: give one of them")
 	}
 	if h.address != "" {
 		if h.hostKey == "" {
-			return infra.Outputs{}, stage.Invalid("--host needs --host-key: nothing connects to a host whose key is not known")
+			return infra.Outputs{}, progress.Invalid("--host needs --host-key: nothing connects to a host whose key is not known")
 		}
 		return infra.Outputs{StaticIP: h.address, SSHUser: h.user, SSHHostPublicKey: h.hostKey}, nil
 	}
 	data, err := os.ReadFile(h.outputs)
 	if err != nil {
-		return infra.Outputs{}, stage.Invalid("reading Terraform's outputs: %w", err)
+		return infra.Outputs{}, progress.Invalid("reading Terraform's outputs: %w", err)
 	}
 	outputs, err := infra.ParseOutputs(data)
 	if err != nil {
-		return infra.Outputs{}, stage.Invalid("%s: %w", h.outputs, err)
+		return infra.Outputs{}, progress.Invalid("%s: %w", h.outputs, err)
 	}
 	return outputs, nil
 }
@@ -108,7 +108,7 @@ func (h *hostFlags) config() (host.Config, error) {
 	}
 	known, err := outputs.KnownHosts()
 	if err != nil {
-		return host.Config{}, stage.Invalid("%w", err)
+		return host.Config{}, progress.Invalid("%w", err)
 	}
 	key, err := h.key()
 	if err != nil {
@@ -122,11 +122,11 @@ func (h *hostFlags) key() (secret.Value, error) {
 	if h.keyFile != "" {
 		var err error
 		if key, err = secret.FromFile(h.keyFile); err != nil {
-			return key, stage.Invalid("%w", err)
+			return key, progress.Invalid("%w", err)
 		}
 	}
 	if key.Empty() {
-		return key, stage.Invalid("logging in to the host needs SSH_PRIVATE_KEY in the environment or --ssh-key-file")
+		return key, progress.Invalid("logging in to the host needs SSH_PRIVATE_KEY in the environment or --ssh-key-file")
 	}
 	return secret.New(strings.TrimRight(key.Reveal(), "\n") + "\n"), nil
 }
@@ -142,10 +142,10 @@ func pairs(flag string, values []string) (map[string]string, error) {
 	for _, value := range values {
 		key, rest, found := strings.Cut(value, "=")
 		if !found || key == "" || rest == "" {
-			return nil, stage.Invalid("--%s %q is not of the form key=value", flag, value)
+			return nil, progress.Invalid("--%s %q is not of the form key=value", flag, value)
 		}
 		if _, twice := parsed[key]; twice {
-			return nil, stage.Invalid("--%s names %q twice", flag, key)
+			return nil, progress.Invalid("--%s names %q twice", flag, key)
 		}
 		parsed[key] = rest
 	}

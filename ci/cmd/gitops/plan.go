@@ -10,8 +10,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"gitops/ci/infra"
+	"gitops/ci/progress"
 	"gitops/ci/review"
-	"gitops/ci/stage"
 )
 
 // The files of a plan folder, through which the stages hand a plan on.
@@ -120,10 +120,10 @@ func readPlan(dir string) (r planResult, text string, ok bool, err error) {
 	}
 	meta, err := os.ReadFile(filepath.Join(dir, planMeta))
 	if err != nil {
-		return r, "", false, stage.Invalid("%s is not the folder of a plan: %w", dir, err)
+		return r, "", false, progress.Invalid("%s is not the folder of a plan: %w", dir, err)
 	}
 	if err := json.Unmarshal(meta, &r); err != nil {
-		return r, "", false, stage.Invalid("reading %s: %w", filepath.Join(dir, planMeta), err)
+		return r, "", false, progress.Invalid("reading %s: %w", filepath.Join(dir, planMeta), err)
 	}
 	content, err := os.ReadFile(filepath.Join(dir, planText))
 	return r, string(content), true, err

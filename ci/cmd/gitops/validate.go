@@ -16,7 +16,7 @@ import (
 	"gitops/ci/ansible"
 	"gitops/ci/infra"
 	"gitops/ci/manifest"
-	"gitops/ci/stage"
+	"gitops/ci/progress"
 )
 
 // check is the outcome of one part of validate.
@@ -81,7 +81,7 @@ func (a *app) validateCommand() *cobra.Command {
 func (a *app) validate(ctx context.Context, f validateFlags) (result, error) {
 	for _, name := range f.only {
 		if !slices.Contains(checkNames, name) {
-			return nil, stage.Invalid("--only %s: there are the checks %s", name, strings.Join(checkNames, ", "))
+			return nil, progress.Invalid("--only %s: there are the checks %s", name, strings.Join(checkNames, ", "))
 		}
 	}
 	var r validateResult
@@ -119,7 +119,7 @@ func (a *app) check(ctx context.Context, name string, f validateFlags) ([]string
 	case "manifest":
 		data, err := os.ReadFile(f.manifest)
 		if err != nil {
-			return nil, stage.Invalid("reading the manifest: %w", err)
+			return nil, progress.Invalid("reading the manifest: %w", err)
 		}
 		_, err = manifest.Images(data)
 		if err != nil {
@@ -147,7 +147,7 @@ func asFinding(err error) ([]string, error) {
 func lintWorkflows(dir string) ([]string, error) {
 	files, err := filepath.Glob(filepath.Join(dir, "*.y*ml"))
 	if err != nil || len(files) == 0 {
-		return nil, stage.Invalid("no workflow files in %s (or leave them out with --only)", dir)
+		return nil, progress.Invalid("no workflow files in %s (or leave them out with --only)", dir)
 	}
 	linter, err := actionlint.NewLinter(io.Discard, &actionlint.LinterOptions{Shellcheck: "", Pyflakes: ""})
 	if err != nil {

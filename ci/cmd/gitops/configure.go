@@ -12,8 +12,8 @@ import (
 
 	"gitops/ci/ansible"
 	"gitops/ci/host"
+	"gitops/ci/progress"
 	"gitops/ci/secret"
-	"gitops/ci/stage"
 )
 
 type configureResult struct {
@@ -63,7 +63,7 @@ func (a *app) configure(ctx context.Context, f configureFlags, h hostFlags) (con
 		return configureResult{}, err
 	}
 	if _, err := os.Stat(filepath.Join(f.dir, f.playbook)); err != nil {
-		return configureResult{}, stage.Invalid("finding the playbook: %w", err)
+		return configureResult{}, progress.Invalid("finding the playbook: %w", err)
 	}
 	vars, err := absolute(f.vars)
 	if err != nil {
@@ -104,7 +104,7 @@ func absolute(paths []string) ([]string, error) {
 			_, err = os.Stat(full)
 		}
 		if err != nil {
-			return nil, stage.Invalid("finding a file of variables: %w", err)
+			return nil, progress.Invalid("finding a file of variables: %w", err)
 		}
 		all = append(all, full)
 	}

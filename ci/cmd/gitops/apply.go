@@ -11,9 +11,9 @@ import (
 	"github.com/spf13/cobra"
 
 	"gitops/ci/infra"
+	"gitops/ci/progress"
 	"gitops/ci/review"
 	"gitops/ci/secret"
-	"gitops/ci/stage"
 )
 
 type applyResult struct {
@@ -130,7 +130,7 @@ func (a *app) reviewed(ctx context.Context, f applyFlags, planned planResult) (s
 		a.progress.Say("no review found (%s); applying because of --accept-unreviewed", r.where)
 		return "", nil
 	}
-	return "", stage.Refused("refusing to apply: no review of this change was found (%s). "+
+	return "", progress.Refused("refusing to apply: no review of this change was found (%s). "+
 		"It would do: %s, fingerprint %s. Review it in a pull request, or give --reviewed or --accept-unreviewed.",
 		r.where, planned.Headline, planned.Fingerprint)
 }
@@ -142,7 +142,7 @@ func (a *app) refuse(ctx context.Context, f applyFlags, planned planResult, r fo
 	if effects, ok := review.ParseEffects(r.body); ok {
 		difference = review.Compare(effects, review.Effects(planned.plan.JSON))
 	}
-	refused := stage.Refused("refusing to apply: the plan is not the reviewed one (%s).\nreviewed: %s\nnow:      %s, %s\n%s\n"+
+	refused := progress.Refused("refusing to apply: the plan is not the reviewed one (%s).\nreviewed: %s\nnow:      %s, %s\n%s\n"+
 		"Something changed in between: open a pull request again, or give --reviewed with the new fingerprint.",
 		r.where, r.fingerprint, planned.Fingerprint, planned.Headline, strings.Join(difference.Lines(), "\n"))
 	if r.pull == 0 {

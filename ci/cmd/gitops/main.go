@@ -18,9 +18,9 @@ import (
 	"github.com/spf13/cobra"
 
 	"gitops/ci/lab/forward"
+	"gitops/ci/progress"
 	"gitops/ci/registry"
 	"gitops/ci/secret"
-	"gitops/ci/stage"
 )
 
 func main() {
@@ -36,27 +36,27 @@ type app struct {
 	err      io.Writer
 	json     bool
 	entered  bool // a stage began: its arguments were well-formed
-	progress *stage.Progress
+	progress *progress.Progress
 }
 
 // run executes the command line and returns the exit code.
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	redactor := secret.NewRedactor(knownSecrets()...)
 	stderr = redactor.Writer(stderr)
-	a := &app{out: redactor.Writer(stdout), err: stderr, progress: stage.NewProgress(stderr)}
+	a := &app{out: redactor.Writer(stdout), err: stderr, progress: progress.NewProgress(stderr)}
 	root := a.root()
 	root.SetArgs(args)
 	root.SetOut(a.out)
 	root.SetErr(stderr)
 	err := root.ExecuteContext(ctx)
 	if err == nil {
-		return stage.ExitDone
+		return progress.ExitDone
 	}
 	if !a.entered {
-		err = stage.Invalid("%w\nRun 'gitops --help' or 'gitops <stage> --help' for what it takes.", err)
+		err = progress.Invalid("%w\nRun 'gitops --help' or 'gitops <stage> --help' for what it takes.", err)
 	}
 	fmt.Fprintf(stderr, "gitops: %v\n", err)
-	return stage.ExitCode(err)
+	return progress.ExitCode(err)
 }
 
 func (a *app) root() *cobra.Command {

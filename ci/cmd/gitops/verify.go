@@ -12,8 +12,8 @@ import (
 
 	"gitops/ci/attest"
 	"gitops/ci/manifest"
+	"gitops/ci/progress"
 	"gitops/ci/registry"
-	"gitops/ci/stage"
 )
 
 // verifyFlags say whose signature the images of a deploy must have; none when they
@@ -58,7 +58,7 @@ func (v *verifyFlags) check(ctx context.Context, a *app, text []byte, logins []r
 func (v *verifyFlags) policy() (*attest.Policy, error) {
 	if v.key == "" && v.identity == "" && v.issuer == "" {
 		if len(v.services) > 0 || v.plainHTTP {
-			return nil, stage.Invalid("nothing says whose signature the images must have: give --verify-key, or --verify-identity and --verify-issuer")
+			return nil, progress.Invalid("nothing says whose signature the images must have: give --verify-key, or --verify-identity and --verify-issuer")
 		}
 		return nil, nil
 	}
@@ -66,7 +66,7 @@ func (v *verifyFlags) policy() (*attest.Policy, error) {
 	if v.key != "" {
 		key, err := os.ReadFile(v.key)
 		if err != nil {
-			return nil, stage.Invalid("reading the public key: %w", err)
+			return nil, progress.Invalid("reading the public key: %w", err)
 		}
 		policy.PublicKey = string(key)
 	}
@@ -77,11 +77,11 @@ func (v *verifyFlags) policy() (*attest.Policy, error) {
 func (v *verifyFlags) images(text []byte) (map[string]string, error) {
 	config, err := os.ReadFile(manifest.ConfigFile)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return nil, stage.Invalid("reading %s: %w", manifest.ConfigFile, err)
+		return nil, progress.Invalid("reading %s: %w", manifest.ConfigFile, err)
 	}
 	images, err := manifest.OwnImages(text, config, v.services)
 	if err == nil && len(images) == 0 {
-		err = stage.Invalid("nothing to verify: no service has a build section or is named by --verify-service")
+		err = progress.Invalid("nothing to verify: no service has a build section or is named by --verify-service")
 	}
 	return images, err
 }

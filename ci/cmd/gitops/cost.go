@@ -10,9 +10,9 @@ import (
 	"github.com/spf13/cobra"
 
 	"gitops/ci/cost"
+	"gitops/ci/progress"
 	"gitops/ci/review"
 	"gitops/ci/secret"
-	"gitops/ci/stage"
 )
 
 // noEstimate stands in a cost file where Infracost could not be had.
@@ -61,7 +61,7 @@ func (a *app) costCommand() *cobra.Command {
 // say why.
 func (a *app) estimate(ctx context.Context, plan string) (costResult, []byte, error) {
 	if _, err := os.Stat(plan); err != nil {
-		return costResult{}, nil, stage.Invalid("reading the plan: %w", err)
+		return costResult{}, nil, progress.Invalid("reading the plan: %w", err)
 	}
 	estimate, err := cost.Run(ctx, cost.Options{
 		PlanFile: plan, APIKey: secret.FromEnv("INFRACOST_API_KEY"),
@@ -87,7 +87,7 @@ func (a *app) costOf(ctx context.Context, file, plan string) (*review.Cost, stri
 	}
 	data, err := os.ReadFile(file)
 	if err != nil {
-		return nil, "", stage.Invalid("reading the cost: %w", err)
+		return nil, "", progress.Invalid("reading the cost: %w", err)
 	}
 	var none noEstimate
 	if json.Unmarshal(data, &none) == nil && none.Unavailable != "" {
@@ -95,7 +95,7 @@ func (a *app) costOf(ctx context.Context, file, plan string) (*review.Cost, stri
 	}
 	parsed, err := review.ParseCost(data)
 	if err != nil {
-		return nil, "", stage.Invalid("%s: %w", file, err)
+		return nil, "", progress.Invalid("%s: %w", file, err)
 	}
 	return &parsed, "", nil
 }

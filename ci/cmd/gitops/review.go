@@ -10,9 +10,9 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"gitops/ci/progress"
 	"gitops/ci/review"
 	"gitops/ci/secret"
-	"gitops/ci/stage"
 )
 
 type reviewResult struct {
@@ -143,7 +143,7 @@ func (a *app) comment(ctx context.Context, f reviewFlags) (review.Comment, error
 // failedPlan makes c say why there is no plan. A cancelled run and bad input
 // are not the pull request's fault: those are errors alone.
 func (a *app) failedPlan(ctx context.Context, c review.Comment, err error, output string) (review.Comment, error) {
-	if ctx.Err() == nil && stage.ExitCode(err) == stage.ExitFailed {
+	if ctx.Err() == nil && progress.ExitCode(err) == progress.ExitFailed {
 		c.Failure = &review.Failure{Step: "plan", Output: output}
 	}
 	return c, err
@@ -152,11 +152,11 @@ func (a *app) failedPlan(ctx context.Context, c review.Comment, err error, outpu
 func (a *app) addPlanFile(ctx context.Context, c *review.Comment, f reviewFlags, path string) error {
 	data, err := os.ReadFile(path)
 	if err != nil {
-		return stage.Invalid("reading the plan: %w", err)
+		return progress.Invalid("reading the plan: %w", err)
 	}
 	plan, err := review.ParsePlan(data)
 	if err != nil {
-		return stage.Invalid("%s: %w", path, err)
+		return progress.Invalid("%s: %w", path, err)
 	}
 	c.Summary, c.Effects = review.Summarize(plan), review.Effects(plan)
 	c.Cost, c.NoCost, err = a.costOf(ctx, f.cost, path)

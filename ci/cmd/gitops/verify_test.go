@@ -19,8 +19,8 @@ import (
 	"gitops/ci/lab"
 	"gitops/ci/lab/labtest"
 	"gitops/ci/lab/registrytest"
+	"gitops/ci/progress"
 	"gitops/ci/secret"
-	"gitops/ci/stage"
 )
 
 // knocked is a host that hangs up, and counts how often it was contacted.
@@ -93,7 +93,7 @@ func TestDeployVerifiesBeforeTheHostIsTouched(t *testing.T) {
 		code := run(t.Context(), args, io.Discard, &said)
 		return code, said.String()
 	}
-	if code, said := deploy("--verify-key", "key.pub"); code != stage.ExitRefused || !strings.Contains(said, image.DigestStr()) || contacts.Load() > 0 {
+	if code, said := deploy("--verify-key", "key.pub"); code != progress.ExitRefused || !strings.Contains(said, image.DigestStr()) || contacts.Load() > 0 {
 		t.Errorf("unsigned: exit %d, %d contacts\n%s", code, contacts.Load(), said)
 	}
 	key, err := secret.FromFile("key.key")
@@ -103,11 +103,11 @@ func TestDeployVerifiesBeforeTheHostIsTouched(t *testing.T) {
 	if _, err := (attest.Signer{Key: key, Password: secret.New("key-password")}).Sign(t.Context(), attest.Attested{Image: image}); err != nil {
 		t.Fatal(err)
 	}
-	if code, said := deploy("--verify-key", "key.pub"); code != stage.ExitFailed || contacts.Load() == 0 {
+	if code, said := deploy("--verify-key", "key.pub"); code != progress.ExitFailed || contacts.Load() == 0 {
 		t.Errorf("signed: exit %d, %d contacts\n%s", code, contacts.Load(), said)
 	}
 	contacts.Store(0)
-	if code, said := deploy("--verify-key", "key.pub", "--verify-service", "proxy"); code != stage.ExitRefused || !strings.Contains(said, "traefik: it has no digest") || contacts.Load() > 0 {
+	if code, said := deploy("--verify-key", "key.pub", "--verify-service", "proxy"); code != progress.ExitRefused || !strings.Contains(said, "traefik: it has no digest") || contacts.Load() > 0 {
 		t.Errorf("a named service: exit %d, %d contacts\n%s", code, contacts.Load(), said)
 	}
 }

@@ -6,9 +6,9 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"gitops/ci/progress"
 	"gitops/ci/publish"
 	"gitops/ci/robot"
-	"gitops/ci/stage"
 )
 
 type releaseResult struct {
@@ -39,7 +39,7 @@ func (a *app) releaseCommand() *cobra.Command {
 
 func (a *app) release(ctx context.Context, f releaseFlags) (result, error) {
 	if f.bump.robot.repo == "" || f.bump.robot.commit == "" {
-		return nil, stage.Invalid("release needs --repo and --commit: where the robot pushes, and what the images are built from")
+		return nil, progress.Invalid("release needs --repo and --commit: where the robot pushes, and what the images are built from")
 	}
 	f.bump.pin = !f.bump.noPin
 	intent, err := f.bump.robotOptions(a)

@@ -15,16 +15,16 @@ help: ## Show the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 20
 
 rehearse: ## Run the whole loop against stand-ins: on Dagger where an engine is reachable, else on Docker
-	$(GO) run ./ci/cmd/gitops rehearse
+	$(GO) run ./ci/cmd/rehearse
 
 rehearse-docker: ## The rehearsal on a plain Docker engine
-	$(GO) run ./ci/cmd/gitops rehearse --engine docker
+	$(GO) run ./ci/cmd/rehearse --engine docker
 
 rehearse-dagger: ## The rehearsal on a Dagger engine
-	$(GO) run ./ci/cmd/gitops rehearse --engine dagger
+	$(GO) run ./ci/cmd/rehearse --engine dagger
 
 test: setup ## Every test, the rehearsal included; what cannot run here is named at the end
-	$(GO) run ./ci/cmd/gitops lab engine -- .ci/test $(REHEARSE)
+	$(GO) run ./ci/cmd/rehearse with-docker -- .ci/test $(REHEARSE)
 
 setup: ## Install what the tests need, where no Docker engine is
 	.ci/setup

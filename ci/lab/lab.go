@@ -23,14 +23,14 @@ const User = "robot"
 // SSHUser is the name that logs in to the host stand-in.
 const SSHUser = "ubuntu"
 
-// Forward is how the stages reach the host: the value of GITOPS_FORWARD.
-const Forward = "22=host.local:22,80=host.local:80"
-
-// Options are what a lab can be told. Binary is required.
+// Options are what a lab can be told. Gitops and StandIns are required; both are
+// built without C, since containers of any distribution run them.
 type Options struct {
-	// Binary is a gitops command built without C: the git and GitHub stand-ins
-	// are this command, and stages run it.
-	Binary string
+	// Gitops is the command that stages run.
+	Gitops string
+	// StandIns is the rehearsal's command: the git and GitHub stand-ins are
+	// subcommands of it.
+	StandIns string
 	// Images are images that the rehearsal needs besides the stages' own: the
 	// manifest's and the monitoring role's.
 	Images   []string
@@ -58,6 +58,9 @@ type Lab struct {
 	Mirror   Endpoint // host:port; empty where registries can be reached
 	SSH      Endpoint // host:port
 	HTTP     Endpoint // host:port, the host's port 80
+	// HostAddress is the host's IP address in the lab's network. The AWS stand-in hands
+	// it out as the server's public one.
+	HostAddress string
 
 	GitPassword      secret.Value // of User
 	GitHubToken      secret.Value
@@ -71,7 +74,8 @@ type Lab struct {
 	Images    []Image   // what the engine has for the stages and the host
 	Missing   []Missing // what is not to be had here
 
-	binary   string
+	gitops   string
+	standIns string
 	cache    *cache
 	keep     bool
 	progress *progress.Progress
@@ -82,15 +86,19 @@ type Lab struct {
 // Start starts every stand-in and returns when all of them answer. What a killed
 // rehearsal left is removed first. On an error nothing is left.
 func Start(ctx context.Context, o Options) (*Lab, error) {
-	binary, err := filepath.Abs(o.Binary)
-	if err != nil || o.Binary == "" || !exists(binary) {
-		return nil, progress.Invalid("starting the lab: there is no gitops command at %q", o.Binary)
+	gitops, err := program("gitops", o.Gitops)
+	if err != nil {
+		return nil, err
+	}
+	standIns, err := program("rehearse", o.StandIns)
+	if err != nil {
+		return nil, err
 	}
 	cache, err := openCache(o.Cache)
 	if err != nil {
 		return nil, err
 	}
-	l := &Lab{binary: binary, cache: cache, keep: o.Keep, progress: o.Progress}
+	l := &Lab{gitops: gitops, standIns: standIns, cache: cache, keep: o.Keep, progress: o.Progress}
 	if err := l.makeSecrets(); err != nil {
 		return nil, err
 	}
@@ -103,6 +111,15 @@ func Start(ctx context.Context, o Options) (*Lab, error) {
 		return nil, errors.Join(fmt.Errorf("starting the lab: %w", err), l.Close())
 	}
 	return l, nil
+}
+
+// program returns the absolute path of a program that the lab brings.
+func program(name, path string) (string, error) {
+	absolute, err := filepath.Abs(path)
+	if err != nil || path == "" || !exists(absolute) {
+		return "", progress.Invalid("starting the lab: there is no %s command at %q", name, path)
+	}
+	return absolute, nil
 }
 
 func (l *Lab) makeSecrets() (err error) {

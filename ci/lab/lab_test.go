@@ -33,23 +33,22 @@ func needsDocker(t *testing.T) {
 	}
 }
 
-// gitops is the gitops command, built once for all tests.
-var gitops = sync.OnceValues(func() (string, error) {
+// programs is a folder with the commands that the lab brings, built once for all tests.
+var programs = sync.OnceValues(func() (string, error) {
 	dir, err := os.MkdirTemp("", "gitops-lab-test-*")
 	if err != nil {
 		return "", err
 	}
-	path := filepath.Join(dir, "gitops")
-	build := exec.Command("go", "build", "-o", path, "gitops/ci/cmd/gitops")
+	build := exec.Command("go", "build", "-o", dir, "gitops/ci/cmd/gitops", "gitops/ci/cmd/rehearse")
 	build.Env = append(os.Environ(), "CGO_ENABLED=0")
 	build.Stdout, build.Stderr = os.Stderr, os.Stderr
-	return path, build.Run()
+	return dir, build.Run()
 })
 
 func TestMain(m *testing.M) {
 	code := m.Run()
-	if path, err := gitops(); err == nil {
-		os.RemoveAll(filepath.Dir(path))
+	if dir, err := programs(); err == nil {
+		os.RemoveAll(dir)
 	}
 	os.Exit(code)
 }
@@ -57,11 +56,13 @@ func TestMain(m *testing.M) {
 func start(t *testing.T, more ...string) *lab.Lab {
 	t.Helper()
 	needsDocker(t)
-	binary, err := gitops()
+	dir, err := programs()
 	if err != nil {
-		t.Fatalf("building gitops: %v", err)
+		t.Fatalf("building the lab's programs: %v", err)
 	}
-	l, err := lab.Start(t.Context(), lab.Options{Binary: binary, Images: more, Progress: progress.NewProgress(t.Output())})
+	l, err := lab.Start(t.Context(), lab.Options{
+		Gitops: filepath.Join(dir, "gitops"), StandIns: filepath.Join(dir, "rehearse"), Images: more, Progress: progress.NewProgress(t.Output()),
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -221,7 +222,7 @@ func testRun(t *testing.T, l *lab.Lab) {
 	}
 	out, err := l.Run(t.Context(), lab.Command{
 		Image: images.Git, Dir: "/data",
-		Args:    []string{"sh", "-c", `cat; cat in; echo "$PLAIN $HIDDEN $GITOPS_FORWARD"; gitops --help | head -1; touch new; echo complaint >&2; exit 7`},
+		Args:    []string{"sh", "-c", `cat; cat in; echo "$PLAIN $HIDDEN"; gitops --help | head -1; touch new; echo complaint >&2; exit 7`},
 		Env:     map[string]string{"PLAIN": "a b"},
 		Secrets: map[string]secret.Value{"HIDDEN": secret.New("line one\nline two")},
 		Mounts:  []lab.Mount{{Source: dir, Target: "/data"}},
@@ -230,7 +231,7 @@ func testRun(t *testing.T, l *lab.Lab) {
 	if err != nil || out.Exit != 7 {
 		t.Fatalf("exit %d, %v, want 7", out.Exit, err)
 	}
-	want := "stdin contenta b line one\nline two " + lab.Forward + "\n"
+	want := "stdin contenta b line one\nline two\n"
 	if !strings.HasPrefix(out.Stdout, want) || !strings.Contains(out.Stdout, "GitOps loop") {
 		t.Errorf("stdout %q, want it to start with %q and to have gitops's help", out.Stdout, want)
 	}
@@ -325,9 +326,12 @@ func allOf(t *testing.T, label string) []string {
 	return append(found, docker(t, "volume", "ls", "--quiet", "--filter", "label="+label)...)
 }
 
-func TestStartWithoutBinary(t *testing.T) {
-	_, err := lab.Start(t.Context(), lab.Options{Binary: filepath.Join(t.TempDir(), "none")})
-	if progress.ExitCode(err) != progress.ExitInvalid {
-		t.Errorf("error %v, want bad input", err)
+func TestStartWithoutPrograms(t *testing.T) {
+	none, there := filepath.Join(t.TempDir(), "none"), os.Args[0]
+	for _, o := range []lab.Options{{Gitops: none, StandIns: there}, {Gitops: there, StandIns: none}, {}} {
+		_, err := lab.Start(t.Context(), o)
+		if progress.ExitCode(err) != progress.ExitInvalid || !strings.Contains(err.Error(), "there is no") {
+			t.Errorf("%+v: error %v, want bad input", o, err)
+		}
 	}
 }

@@ -37,8 +37,7 @@ type Output struct {
 }
 
 // Run runs a command in a container of its own, which is gone afterwards, also
-// when ctx ends before. The gitops command of the lab is on its PATH, and
-// GITOPS_FORWARD leads Terraform's loopback addresses to the host. An exit code
+// when ctx ends before. The gitops command of the lab is on its PATH. An exit code
 // other than 0 is no error.
 func (l *Lab) Run(ctx context.Context, c Command) (Output, error) {
 	if len(c.Args) == 0 {
@@ -63,7 +62,7 @@ func (l *Lab) Run(ctx context.Context, c Command) (Output, error) {
 // runCommand returns the call of the docker command for c.
 func (l *Lab) runCommand(name string, c Command) command {
 	args := append([]string{"run", "--rm", "--init", "--name", name, "--network", l.Network, "--user", "0:0"}, l.labels()...)
-	args = append(args, "--volume", l.binary+":"+binaryPath+":ro", "--entrypoint", c.Args[0])
+	args = append(args, "--volume", l.gitops+":"+gitopsPath+":ro", "--entrypoint", c.Args[0])
 	if c.Stdin != nil {
 		args = append(args, "--interactive")
 	}
@@ -77,7 +76,7 @@ func (l *Lab) runCommand(name string, c Command) command {
 		}
 		args = append(args, "--volume", volume)
 	}
-	variables := map[string]string{"GITOPS_FORWARD": Forward}
+	variables := map[string]string{}
 	for key, value := range c.Env {
 		variables[key] = value
 	}

@@ -28,27 +28,31 @@ type service struct {
 	command []string
 	files   map[string]string // path below /run/lab → content, put in before the start
 	found   func(published []string)
+	address *string // set to the IP address in the lab's network, unless nil
 	ready   func(ctx context.Context) error
 }
 
-// binaryPath is where containers find the gitops command.
-const binaryPath = "/usr/local/bin/gitops"
+// Where containers find the programs that the lab brings.
+const (
+	gitopsPath   = "/usr/local/bin/gitops"
+	rehearsePath = "/usr/local/bin/rehearse"
+)
 
 // services returns the stand-ins. Each sets its endpoint when it has started.
 func (l *Lab) services() []service {
-	binary := []string{"--volume", l.binary + ":" + binaryPath + ":ro"}
+	binary := []string{"--volume", l.standIns + ":" + rehearsePath + ":ro"}
 	services := []service{
 		{
 			name: "git", image: "git", ports: []string{"8080"}, options: append(binary, "--env", "GIT_USERNAME="+User),
 			secrets: map[string]secret.Value{"GIT_PASSWORD": l.GitPassword},
-			command: []string{binaryPath, "lab", "git"},
+			command: []string{rehearsePath, "stand-in", "git"},
 			found:   url(&l.Git, "git.local:8080"),
 			ready:   func(ctx context.Context) error { return answers(ctx, l.Git.Outside+"/healthz") },
 		},
 		{
 			name: "github", image: "git", ports: []string{"8080"}, options: binary,
 			secrets: map[string]secret.Value{"GITHUB_TOKEN": l.GitHubToken},
-			command: []string{binaryPath, "lab", "github"},
+			command: []string{rehearsePath, "stand-in", "github"},
 			found:   url(&l.GitHub, "github.local:8080"),
 			ready:   func(ctx context.Context) error { return answers(ctx, l.GitHub.Outside) },
 		},
@@ -75,7 +79,7 @@ func (l *Lab) services() []service {
 // engine of its own can run.
 func (l *Lab) host() service {
 	return service{
-		name: "host", image: "host", ports: []string{"22", "80"}, options: nestedEngine(),
+		name: "host", image: "host", ports: []string{"22", "80"}, options: nestedEngine(), address: &l.HostAddress,
 		files: map[string]string{"host_key": l.HostKey.Reveal(), "authorized_keys": l.LoginPublicKey + "\n"},
 		found: func(published []string) {
 			address(&l.SSH, "host.local:22")(published[:1])
@@ -196,6 +200,12 @@ func (l *Lab) startService(ctx context.Context, s service) error {
 	}
 	if err := l.findPorts(ctx, container, s); err != nil {
 		return err
+	}
+	if s.address != nil {
+		var err error
+		if *s.address, err = l.Docker.do(ctx, "inspect", "--format", "{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}", container); err != nil {
+			return err
+		}
 	}
 	return l.await(ctx, container, s)
 }

@@ -19,7 +19,6 @@ const (
 	Repository      = "loop"         // on the git stand-in
 	GitHubRepo      = "example/loop" // on the GitHub double
 	bucket          = "rehearsal"    // for Terraform's state
-	forwarding      = "22=host.local:22,80=host.local:80"
 	superuser       = "admin@example.com"
 	user            = "robot" // at the git and registry stand-ins
 )
@@ -89,7 +88,7 @@ func NewInputs(c Credentials, mirrors []string, leaveOut map[string]any) (Inputs
 			"AWS_REGION": Region, "TF_VAR_region": Region, "TF_VAR_aws_max_retries": "3",
 			"TF_VAR_ssh_cidrs": `["198.51.100.0/24"]`, "TF_VAR_ssh_public_key": strings.TrimSpace(c.LoginPublicKey),
 			"TF_VAR_ssh_host_public_key": strings.TrimSpace(c.HostPublicKey),
-			"GITHUB_API_URL":             githubAddress, "GITOPS_FORWARD": forwarding,
+			"GITHUB_API_URL":             githubAddress,
 		},
 		Secrets: map[string]secret.Value{
 			"AWS_ACCESS_KEY_ID": random(), "AWS_SECRET_ACCESS_KEY": random(),

@@ -61,8 +61,8 @@ type World struct {
 	RegistryPassword secret.Value
 	// Source is the folder whose terraform, ansible, app and .github are rehearsed.
 	Source string
-	// Dial connects to the host: addresses that the AWS stand-in handed out are
-	// loopback addresses, and lead to the host's port of the same number.
+	// Dial connects to the host by the address that the AWS stand-in handed out, also
+	// from outside of the stand-ins' network.
 	Dial func(ctx context.Context, network, address string) (net.Conn, error)
 	// SSHUser, SSHKey log in to the host, to make the drift that must be found.
 	SSHUser string

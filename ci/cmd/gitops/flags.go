@@ -7,133 +7,81 @@ import (
 
 	"github.com/spf13/pflag"
 
-	"gitops/ci/github"
-	"gitops/ci/host"
-	"gitops/ci/infra"
+	"gitops/ci/deploy"
 	"gitops/ci/progress"
+	"gitops/ci/registry"
 	"gitops/ci/secret"
+	"gitops/ci/stages"
 )
 
-// terraformFlags say which Terraform configuration a stage works on.
-type terraformFlags struct {
-	dir         string
-	backend     []string
-	varFiles    []string
-	lockTimeout time.Duration
+// Defaults of flags that several commands share.
+const (
+	defaultManifest   = "app/docker-compose.yml"
+	defaultTerraform  = "terraform"
+	defaultAnsible    = "ansible"
+	defaultPlaybook   = "site.yml"
+	defaultConfigFile = "gitops.yml"
+)
+
+func addTerraform(flags *pflag.FlagSet, t *stages.TerraformOptions) {
+	flags.StringVar(&t.Dir, "terraform-dir", defaultTerraform, "folder of the Terraform configuration")
+	flags.StringArrayVar(&t.Backend, "backend-config", nil, "setting of the state's backend, key=value, or a file of them (repeatable)")
+	flags.StringVar(&t.Workspace, "workspace", "", "Terraform workspace (default: default)")
+	flags.StringArrayVar(&t.VarFiles, "var-file", nil, "file of Terraform variables (repeatable)")
+	flags.DurationVar(&t.LockTimeout, "lock-timeout", time.Minute, "how long to wait for the state's lock")
 }
 
-func (t *terraformFlags) add(flags *pflag.FlagSet) {
-	flags.StringVar(&t.dir, "terraform-dir", "terraform", "folder of the Terraform configuration")
-	flags.StringArrayVar(&t.backend, "backend-config", nil, "setting of the state's backend, key=value (repeatable)")
-	flags.StringArrayVar(&t.varFiles, "var-file", nil, "file of Terraform variables (repeatable)")
-	flags.DurationVar(&t.lockTimeout, "lock-timeout", time.Minute, "how long to wait for the state's lock")
+// addGitHub adds the flags that name the repository on GitHub. The token comes from
+// the environment.
+func addGitHub(flags *pflag.FlagSet, g *stages.GitHubOptions) {
+	flags.StringVar(&g.Repo, "github-repo", os.Getenv("GITHUB_REPOSITORY"), "repository on GitHub, owner/name")
+	flags.StringVar(&g.APIURL, "github-api", os.Getenv("GITHUB_API_URL"), "root of GitHub's API (GitHub Enterprise)")
+	g.Token = secret.FromEnv("GITHUB_TOKEN")
 }
 
-func (t *terraformFlags) options(a *app) infra.Options {
-	return infra.Options{
-		Dir: t.dir, BackendConfig: t.backend, VarFiles: t.varFiles, LockTimeout: t.lockTimeout,
-		Progress: a.progress, Redactor: secret.NewRedactor(knownSecrets()...),
-	}
-}
-
-// githubFlags say which repository a stage comments on.
-type githubFlags struct {
-	repo   string
-	apiURL string
-}
-
-func (g *githubFlags) add(flags *pflag.FlagSet) {
-	flags.StringVar(&g.repo, "github-repo", os.Getenv("GITHUB_REPOSITORY"), "repository on GitHub, owner/name")
-	flags.StringVar(&g.apiURL, "github-api", os.Getenv("GITHUB_API_URL"), "root of GitHub's API (GitHub Enterprise)")
-}
-
-func (g *githubFlags) client(a *app) (*github.Client, error) {
-	token := secret.FromEnv("GITHUB_TOKEN")
-	if g.repo == "" || token.Empty() {
-		return nil, progress.Invalid("talking to GitHub needs --github-repo owner/name and GITHUB_TOKEN in the environment")
-	}
-	return github.New(github.Config{APIURL: g.apiURL, Token: token, Repo: g.repo, Progress: a.progress})
-}
-
-// defaultHostWait is how long a stage waits for a host: a new EC2 instance boots
-// and runs cloud-init in one to three minutes.
-const defaultHostWait = 5 * time.Minute
-
-// hostFlags say how a stage reaches the host: by Terraform's outputs, or by hand.
+// hostFlags are the flags that say how the host is reached, and the file of its key.
 type hostFlags struct {
-	outputs string
-	address string
-	user    string
-	hostKey string
+	stages.HostOptions
 	keyFile string
-	wait    time.Duration
 }
 
 func (h *hostFlags) add(flags *pflag.FlagSet) {
-	flags.StringVar(&h.outputs, "outputs", "", "file with Terraform's outputs as JSON; gives host, user and host key")
-	flags.StringVar(&h.address, "host", "", "address of the host, instead of --outputs")
-	flags.StringVar(&h.user, "ssh-user", "ubuntu", "login on the host, with --host")
-	flags.StringVar(&h.hostKey, "host-key", "", "public key of the host such as \"ssh-ed25519 AAAA…\", with --host")
+	flags.StringVar(&h.Outputs, "outputs", "", "file with Terraform's outputs as JSON; gives host, user and host key")
+	flags.StringVar(&h.Address, "host", "", "address of the host, instead of --outputs")
+	flags.StringVar(&h.User, "ssh-user", "ubuntu", "login on the host, with --host")
+	flags.StringVar(&h.HostKey, "host-key", "", "public key of the host such as \"ssh-ed25519 AAAA…\", with --host")
+	h.addLogin(flags)
+}
+
+// addLogin adds the flags of a host that Terraform puts out.
+func (h *hostFlags) addLogin(flags *pflag.FlagSet) {
 	flags.StringVar(&h.keyFile, "ssh-key-file", "", "file with the private login key (default: SSH_PRIVATE_KEY in the environment)")
-	flags.DurationVar(&h.wait, "host-wait", defaultHostWait, "how long to wait until the host is ready")
+	flags.DurationVar(&h.Wait, "host-wait", stages.DefaultHostWait, "how long to wait until the host is ready")
 }
 
-// resolve returns the host as Terraform's outputs describe one.
-func (h *hostFlags) resolve() (infra.Outputs, error) {
-	if (h.outputs == "") == (h.address == "") {
-		return infra.Outputs{}, progress.Invalid("the host is named by --outputs FILE or by --host with --host-key: give one of them")
+// options returns the host with its login key.
+func (h *hostFlags) options() (stages.HostOptions, error) {
+	o := h.HostOptions
+	o.Key = secret.FromEnv("SSH_PRIVATE_KEY")
+	if h.keyFile == "" {
+		return o, nil
 	}
-	if h.address != "" {
-		if h.hostKey == "" {
-			return infra.Outputs{}, progress.Invalid("--host needs --host-key: nothing connects to a host whose key is not known")
-		}
-		return infra.Outputs{StaticIP: h.address, SSHUser: h.user, SSHHostPublicKey: h.hostKey}, nil
+	var err error
+	if o.Key, err = secret.FromFile(h.keyFile); err != nil {
+		return o, progress.Invalid("%w", err)
 	}
-	data, err := os.ReadFile(h.outputs)
-	if err != nil {
-		return infra.Outputs{}, progress.Invalid("reading Terraform's outputs: %w", err)
-	}
-	outputs, err := infra.ParseOutputs(data)
-	if err != nil {
-		return infra.Outputs{}, progress.Invalid("%s: %w", h.outputs, err)
-	}
-	return outputs, nil
+	return o, nil
 }
 
-// config returns what it takes to log in to the host.
-func (h *hostFlags) config() (host.Config, error) {
-	outputs, err := h.resolve()
-	if err != nil {
-		return host.Config{}, err
-	}
-	known, err := outputs.KnownHosts()
-	if err != nil {
-		return host.Config{}, progress.Invalid("%w", err)
-	}
-	key, err := h.key()
-	if err != nil {
-		return host.Config{}, err
-	}
-	return host.Config{Address: outputs.StaticIP, User: outputs.SSHUser, Key: key, KnownHosts: known, Timeout: h.wait}, nil
-}
-
-func (h *hostFlags) key() (secret.Value, error) {
-	key := secret.FromEnv("SSH_PRIVATE_KEY")
-	if h.keyFile != "" {
-		var err error
-		if key, err = secret.FromFile(h.keyFile); err != nil {
-			return key, progress.Invalid("%w", err)
-		}
-	}
-	if key.Empty() {
-		return key, progress.Invalid("logging in to the host needs SSH_PRIVATE_KEY in the environment or --ssh-key-file")
-	}
-	return secret.New(strings.TrimRight(key.Reveal(), "\n") + "\n"), nil
+func addPlace(flags *pflag.FlagSet, place *deploy.Place) {
+	flags.StringVar(&place.Dir, "deploy-dir", "", "folder on the host (default: deploy in the login's home)")
+	flags.StringVar(&place.Project, "project", "", "compose project (default: the base name of --deploy-dir)")
 }
 
 // addRegistry adds the flag that names the registry of the one login.
-func addRegistry(flags *pflag.FlagSet, registry *string) {
-	flags.StringVar(registry, "registry", "", "registry that REGISTRY_USERNAME and REGISTRY_PASSWORD log in to (default docker.io); REGISTRY_AUTH has the logins of several")
+func addRegistry(flags *pflag.FlagSet, address *string) {
+	flags.StringVar(address, "registry", "", "registry that REGISTRY_USERNAME and REGISTRY_PASSWORD log in to (default docker.io); "+
+		registry.AuthVariable+" has the logins of several")
 }
 
 // pairs parses repeated key=value flags.

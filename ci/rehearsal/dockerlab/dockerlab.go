@@ -5,11 +5,7 @@ package dockerlab
 import (
 	"context"
 	"errors"
-	"fmt"
 	"net"
-	"os"
-	"path/filepath"
-	"runtime/debug"
 	"strings"
 
 	"gitops/ci/lab"
@@ -27,15 +23,16 @@ type Options struct {
 
 // Rehearse starts a lab, runs the loop in it and removes it.
 func Rehearse(ctx context.Context, o Options) (report *rehearsal.Report, err error) {
-	binary, err := self()
+	programs, err := build(ctx, o.Progress)
 	if err != nil {
 		return nil, err
 	}
+	defer programs.remove()
 	needed, err := rehearsal.NeededImages(o.Source)
 	if err != nil {
 		return nil, err
 	}
-	l, err := lab.Start(ctx, lab.Options{Binary: binary, Images: needed.Refs(), Keep: o.Keep, Progress: o.Progress})
+	l, err := lab.Start(ctx, lab.Options{Gitops: programs.gitops, StandIns: programs.rehearse, Images: needed.Refs(), Keep: o.Keep, Progress: o.Progress})
 	if err != nil {
 		return nil, err
 	}
@@ -99,8 +96,8 @@ func world(l *lab.Lab, c rehearsal.Credentials, source string) rehearsal.World {
 	w.RegistryURL = l.Registry.Outside
 	published := map[string]string{"22": l.SSH.Outside, "80": l.HTTP.Outside}
 	w.Dial = func(ctx context.Context, network, address string) (net.Conn, error) {
-		// The AWS stand-in hands out loopback addresses.
-		if name, port, err := net.SplitHostPort(address); err == nil && strings.HasPrefix(name, "127.") && published[port] != "" {
+		// Not every machine reaches the network of its Docker engine.
+		if name, port, err := net.SplitHostPort(address); err == nil && name == l.HostAddress && published[port] != "" {
 			address = published[port]
 		}
 		return (&net.Dialer{}).DialContext(ctx, network, address)
@@ -126,22 +123,4 @@ func tellKept(p *progress.Progress, l *lab.Lab) {
 	p.Say("  GitHub       %s/_lab/state", strings.TrimSuffix(l.GitHub.Outside, "/"))
 	p.Say("  host         docker exec -it %s-host bash", l.Network)
 	p.Say("remove it with: docker rm --force --volumes $(docker ps --all --quiet --filter label=gitops.lab=%s) && docker network rm %s", l.ID, l.Network)
-}
-
-// self returns this program, which the stand-ins and stages run in containers of
-// any distribution.
-func self() (string, error) {
-	info, ok := debug.ReadBuildInfo()
-	if ok {
-		for _, setting := range info.Settings {
-			if setting.Key == "CGO_ENABLED" && setting.Value != "0" {
-				return "", progress.Invalid("this gitops command was built with cgo and cannot run in every container: build it with CGO_ENABLED=0, as make does")
-			}
-		}
-	}
-	path, err := os.Executable()
-	if err != nil {
-		return "", fmt.Errorf("finding this program: %w", err)
-	}
-	return filepath.EvalSymlinks(path)
 }

@@ -7,7 +7,6 @@ import (
 	"context"
 	"fmt"
 	"net"
-	"strings"
 
 	"dagger.io/dagger"
 
@@ -36,16 +35,13 @@ func start(ctx context.Context, client *dagger.Client, source, binary string, c 
 		credentials: c, services: map[string]*dagger.Service{}, hosts: map[string]string{},
 	}
 	make := map[string]func() *dagger.Service{
-		"git.local": s.git, "github.local": s.github, "aws.local": s.aws, "registry.local": s.registry,
+		"git.local": s.git, "github.local": s.github, "registry.local": s.registry, "host.local": s.host, "aws.local": s.aws,
 	}
-	for _, name := range []string{"git.local", "github.local", "aws.local", "registry.local"} {
+	// The host's engine pulls from the registry, and the cloud knows the host's address.
+	for _, name := range []string{"git.local", "github.local", "registry.local", "host.local", "aws.local"} {
 		if err := s.run(ctx, name, make[name]()); err != nil {
 			return nil, err
 		}
-	}
-	// The host comes last: its engine pulls from the registry.
-	if err := s.run(ctx, "host.local", s.host(s.services["registry.local"])); err != nil {
-		return nil, err
 	}
 	return s, s.prepare(ctx)
 }
@@ -72,22 +68,22 @@ func (s *stands) secret(name string, value secret.Value) *dagger.Secret {
 	return s.client.SetSecret(name, value.Reveal())
 }
 
-// own serves a stand-in that is the gitops command itself.
+// own serves a stand-in that is a subcommand of the rehearsal itself.
 func (s *stands) own(args ...string) *dagger.Service {
 	return s.image("git").
-		WithFile("/usr/local/bin/gitops", s.binary, dagger.ContainerWithFileOpts{Permissions: 0o755}).
+		WithFile("/usr/local/bin/rehearse", s.binary, dagger.ContainerWithFileOpts{Permissions: 0o755}).
 		WithEnvVariable("GIT_USERNAME", s.credentials.User).
 		WithSecretVariable("GIT_PASSWORD", s.secret("git-password", s.credentials.GitPassword)).
 		WithSecretVariable("GITHUB_TOKEN", s.secret("github-token", s.credentials.GitHubToken)).
 		WithExposedPort(8080).
-		AsService(dagger.ContainerAsServiceOpts{Args: append([]string{"gitops", "lab"}, args...)})
+		AsService(dagger.ContainerAsServiceOpts{Args: append([]string{"rehearse", "stand-in"}, args...)})
 }
 
 func (s *stands) git() *dagger.Service    { return s.own("git") }
 func (s *stands) github() *dagger.Service { return s.own("github") }
 
 func (s *stands) aws() *dagger.Service {
-	return s.image("aws").WithExposedPort(5000).AsService(dagger.ContainerAsServiceOpts{UseEntrypoint: true})
+	return s.image("aws").WithServiceBinding("host.local", s.services["host.local"]).WithExposedPort(5000).AsService(dagger.ContainerAsServiceOpts{UseEntrypoint: true})
 }
 
 func (s *stands) registry() *dagger.Service {
@@ -98,14 +94,14 @@ func (s *stands) registry() *dagger.Service {
 		AsService(dagger.ContainerAsServiceOpts{UseEntrypoint: true})
 }
 
-func (s *stands) host(registry *dagger.Service) *dagger.Service {
+func (s *stands) host() *dagger.Service {
 	return s.image("host").
 		WithMountedSecret("/run/lab/host_key", s.secret("host-key", s.credentials.HostKey)).
 		WithNewFile("/run/lab/authorized_keys", s.credentials.LoginPublicKey).
 		// Not the layers of the container itself: overlays do not nest.
 		WithMountedTemp("/var/lib/docker").
 		WithMountedTemp("/var/lib/containerd").
-		WithServiceBinding("registry.local", registry).
+		WithServiceBinding("registry.local", s.services["registry.local"]).
 		WithExposedPort(22).
 		WithExposedPort(80, dagger.ContainerWithExposedPortOpts{ExperimentalSkipHealthcheck: true}).
 		AsService(dagger.ContainerAsServiceOpts{UseEntrypoint: true, InsecureRootCapabilities: true})
@@ -131,18 +127,6 @@ func (s *stands) world(source string, notRun []string) rehearsal.World {
 	w.GitURL = s.url("git.local") + "/" + rehearsal.Repository + ".git"
 	w.GitHubURL, w.AWSURL = s.url("github.local"), s.url("aws.local")
 	w.RegistryURL = fmt.Sprintf("%s:%d", s.hosts["registry.local"], port["registry.local"])
-	w.Dial = s.dial
+	w.Dial = (&net.Dialer{}).DialContext
 	return w
-}
-
-// dial connects to the host instead of a loopback address.
-func (s *stands) dial(ctx context.Context, network, address string) (net.Conn, error) {
-	name, number, err := net.SplitHostPort(address)
-	if err != nil {
-		return nil, err
-	}
-	if strings.HasPrefix(name, "127.") {
-		address = net.JoinHostPort(s.hosts["host.local"], number)
-	}
-	return (&net.Dialer{}).DialContext(ctx, network, address)
 }

@@ -1,10 +1,17 @@
-"""Starts moto's server with one gap of moto 5.1 closed: an instance keeps the
-metadata options that it was started with, and they can be changed. Without
-that, Terraform sees IMDSv2 switched off after every apply. moto 5.2 has them.
+"""Starts moto's server with two gaps of moto 5.1 closed.
+
+An instance keeps the metadata options that it was started with, and they can be
+changed. Without that, Terraform sees IMDSv2 switched off after every apply.
+moto 5.2 has them.
+
+An elastic IP is the address of the host stand-in, host.local. moto's own are
+loopback addresses, which lead nowhere.
 """
 
+import socket
 import sys
 
+from moto.ec2.models import elastic_ip_addresses
 from moto.ec2.responses import instances as responses
 from moto.server import main
 
@@ -58,6 +65,14 @@ def modify_instance_metadata_options(self):
     instance.metadata_options = asked(self, "", base)
     return self.response_template(MODIFIED).render(instance=instance)
 
+
+def host_address():
+    return socket.gethostbyname("host.local")
+
+
+if not hasattr(elastic_ip_addresses, "random_ip"):
+    sys.exit("moto's elastic IP addresses have changed: revise this file")
+elastic_ip_addresses.random_ip = host_address
 
 if not hasattr(responses.InstanceResponse, "modify_instance_metadata_options"):
     original = responses.InstanceResponse.run_instances

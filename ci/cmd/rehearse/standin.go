@@ -1,0 +1,69 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"syscall"
+
+	"github.com/spf13/cobra"
+
+	"gitops/ci/lab"
+	"gitops/ci/lab/githubtest"
+	"gitops/ci/lab/gitserver"
+	"gitops/ci/progress"
+	"gitops/ci/secret"
+)
+
+// newStandIn serves the stand-ins that are this program. It is hidden: the
+// rehearsal starts it inside the lab.
+func newStandIn() *cobra.Command {
+	var listen, dir string
+	command := &cobra.Command{Use: "stand-in", Short: "Serve a stand-in of the rehearsal", Hidden: true}
+	git := &cobra.Command{Use: "git", Short: "Serve git repositories over HTTP", Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return gitserver.Serve(cmd.Context(), listen, dir, os.Getenv("GIT_USERNAME"), secret.FromEnv("GIT_PASSWORD"))
+		}}
+	git.Flags().StringVar(&dir, "dir", "/srv/git", "folder of the bare repositories")
+	github := &cobra.Command{Use: "github", Short: "Serve the double of GitHub's API", Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return githubtest.Serve(cmd.Context(), listen, os.Getenv("GITHUB_TOKEN"))
+		}}
+	command.PersistentFlags().StringVar(&listen, "listen", ":8080", "address to listen on")
+	command.AddCommand(git, github)
+	return command
+}
+
+// newWithDocker runs a command while a Docker engine answers: the machine's, or one
+// that is set up where that is possible. Without one the command runs too.
+func newWithDocker(p *progress.Progress) *cobra.Command {
+	return &cobra.Command{
+		Use: "with-docker -- COMMAND [ARGUMENT]…", Short: "Run a command while a Docker engine answers", Hidden: true,
+		Args: cobra.MinimumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			docker, err := lab.OpenDocker(cmd.Context(), p)
+			switch {
+			case errors.Is(err, lab.ErrNoDocker):
+				p.Say("%v; going on without", err)
+			case err != nil:
+				return err
+			default:
+				defer docker.Close()
+			}
+			return pass(cmd.Context(), args)
+		},
+	}
+}
+
+// pass runs a command with this one's input and output.
+func pass(ctx context.Context, args []string) error {
+	command := exec.CommandContext(ctx, args[0], args[1:]...)
+	command.Stdin, command.Stdout, command.Stderr = os.Stdin, os.Stdout, os.Stderr
+	command.Cancel = func() error { return command.Process.Signal(syscall.SIGTERM) }
+	if err := command.Run(); err != nil {
+		return fmt.Errorf("running %s: %w", args[0], err)
+	}
+	return nil
+}

@@ -1,0 +1,177 @@
+package stages
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"gitops/ci/progress"
+	"gitops/ci/review"
+)
+
+// ApplyOptions say what to apply, and who reviewed it.
+type ApplyOptions struct {
+	Terraform TerraformOptions `json:"terraform"`
+	GitHub    GitHubOptions    `json:"github"`
+	// Reviewed is the fingerprint that was reviewed, sha256:…. When it is empty, the
+	// pull request of Commit has it.
+	Reviewed string `json:"reviewed,omitempty"`
+	// Commit is the full SHA of the merged commit.
+	Commit string `json:"commit,omitempty"`
+	// AcceptUnreviewed applies although no review is found.
+	AcceptUnreviewed bool `json:"accept_unreviewed,omitempty"`
+	// Out is a file for Terraform's outputs as JSON.
+	Out    string `json:"out,omitempty"`
+	Output Output `json:"-"`
+}
+
+// ApplyResult is what was applied. It has outputs also after an apply that failed
+// half-way.
+type ApplyResult struct {
+	Applied     bool            `json:"applied"`
+	Headline    string          `json:"headline"`
+	Fingerprint string          `json:"fingerprint"`
+	Reviewed    string          `json:"reviewed,omitempty"` // where the review was found
+	Outputs     json.RawMessage `json:"outputs"`
+}
+
+// Apply plans again and applies that plan if it is the reviewed one. It refuses
+// (progress.Refused) a plan that nobody reviewed, and one that differs from the
+// reviewed one, with the difference. The token needs pull-requests: read, and
+// write to tell a pull request why its plan was refused.
+func Apply(ctx context.Context, o ApplyOptions) (ApplyResult, error) {
+	r, err := o.apply(ctx)
+	if err != nil && r.Outputs == nil {
+		return ApplyResult{}, err
+	}
+	return r, err
+}
+
+func (o ApplyOptions) apply(ctx context.Context) (ApplyResult, error) {
+	dir, err := os.MkdirTemp("", "gitops-apply-")
+	if err != nil {
+		return ApplyResult{}, fmt.Errorf("making a folder for the plan: %w", err)
+	}
+	defer os.RemoveAll(dir)
+	planned, workspace, err := PlanOptions{Terraform: o.Terraform, Dir: dir, Output: o.Output}.plan(ctx)
+	if workspace != nil {
+		defer workspace.Close()
+	}
+	if err != nil {
+		return ApplyResult{}, err
+	}
+	r := ApplyResult{Headline: planned.Headline, Fingerprint: planned.Fingerprint}
+	if planned.Changes {
+		if r.Reviewed, err = o.reviewed(ctx, planned); err != nil {
+			return r, err
+		}
+		err = workspace.Apply(ctx, filepath.Join(dir, planFile))
+		r.Applied = err == nil
+	}
+	// Also after a failed apply: what was made is in the state, and the next
+	// stage or a person needs to reach it.
+	outputs, outputsErr := writeOutputs(ctx, workspace, o.Out)
+	r.Outputs = outputs.Raw
+	return r, firstError(err, outputsErr)
+}
+
+// found is a review that was looked for.
+type found struct {
+	where       string // where it is; without a fingerprint, why there is none
+	fingerprint string
+	body        string // of the comment
+	pull        int
+}
+
+// reviewed compares the plan with the reviewed one; it returns where the review
+// was found, or refuses.
+func (o ApplyOptions) reviewed(ctx context.Context, planned PlanResult) (string, error) {
+	r, err := o.findReview(ctx, planned)
+	switch {
+	case err != nil:
+		return "", err
+	case r.fingerprint == planned.Fingerprint:
+		return r.where, nil
+	case r.fingerprint != "":
+		return "", o.refuse(ctx, planned, r)
+	case o.AcceptUnreviewed:
+		o.Output.Progress.Say("no review found (%s); applying because of --accept-unreviewed", r.where)
+		return "", nil
+	}
+	return "", progress.Refused("refusing to apply: no review of this change was found (%s). "+
+		"It would do: %s, fingerprint %s. Review it in a pull request, or give --reviewed or --accept-unreviewed.",
+		r.where, planned.Headline, planned.Fingerprint)
+}
+
+// refuse says how the plan differs from the reviewed one, also on the pull
+// request that had the review.
+func (o ApplyOptions) refuse(ctx context.Context, planned PlanResult, r found) error {
+	var difference review.Difference
+	if effects, ok := review.ParseEffects(r.body); ok {
+		difference = review.Compare(effects, review.Effects(planned.plan.JSON))
+	}
+	refused := progress.Refused("refusing to apply: the plan is not the reviewed one (%s).\nreviewed: %s\nnow:      %s, %s\n%s\n"+
+		"Something changed in between: open a pull request again, or give --reviewed with the new fingerprint.",
+		r.where, r.fingerprint, planned.Fingerprint, planned.Headline, strings.Join(difference.Lines(), "\n"))
+	if r.pull == 0 {
+		return refused
+	}
+	client, err := o.GitHub.client(o.Output)
+	if err != nil {
+		return refused
+	}
+	body := review.RenderRefusal(review.Refusal{Comment: o.refusal(planned), Reviewed: r.fingerprint, Difference: difference})
+	if _, _, err := client.UpsertComment(ctx, r.pull, review.RefusalMarker(o.Terraform.Dir, planned.Workspace), body); err != nil {
+		o.Output.Progress.Say("telling the pull request: %v", err)
+	}
+	return refused
+}
+
+// refusal returns the comment that shows the plan that was refused.
+func (o ApplyOptions) refusal(planned PlanResult) review.Comment {
+	return review.Comment{
+		Dir: o.Terraform.Dir, Workspace: planned.Workspace, Summary: review.Summarize(planned.plan.JSON), Commit: o.Commit,
+		PlanText: planned.plan.Text, Fingerprint: planned.Fingerprint, Time: time.Now().UTC(),
+		Effects: review.Effects(planned.plan.JSON), Redactor: o.Output.redactor(),
+	}
+}
+
+// findReview looks for the review of the plan.
+func (o ApplyOptions) findReview(ctx context.Context, planned PlanResult) (found, error) {
+	if o.Reviewed != "" {
+		return found{where: "--reviewed", fingerprint: o.Reviewed}, nil
+	}
+	if o.GitHub.Repo == "" || o.Commit == "" {
+		return found{where: "neither --reviewed nor --github-repo with --commit was given"}, nil
+	}
+	client, err := o.GitHub.client(o.Output)
+	if err != nil {
+		return found{}, err
+	}
+	r := found{}
+	if r.pull, err = client.MergedPullRequest(ctx, o.Commit); err != nil {
+		return r, err
+	}
+	if r.pull == 0 {
+		r.where = fmt.Sprintf("commit %s came with no merged pull request", o.Commit)
+		return r, nil
+	}
+	r.where = fmt.Sprintf("pull request %d", r.pull)
+	body, ok, err := client.FindComment(ctx, r.pull, review.Marker(o.Terraform.Dir, planned.Workspace))
+	if err != nil {
+		return r, err
+	}
+	if !ok {
+		r.where += " has no review comment"
+		return r, nil
+	}
+	r.body = body
+	if r.fingerprint, ok = review.ParseFingerprint(body); !ok {
+		r.where += "'s review comment has no fingerprint: its plan failed"
+	}
+	return r, nil
+}

@@ -1,0 +1,143 @@
+package stages
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"strings"
+
+	"gitops/ci/deploy"
+	"gitops/ci/host"
+	"gitops/ci/progress"
+)
+
+// DriftOptions say what is compared with git.
+type DriftOptions struct {
+	Terraform TerraformOptions `json:"terraform"`
+	// GitHub is the repository that gets the issue; none when its Repo is empty.
+	GitHub GitHubOptions `json:"github"`
+	Host   HostOptions   `json:"host"`
+	Place  deploy.Place  `json:"place"`
+	// Manifest is the compose manifest as it is on the deployed branch, a file.
+	Manifest string `json:"manifest"`
+	Output   Output `json:"-"`
+}
+
+// DriftResult is how what runs differs from what git says.
+type DriftResult struct {
+	Drift string           `json:"drift"` // none, cloud, host, both
+	Cloud []string         `json:"cloud"` // addresses of resources
+	Host  []deploy.Finding `json:"host"`
+	Issue string           `json:"issue,omitempty"` // address of the issue
+}
+
+// Drift compares the cloud with Terraform and the host's containers with the
+// manifest. It keeps one issue about the difference and closes it when there is
+// none. The token needs issues: write.
+func Drift(ctx context.Context, o DriftOptions) (DriftResult, error) {
+	config, err := o.Host.config()
+	if err != nil {
+		return DriftResult{}, err
+	}
+	text, err := os.ReadFile(o.Manifest)
+	if err != nil {
+		return DriftResult{}, progress.Invalid("reading the manifest: %w", err)
+	}
+	cloud, err := o.cloud(ctx)
+	if err != nil {
+		return DriftResult{}, fmt.Errorf("looking for drift in the cloud: %w", err)
+	}
+	running, err := o.running(ctx, config, text)
+	if err != nil {
+		return DriftResult{}, fmt.Errorf("looking for drift on the host: %w", err)
+	}
+	r := DriftResult{Drift: driftWord(len(cloud) > 0, len(running) > 0), Cloud: cloud, Host: running}
+	if o.GitHub.Repo != "" {
+		err = o.tell(ctx, &r)
+	}
+	return r, err
+}
+
+func driftWord(cloud, host bool) string {
+	switch {
+	case cloud && host:
+		return "both"
+	case cloud:
+		return "cloud"
+	case host:
+		return "host"
+	}
+	return "none"
+}
+
+func (o DriftOptions) cloud(ctx context.Context) ([]string, error) {
+	workspace, err := o.Terraform.open(ctx, o.Output)
+	if err != nil {
+		return nil, err
+	}
+	defer workspace.Close()
+	drift, err := workspace.Drift(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var found []string
+	for _, d := range drift.Changes {
+		what := "changed " + strings.Join(d.Attributes, ", ")
+		if d.Deleted {
+			what = "deleted"
+		}
+		found = append(found, d.Address+": "+what)
+	}
+	return found, nil
+}
+
+func (o DriftOptions) running(ctx context.Context, config host.Config, text []byte) ([]deploy.Finding, error) {
+	client, err := host.Wait(ctx, config, host.Needs{Docker: true}, o.Output.Progress)
+	if err != nil {
+		return nil, err
+	}
+	defer client.Close()
+	drift, err := deploy.Running(ctx, client, o.Place, text, nil)
+	return drift.Findings, err
+}
+
+// driftMarker is the hidden line by which the one issue is found again.
+const driftMarker = "<!-- gitops:drift -->"
+
+// tell opens or updates the one issue about drift, or closes it.
+func (o DriftOptions) tell(ctx context.Context, r *DriftResult) error {
+	client, err := o.GitHub.client(o.Output)
+	if err != nil {
+		return err
+	}
+	if r.Drift == "none" {
+		r.Issue, _, err = client.CloseIssue(ctx, driftMarker, driftMarker+"\n\nThe drift is gone: what runs is what git says.")
+		return err
+	}
+	r.Issue, _, err = client.UpsertIssue(ctx, driftMarker, "Drift: "+r.Drift, r.issue())
+	return err
+}
+
+// issue returns the issue's text.
+func (r DriftResult) issue() string {
+	var body strings.Builder
+	fmt.Fprintf(&body, "%s\n\nWhat runs differs from what git says (%s).\n", driftMarker, r.Drift)
+	section(&body, "Cloud, against Terraform", r.Cloud)
+	var containers []string
+	for _, finding := range r.Host {
+		containers = append(containers, finding.String())
+	}
+	section(&body, "Host, against the manifest", containers)
+	body.WriteString("\nRun `provision` or `deploy` again to make it so, or change git to match.\n")
+	return body.String()
+}
+
+func section(out *strings.Builder, title string, lines []string) {
+	if len(lines) == 0 {
+		return
+	}
+	fmt.Fprintf(out, "\n### %s\n\n", title)
+	for _, line := range lines {
+		fmt.Fprintf(out, "- `%s`\n", strings.ReplaceAll(line, "`", "'"))
+	}
+}

@@ -1,0 +1,201 @@
+package stages
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"gitops/ci/attest"
+	"gitops/ci/manifest"
+	"gitops/ci/progress"
+	"gitops/ci/publish"
+	"gitops/ci/registry"
+)
+
+// PublishOptions say which images are built, how, and how they get to the registry.
+type PublishOptions struct {
+	// Manifest is the compose manifest, and Config the file with the build sections of
+	// services that have none in the manifest; it need not exist.
+	Manifest string `json:"manifest"`
+	Config   string `json:"config"`
+	// Services select and override what is built, as --service does.
+	Services []string `json:"services,omitempty"`
+	// BuildArgs are build arguments of every image.
+	BuildArgs map[string]string `json:"build_args,omitempty"`
+	// Commit is the full SHA of the commit: the tag of every image.
+	Commit string `json:"commit"`
+	// Created is when the commit was made, RFC 3339: every time in the images. When it
+	// is empty, git in the working directory is asked.
+	Created string `json:"created,omitempty"`
+	// SourceURL and Version are for the images' labels.
+	SourceURL string `json:"source_url,omitempty"`
+	Version   string `json:"version,omitempty"`
+	// Logins are those of the registries. PlainHTTP reaches them without TLS.
+	Logins    []registry.Login `json:"-"`
+	PlainHTTP bool             `json:"plain_http,omitempty"`
+	// Rebuild builds everything, also what has not changed.
+	Rebuild bool `json:"rebuild,omitempty"`
+	// NoAttestations leaves out the bill of materials and the provenance.
+	NoAttestations bool `json:"no_attestations,omitempty"`
+	// Signer signs the images, if it has a key or an identity. Its logins are set by
+	// the stage.
+	Signer attest.Signer `json:"-"`
+	// BuilderID is who builds and InvocationID this run of it, as URIs.
+	BuilderID    string `json:"builder_id,omitempty"`
+	InvocationID string `json:"invocation_id,omitempty"`
+	Output       Output `json:"-"`
+}
+
+// PublishResult is what was published, in the order of the services.
+type PublishResult struct {
+	Refs []publish.Ref `json:"refs"`
+}
+
+// Publish builds images with a plain Docker engine, attests and signs them, and
+// pushes them under the commit's SHA. What has not changed is tagged again.
+func Publish(ctx context.Context, o PublishOptions) (PublishResult, error) {
+	options, err := o.options(ctx)
+	if err != nil {
+		return PublishResult{}, err
+	}
+	refs, err := publish.Publish(ctx, options)
+	if err != nil {
+		return PublishResult{}, err
+	}
+	return PublishResult{refs}, nil
+}
+
+// ReuseResult is what publish found before anything is built, service by service.
+type ReuseResult struct {
+	Found []publish.Found `json:"found"`
+}
+
+// PublishReuse is the first step of Publish for an engine that builds by itself: it
+// looks for images that need not be built.
+func PublishReuse(ctx context.Context, o PublishOptions) (ReuseResult, error) {
+	options, err := o.options(ctx)
+	if err != nil {
+		return ReuseResult{}, err
+	}
+	found, err := publish.Reuse(ctx, options)
+	if err != nil {
+		return ReuseResult{}, err
+	}
+	return ReuseResult{found}, nil
+}
+
+// Built is an image that an engine built, for PublishLayout.
+type Built struct {
+	Inputs   string `json:"inputs"`             // what it was built from, as PublishReuse names it
+	Image    string `json:"image"`              // archive, as docker save writes it
+	Base     string `json:"base,omitempty"`     // archive of the image that it starts from
+	Platform string `json:"platform,omitempty"` // what it was built for; what the engine says when empty
+	Out      string `json:"out"`                // folder for the OCI layout
+}
+
+// PublishLayout is the second step, once for each image: it makes the image that is
+// pushed of the one that the engine built.
+func PublishLayout(ctx context.Context, o PublishOptions, b Built) error {
+	created, err := o.time(ctx)
+	if err != nil {
+		return err
+	}
+	options := publish.Options{Tag: o.Commit, Created: created, SourceURL: o.SourceURL, Version: o.Version}
+	return publish.Layout(options, b.Inputs, b.Image, b.Base, b.Platform, b.Out)
+}
+
+// PublishSBOM is the third step, where syft is: it writes the bill of materials of
+// the OCI layout in folder image, which calls it name, to the file out.
+func PublishSBOM(ctx context.Context, o PublishOptions, image, name, out string) error {
+	document, err := attest.SBOM(ctx, image, name, o.Commit)
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(out, document, 0o644)
+}
+
+// PublishPush is the last step: it pushes, attests, signs and tags what was built.
+// Folder built has <service>/<platform>/{image,sbom.json,bases.json}.
+func PublishPush(ctx context.Context, o PublishOptions, reuse ReuseResult, built string) (PublishResult, error) {
+	options, err := o.options(ctx)
+	if err != nil {
+		return PublishResult{}, err
+	}
+	refs, err := publish.Push(ctx, options, reuse.Found, built)
+	if err != nil {
+		return PublishResult{}, err
+	}
+	return PublishResult{refs}, nil
+}
+
+// options returns what the publish package needs.
+func (o PublishOptions) options(ctx context.Context) (publish.Options, error) {
+	services, err := o.services()
+	if err != nil {
+		return publish.Options{}, err
+	}
+	created, err := o.time(ctx)
+	if err != nil {
+		return publish.Options{}, err
+	}
+	signer := o.Signer
+	signer.Logins, signer.PlainHTTP, signer.Progress = o.Logins, o.PlainHTTP, o.Output.Progress
+	return publish.Options{
+		Services: services, Tag: o.Commit, SourceURL: o.SourceURL, Version: o.Version, Created: created,
+		Registry: registry.Options{Logins: o.Logins, PlainHTTP: o.PlainHTTP}, Rebuild: o.Rebuild, NoAttestations: o.NoAttestations,
+		Signer: signer, BuilderID: o.BuilderID, InvocationID: o.InvocationID, Progress: o.Output.Progress,
+	}, nil
+}
+
+// services returns what is built, as manifest, config and options say.
+func (o PublishOptions) services() ([]publish.Service, error) {
+	text, err := os.ReadFile(o.Manifest)
+	if err != nil {
+		return nil, progress.Invalid("reading the manifest: %w", err)
+	}
+	config, err := os.ReadFile(o.Config)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, progress.Invalid("reading %s: %w", o.Config, err)
+	}
+	builds, err := manifest.Builds(manifest.BuildOptions{
+		Manifest: text, ManifestPath: filepath.ToSlash(o.Manifest), Config: config, ConfigPath: filepath.ToSlash(o.Config),
+		Services: o.Services, BuildArgs: o.BuildArgs, Commit: o.Commit,
+	})
+	if err != nil {
+		return nil, err
+	}
+	var services []publish.Service
+	for _, build := range builds {
+		reference, err := manifest.ParseReference(build.Image)
+		if err != nil {
+			return nil, progress.Invalid("%s: image of service %s: %w", o.Manifest, build.Service, err)
+		}
+		services = append(services, publish.Service{
+			Name: build.Service, Context: filepath.FromSlash(build.Context), Dockerfile: build.Dockerfile, Target: build.Target,
+			Args: build.Args, Platforms: build.Platforms, Image: reference.Name, Previous: build.Image,
+		})
+	}
+	return services, nil
+}
+
+// time returns when the commit was made, as given or as git knows it.
+func (o PublishOptions) time(ctx context.Context) (time.Time, error) {
+	text := o.Created
+	if text == "" {
+		out, err := exec.CommandContext(ctx, "git", "show", "--no-patch", "--format=%cI", o.Commit, "--").Output()
+		if err != nil {
+			return time.Time{}, progress.Invalid("finding the time of commit %q: %w; run it in a checkout that has the commit, or give --created", o.Commit, err)
+		}
+		text = strings.TrimSpace(string(out))
+	}
+	when, err := time.Parse(time.RFC3339, text)
+	if err != nil {
+		return when, progress.Invalid("the time of commit %s: %w", o.Commit, err)
+	}
+	return when.UTC(), nil
+}

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"strings"
 
 	"gitops/.dagger/internal/dagger"
@@ -14,12 +13,19 @@ func (m *Gitops) Bump(
 	manifest *dagger.File,
 	// What to run: SERVICE=REF.
 	images []string,
+	// Write name:tag@sha256:…; a ref without digest is refused.
+	// +optional
+	pin bool,
+	// Write the tag alone.
+	// +optional
+	noPin bool,
+	// Also replace images that hold a ${VARIABLE}.
+	// +optional
+	force bool,
 ) *dagger.File {
-	args := []string{"gitops", "bump", "--manifest", "/manifest/docker-compose.yml"}
-	for _, image := range images {
-		args = append(args, "--image", image)
-	}
-	return m.container(m.GitImage).
+	args := concat([]string{"gitops", "bump", "--manifest", "/manifest/docker-compose.yml"}, repeated("--image", images),
+		given("--pin", pin), given("--no-pin", noPin), given("--force", force))
+	return m.container(m.GitImage, "bump").
 		WithFile("/manifest/docker-compose.yml", manifest).
 		WithExec(args).
 		File("/manifest/docker-compose.yml")
@@ -62,6 +68,9 @@ func (m *Gitops) Release(
 	// Write the tag alone, without the digest.
 	// +optional
 	noPin bool,
+	// Also replace images that hold a ${VARIABLE}.
+	// +optional
+	force bool,
 	// Build also what has not changed.
 	// +optional
 	rebuild bool,
@@ -76,44 +85,18 @@ func (m *Gitops) Release(
 	invocationId string,
 ) (string, error) {
 	robot, how := m.robot(gitUsername, gitToken)
-	where := append(how, "--repo", repo, "--branch", branch, "--manifest", manifestPath, "--commit", commit)
+	where := concat(how, []string{"--repo", repo, "--branch", branch, "--manifest", manifestPath, "--commit", commit})
 	created, err := robot.WithExec(concat([]string{"gitops", "commit-time"}, where)).Stdout(ctx)
 	if err != nil {
 		return "", err
 	}
-	refs, err := m.Publish(ctx, source, commit, strings.TrimSpace(created), manifestPath, services, buildArgs, repo, rebuild, noAttestations, builderId, invocationId)
+	published, err := m.publish(ctx, publication{
+		source: source, commit: commit, created: strings.TrimSpace(created), manifest: manifestPath, services: services, buildArgs: buildArgs,
+		sourceURL: repo, rebuild: rebuild, noAttestations: noAttestations, builderID: builderId, invocationID: invocationId,
+	})
 	if err != nil {
 		return "", err
 	}
-	pin := "--pin"
-	if noPin {
-		pin = "--no-pin"
-	}
-	args := concat([]string{"bump", pin}, where)
-	for _, ref := range refs {
-		args = append(args, "--image", ref)
-	}
-	pushed, err := effect(robot, args...).Stdout(ctx)
-	if err != nil {
-		return "", err
-	}
-	return releaseResult(refs, pushed)
-}
-
-// releaseResult joins what was published and what was pushed into one document.
-func releaseResult(refs []string, pushed string) (string, error) {
-	type ref struct {
-		Service string `json:"service"`
-		Ref     string `json:"ref"`
-	}
-	result := struct {
-		Refs []ref           `json:"refs"`
-		Push json.RawMessage `json:"push"`
-	}{Push: json.RawMessage(pushed)}
-	for _, pair := range refs {
-		service, image, _ := strings.Cut(pair, "=")
-		result.Refs = append(result.Refs, ref{service, image})
-	}
-	out, err := json.MarshalIndent(result, "", "  ")
-	return string(out), err
+	args := concat([]string{"release", "--published", "/gitops/published.json"}, where, given("--no-pin", noPin), given("--force", force))
+	return effect(robot.WithNewFile("/gitops/published.json", published), args...).Stdout(ctx)
 }

@@ -2,8 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
-	"fmt"
 	"strconv"
 
 	"golang.org/x/sync/errgroup"
@@ -22,40 +20,27 @@ func (m *Gitops) Validate(
 	// +ignore=["**/.git", "**/node_modules", "**/.terraform"]
 	source *dagger.Directory,
 ) (string, error) {
-	var terraform, ansible string
-	group, ctx := errgroup.WithContext(ctx)
-	group.Go(func() (err error) {
-		terraform, err = m.terraform(source).
-			WithExec([]string{"gitops", "--json", "validate", "--only", "terraform,manifest,workflows"}).Stdout(ctx)
-		return err
-	})
-	group.Go(func() (err error) {
-		ansible, err = m.on(m.AnsibleImage, source).
-			WithExec([]string{"gitops", "--json", "validate", "--only", "ansible"}).Stdout(ctx)
-		return err
-	})
+	flags := concat([]string{"gitops", "--json", "validate"}, m.Layout.terraformDir(), m.Layout.playbook(), optional("--workflows", m.Layout.Workflows))
+	check := func(c *dagger.Container, only string) *dagger.File {
+		return c.WithExec(concat(flags, []string{"--only", only}), dagger.ContainerWithExecOpts{RedirectStdout: "/checks.json"}).File("/checks.json")
+	}
+	terraform := check(m.terraform(source, "validate"), "terraform")
+	ansible := check(m.on(m.AnsibleImage, source, "validate"), "ansible")
+	group, both := errgroup.WithContext(ctx)
+	for _, file := range []*dagger.File{terraform, ansible} {
+		group.Go(func() error {
+			_, err := file.Sync(both)
+			return err
+		})
+	}
 	if err := group.Wait(); err != nil {
 		return "", err
 	}
-	return joinChecks(terraform, ansible)
-}
-
-// joinChecks joins the results of two validate runs into one.
-func joinChecks(results ...string) (string, error) {
-	var joined struct {
-		Checks []json.RawMessage `json:"checks"`
-	}
-	for _, result := range results {
-		var one struct {
-			Checks []json.RawMessage `json:"checks"`
-		}
-		if err := json.Unmarshal([]byte(result), &one); err != nil {
-			return "", fmt.Errorf("reading the result of validate: %w", err)
-		}
-		joined.Checks = append(joined.Checks, one.Checks...)
-	}
-	out, err := json.MarshalIndent(joined, "", "  ")
-	return string(out), err
+	return m.on(m.GitImage, source, "validate").
+		WithFile("/gitops/terraform.json", terraform).
+		WithFile("/gitops/ansible.json", ansible).
+		WithExec(concat(flags, []string{"--only", "manifest,workflows", "--before", "/gitops/terraform.json", "--before", "/gitops/ansible.json"})).
+		Stdout(ctx)
 }
 
 // Plan plans the infrastructure and returns a folder with the plan.
@@ -71,9 +56,9 @@ func (m *Gitops) Plan(
 	// +ignore=["**/.git", "**/node_modules", "**/.terraform"]
 	source *dagger.Directory,
 ) *dagger.Directory {
-	c := m.terraform(source).
+	c := m.terraform(source, "plan").
 		WithEnvVariable("GITOPS_CALL", now()).
-		WithExec(concat([]string{"gitops", "--json", "plan", "--out", "/plan"}, m.backend()),
+		WithExec(concat([]string{"gitops", "--json", "plan", "--out", "/plan"}, m.terraformFlags()),
 			// A failed plan is a result too: review tells it on the pull request.
 			dagger.ContainerWithExecOpts{Expect: dagger.ReturnTypeAny})
 	return c.Directory("/plan")
@@ -96,9 +81,9 @@ func (m *Gitops) Cost(
 ) *dagger.File {
 	// Without a key there is nothing to ask: the answer, with its reason, needs no
 	// infracost.
-	c := m.container(m.GitImage)
+	c := m.container(m.GitImage, "cost")
 	if apiKey != nil {
-		c = m.container(m.InfracostImage).WithSecretVariable("INFRACOST_API_KEY", apiKey)
+		c = m.container(m.InfracostImage, "cost").WithSecretVariable("INFRACOST_API_KEY", apiKey)
 	}
 	c = c.WithFile("/plan/plan.json", plan)
 	args := []string{"cost", "--plan", "/plan/plan.json", "--out", "/plan/cost.json"}
@@ -127,10 +112,16 @@ func (m *Gitops) Review(
 	// Key of Infracost's price service.
 	// +optional
 	infracostApiKey *dagger.Secret,
+	// Fail where there is no estimate, after the comment is written.
+	// +optional
+	requireCost bool,
 ) (string, error) {
 	plan := m.Plan(source)
-	c, args := m.onGithub(m.container(m.GitImage).WithDirectory("/plan", plan),
-		"review", "--plan-dir", "/plan", "--pull-request", strconv.Itoa(pullRequest), "--commit", commit)
+	args := concat([]string{"review", "--plan-dir", "/plan", "--pull-request", strconv.Itoa(pullRequest), "--commit", commit}, m.Layout.terraformDir())
+	if requireCost {
+		args = append(args, "--require-cost")
+	}
+	c, args := m.onGithub(m.container(m.GitImage, "review").WithDirectory("/plan", plan), args...)
 	planned, err := plan.Glob(ctx, "plan.json")
 	if err != nil {
 		return "", err
@@ -164,90 +155,23 @@ func (m *Gitops) Apply(
 	// +optional
 	acceptUnreviewed bool,
 ) (string, error) {
-	c, args := m.onGithub(m.terraform(source), "apply")
-	args = concat(args, m.backend(), optional("--reviewed", reviewed), optional("--commit", commit))
+	c, args := m.onGithub(m.terraform(source, "apply"), "apply")
+	args = concat(args, m.terraformFlags(), optional("--reviewed", reviewed), optional("--commit", commit))
 	if acceptUnreviewed {
 		args = append(args, "--accept-unreviewed")
 	}
 	return effect(c, args...).Stdout(ctx)
 }
 
-// Configure waits for the host and runs the playbook on it.
-//
-// It needs with-host, and returns what changed.
+// Outputs reads Terraform's outputs from the state, for with-host.
 //
 // +cache="never"
-func (m *Gitops) Configure(
-	ctx context.Context,
-	// Repository with the folder ansible.
+func (m *Gitops) Outputs(
+	// Repository with the folder terraform.
 	// +defaultPath="/"
 	// +ignore=["**/.git", "**/node_modules", "**/.terraform"]
 	source *dagger.Directory,
-	// Tags of the playbook to run.
-	// +optional
-	tags []string,
-	// YAML file of variables for the playbook, secrets among them.
-	// +optional
-	extraVars *dagger.Secret,
-) (string, error) {
-	c, args, err := m.onHost(m.on(m.AnsibleImage, source), "configure")
-	if err != nil {
-		return "", err
-	}
-	for _, tag := range tags {
-		args = append(args, "--tags", tag)
-	}
-	if extraVars != nil {
-		c = c.WithMountedSecret("/gitops/extra-vars.yml", extraVars)
-		args = append(args, "--extra-vars-file", "/gitops/extra-vars.yml")
-	}
-	return effect(c, args...).Stdout(ctx)
-}
-
-// Provision applies the reviewed plan, then configures the host.
-//
-// The host is the one that Terraform puts out; the login key is that of with-host.
-//
-// +cache="never"
-func (m *Gitops) Provision(
-	ctx context.Context,
-	// Repository with the folders terraform and ansible.
-	// +defaultPath="/"
-	// +ignore=["**/.git", "**/node_modules", "**/.terraform"]
-	source *dagger.Directory,
-	// Fingerprint that was reviewed, instead of looking it up on GitHub.
-	// +optional
-	reviewed string,
-	// Full SHA of the merged commit, by which the pull request is found.
-	// +optional
-	commit string,
-	// Apply although nobody reviewed the plan.
-	// +optional
-	acceptUnreviewed bool,
-	// Tags of the playbook to run.
-	// +optional
-	tags []string,
-	// YAML file of variables for the playbook, secrets among them.
-	// +optional
-	extraVars *dagger.Secret,
-) (string, error) {
-	if m.Host == nil {
-		return "", errNoHost
-	}
-	applied, err := m.Apply(ctx, source, reviewed, commit, acceptUnreviewed)
-	if err != nil {
-		return "", err
-	}
-	var result struct {
-		Outputs json.RawMessage `json:"outputs"`
-	}
-	if err := json.Unmarshal([]byte(applied), &result); err != nil {
-		return "", fmt.Errorf("reading the result of apply: %w", err)
-	}
-	outputs := dag.Directory().WithNewFile("outputs.json", string(result.Outputs)).File("outputs.json")
-	configured, err := m.WithHost(m.Host.SSHKey, outputs, "", "", "").Configure(ctx, source, tags, extraVars)
-	if err != nil {
-		return "", err
-	}
-	return fmt.Sprintf("{\"apply\": %s, \"configure\": %s}", applied, configured), nil
+) *dagger.File {
+	return effect(m.terraform(source, "outputs"), concat([]string{"outputs", "--out", "/outputs.json"}, m.terraformFlags())...).
+		File("/outputs.json")
 }

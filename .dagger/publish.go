@@ -62,26 +62,37 @@ func (m *Gitops) Publish(
 	// +optional
 	invocationId string,
 ) ([]string, error) {
-	flags := concat([]string{"--manifest", manifestPath, "--commit", commit, "--created", created, "--builder-id", builderId},
-		optional("--source-url", sourceUrl), optional("--invocation-id", invocationId))
-	for _, service := range services {
-		flags = append(flags, "--service", service)
-	}
-	for _, arg := range buildArgs {
-		flags = append(flags, "--build-arg", arg)
-	}
-	if rebuild {
-		flags = append(flags, "--rebuild")
-	}
-	if noAttestations {
-		flags = append(flags, "--no-attestations")
-	}
-	builds, err := selectBuilds(ctx, source, manifestPath, services, buildArgs, commit)
+	published, err := m.publish(ctx, publication{
+		source: source, commit: commit, created: created, manifest: manifestPath, services: services, buildArgs: buildArgs,
+		sourceURL: sourceUrl, rebuild: rebuild, noAttestations: noAttestations, builderID: builderId, invocationID: invocationId,
+	})
 	if err != nil {
 		return nil, err
 	}
-	p := &publication{Gitops: m, source: source, flags: append(flags, m.plainHTTP(builds)...), attest: !noAttestations}
-	return p.publish(ctx, builds)
+	var result struct {
+		Refs []struct{ Service, Ref string }
+	}
+	if err := json.Unmarshal([]byte(published), &result); err != nil {
+		return nil, fmt.Errorf("reading what was pushed: %w", err)
+	}
+	var refs []string
+	for _, ref := range result.Refs {
+		refs = append(refs, ref.Service+"="+ref.Ref)
+	}
+	return refs, nil
+}
+
+// publish builds what has changed and pushes it; it returns the result of the step push.
+func (m *Gitops) publish(ctx context.Context, p publication) (string, error) {
+	builds, err := selectBuilds(ctx, p.source, p.manifest, p.services, p.buildArgs, p.commit)
+	if err != nil {
+		return "", err
+	}
+	p.Gitops = m
+	p.flags = concat([]string{"--manifest", p.manifest, "--commit", p.commit, "--created", p.created, "--builder-id", p.builderID},
+		optional("--source-url", p.sourceURL), optional("--invocation-id", p.invocationID), repeated("--service", p.services),
+		repeated("--build-arg", p.buildArgs), given("--rebuild", p.rebuild), given("--no-attestations", p.noAttestations), m.plainHTTP(builds))
+	return p.run(ctx, builds)
 }
 
 func selectBuilds(ctx context.Context, source *dagger.Directory, manifestPath string, services, buildArgs []string, commit string) ([]manifest.Build, error) {
@@ -111,12 +122,8 @@ func selectBuilds(ctx context.Context, source *dagger.Directory, manifestPath st
 // plainHTTP returns the flag for a registry among the services, which speaks no TLS.
 func (m *Gitops) plainHTTP(builds []manifest.Build) []string {
 	for _, build := range builds {
-		host, _, _ := strings.Cut(build.Image, "/")
-		name, _, _ := strings.Cut(host, ":")
-		for _, b := range m.Bindings {
-			if b.Alias == name {
-				return []string{"--plain-http"}
-			}
+		if m.bound(build.Image) {
+			return []string{"--plain-http"}
 		}
 	}
 	return nil
@@ -126,9 +133,12 @@ func (m *Gitops) plainHTTP(builds []manifest.Build) []string {
 // does all that concerns the registry; the engine builds.
 type publication struct {
 	*Gitops
-	source *dagger.Directory
-	flags  []string // of every step
-	attest bool
+	source                             *dagger.Directory
+	commit, created, manifest          string
+	services, buildArgs                []string
+	sourceURL, builderID, invocationID string
+	rebuild, noAttestations            bool
+	flags                              []string // of every step
 }
 
 // found is what the step reuse reports.
@@ -138,45 +148,31 @@ type found struct {
 	}
 }
 
-func (p *publication) publish(ctx context.Context, builds []manifest.Build) ([]string, error) {
+func (p *publication) run(ctx context.Context, builds []manifest.Build) (string, error) {
 	step, err := p.step(ctx)
 	if err != nil {
-		return nil, err
+		return "", err
 	}
 	reuse, err := effect(step, concat([]string{"publish", "reuse"}, p.flags)...).Stdout(ctx)
 	if err != nil {
-		return nil, err
+		return "", err
 	}
 	var before found
-	if err := json.Unmarshal([]byte(reuse), &before); err != nil || len(before.Found) != len(builds) {
-		return nil, fmt.Errorf("reading what publish reuse found in %q: %w", reuse, err)
+	if err := json.Unmarshal([]byte(reuse), &before); err != nil {
+		return "", fmt.Errorf("reading what publish reuse found in %q: %w", reuse, err)
 	}
 	built, err := p.build(ctx, builds, before)
 	if err != nil {
-		return nil, err
+		return "", err
 	}
-	pushed, err := effect(step.WithMountedDirectory("/gitops/built", built).WithNewFile("/gitops/found.json", reuse),
+	return effect(step.WithMountedDirectory("/gitops/built", built).WithNewFile("/gitops/found.json", reuse),
 		concat([]string{"publish", "push", "--built", "/gitops/built", "--found", "/gitops/found.json"}, p.flags)...).Stdout(ctx)
-	if err != nil {
-		return nil, err
-	}
-	var result struct {
-		Refs []struct{ Service, Ref string }
-	}
-	if err := json.Unmarshal([]byte(pushed), &result); err != nil {
-		return nil, fmt.Errorf("reading what was pushed: %w", err)
-	}
-	var refs []string
-	for _, ref := range result.Refs {
-		refs = append(refs, ref.Service+"="+ref.Ref)
-	}
-	return refs, nil
 }
 
 // step returns the container of the steps that talk to the registry, and adds the
 // flags that belong to it.
 func (p *publication) step(ctx context.Context) (*dagger.Container, error) {
-	c, err := p.withLogins(ctx, p.on(p.CosignImage, p.source))
+	c, err := p.withLogins(ctx, p.on(p.CosignImage, p.source, "publish"))
 	if err != nil {
 		return nil, err
 	}
@@ -256,7 +252,7 @@ func (p *part) run(ctx context.Context) error {
 	})
 	layout := p.layout(image, dockerfile.Base([]byte(text), p.build.Target, p.build.Args))
 	p.result = dag.Directory().WithDirectory("image", layout)
-	if p.attest {
+	if !p.noAttestations {
 		p.result = p.result.WithFile("sbom.json", p.sbom(layout)).WithNewFile("bases.json", p.bases(ctx, dockerfile.Images([]byte(text), p.build.Args)))
 	}
 	p.result, err = p.result.Sync(ctx)
@@ -297,7 +293,7 @@ func buildArguments(args map[string]string) []dagger.BuildArg {
 // layout makes the image that is pushed of the one that the engine built.
 func (p *part) layout(image *dagger.Container, base string) *dagger.Directory {
 	tarball := dagger.ContainerAsTarballOpts{MediaTypes: dagger.ImageMediaTypesDockerMediaTypes}
-	c := p.container(p.GitImage).WithMountedFile("/gitops/image.tar", image.AsTarball(tarball))
+	c := p.container(p.GitImage, "layout").WithMountedFile("/gitops/image.tar", image.AsTarball(tarball))
 	args := concat([]string{"gitops", "publish", "layout", "--image", "/gitops/image.tar", "--inputs", p.inputs, "--out", "/gitops/layout"},
 		optional("--platform", string(p.platform)), p.flags)
 	if base != "" {
@@ -313,7 +309,7 @@ func (p *part) from(ref string) *dagger.Container {
 
 // sbom returns the image's bill of materials.
 func (p *part) sbom(layout *dagger.Directory) *dagger.File {
-	return p.container(p.SyftImage).
+	return p.container(p.SyftImage, "sbom").
 		WithMountedDirectory("/gitops/layout", layout).
 		// The image has its program in the root and no PATH.
 		WithEnvVariable("PATH", "/:/usr/local/bin").

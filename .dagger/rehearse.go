@@ -21,10 +21,11 @@ func (m *Gitops) Rehearse(
 	// +optional
 	mirror string,
 ) *dagger.Directory {
-	return m.container(m.GitImage).
+	return m.plain(m.GitImage).
+		WithFile("/usr/local/bin/rehearse", m.binary("rehearse"), dagger.ContainerWithFileOpts{Permissions: 0o755}).
 		WithDirectory(workdir, source).
 		WithEnvVariable("GITOPS_CALL", now()).
-		WithExec(concat([]string{"gitops", "rehearse", "--engine", "session", "--report", "/report"}, optional("--mirror", mirror)),
+		WithExec(concat([]string{"rehearse", "--engine", "session", "--report", "/report"}, optional("--mirror", mirror)),
 			dagger.ContainerWithExecOpts{ExperimentalPrivilegedNesting: true}).
 		Directory("/report")
 }

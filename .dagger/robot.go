@@ -1,6 +1,8 @@
 package main
 
 import (
+	"strconv"
+
 	"gitops/.dagger/internal/dagger"
 )
 
@@ -22,6 +24,10 @@ type Robot struct {
 	KnownHosts string
 	// +private
 	SkipCI bool
+	// +private
+	Unordered bool
+	// +private
+	MaxAttempts int
 	// +private
 	PullRequest bool
 	// +private
@@ -56,9 +62,15 @@ func (m *Gitops) WithRobot(
 	// Lines of known_hosts that the SSH server must match.
 	// +optional
 	knownHosts string,
-	// Add "[skip ci]" to the message; the README names its trap.
+	// Add "[skip ci]" to the message; docs/robot.md names its trap.
 	// +optional
 	skipCi bool,
+	// Do not check that nothing newer is replaced.
+	// +optional
+	unordered bool,
+	// How often to push before giving up; 60 by default.
+	// +optional
+	maxAttempts int,
 	// Where the branch is protected, open a pull request; needs with-github.
 	// +optional
 	pullRequest bool,
@@ -71,14 +83,14 @@ func (m *Gitops) WithRobot(
 ) *Gitops {
 	m.Robot = &Robot{
 		Name: name, Email: email, Message: message, Trailers: trailers, SigningKey: signingKey, SSHKey: sshKey, KnownHosts: knownHosts,
-		SkipCI: skipCi, PullRequest: pullRequest, HistoryRepo: historyRepo, HistoryBranch: historyBranch,
+		SkipCI: skipCi, Unordered: unordered, MaxAttempts: maxAttempts, PullRequest: pullRequest, HistoryRepo: historyRepo, HistoryBranch: historyBranch,
 	}
 	return m
 }
 
 // robot returns the container that the robot works in, and its flags.
 func (m *Gitops) robot(username string, token *dagger.Secret) (*dagger.Container, []string) {
-	c := m.container(m.GitImage)
+	c := m.container(m.GitImage, "release")
 	if token != nil {
 		c = c.WithEnvVariable("GIT_USERNAME", username).WithSecretVariable("GIT_TOKEN", token)
 	}
@@ -87,9 +99,10 @@ func (m *Gitops) robot(username string, token *dagger.Secret) (*dagger.Container
 		return c, nil
 	}
 	flags := concat(optional("--author-name", r.Name), optional("--author-email", r.Email), optional("--message", r.Message),
-		optional("--history-repo", r.HistoryRepo), optional("--history-branch", r.HistoryBranch))
-	for _, trailer := range r.Trailers {
-		flags = append(flags, "--trailer", trailer)
+		optional("--history-repo", r.HistoryRepo), optional("--history-branch", r.HistoryBranch), repeated("--trailer", r.Trailers),
+		given("--skip-ci", r.SkipCI), given("--unordered", r.Unordered))
+	if r.MaxAttempts > 0 {
+		flags = append(flags, "--max-attempts", strconv.Itoa(r.MaxAttempts))
 	}
 	if r.SigningKey != nil {
 		c = c.WithMountedSecret("/gitops/sign_key", r.SigningKey)
@@ -102,9 +115,6 @@ func (m *Gitops) robot(username string, token *dagger.Secret) (*dagger.Container
 	if r.KnownHosts != "" {
 		c = c.WithNewFile("/gitops/known_hosts", r.KnownHosts)
 		flags = append(flags, "--git-known-hosts-file", "/gitops/known_hosts")
-	}
-	if r.SkipCI {
-		flags = append(flags, "--skip-ci")
 	}
 	if r.PullRequest {
 		flags = append(flags, "--pull-request")

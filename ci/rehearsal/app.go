@@ -5,16 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"strings"
-)
 
-// releaseResult is what the release stage reports.
-type releaseResult struct {
-	Refs []struct{ Service, Ref string }
-	Push struct {
-		Outcome string
-		Commit  string
-	}
-}
+	"gitops/ci/robot"
+	"gitops/ci/stages"
+)
 
 func (l *loop) releaseFirst(ctx context.Context) (string, error) {
 	return l.releaseCommit(ctx, "app/backend/rehearsed.go", "package main\n\n// A first change.\n")
@@ -33,11 +27,11 @@ func (l *loop) releaseCommit(ctx context.Context, path, content string) (string,
 	if err != nil {
 		return "", err
 	}
-	var result releaseResult
+	var result stages.ReleaseResult
 	if err := l.stage(ctx, Call{Stage: "release", Commit: commit}, &result); err != nil {
 		return "", err
 	}
-	if result.Push.Outcome != "pushed" {
+	if result.Push.Outcome != robot.Pushed {
 		return "", fmt.Errorf("the robot reports %q instead of pushed", result.Push.Outcome)
 	}
 	head, err := l.dev.head(ctx, integration)
@@ -69,7 +63,7 @@ func (l *loop) releaseAgain(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	var result releaseResult
+	var result stages.ReleaseResult
 	if err := l.stage(ctx, Call{Stage: "release", Commit: l.last().source}, &result); err != nil {
 		return "", err
 	}
@@ -77,19 +71,13 @@ func (l *loop) releaseAgain(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	if before != after || result.Push.Outcome != "unchanged" {
+	if before != after || result.Push.Outcome != robot.Unchanged {
 		return "", fmt.Errorf("releasing again moved %s from %s to %s (%s)", integration, short(before), short(after), result.Push.Outcome)
 	}
 	return "unchanged", nil
 }
 
 func (l *loop) last() release { return l.released[len(l.released)-1] }
-
-// deployed is what the deploy and rollback stages report: a receipt.
-type deployed struct {
-	Outcome string
-	Release string
-}
 
 func (l *loop) deploy(ctx context.Context) (string, error) {
 	commit, err := l.dev.merge(ctx, integration, deployment)

@@ -5,17 +5,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-)
 
-// provisioned is what the provision stage reports.
-type provisioned struct {
-	Apply struct {
-		Applied  bool
-		Headline string
-		Outputs  json.RawMessage
-	}
-	Configure struct{ Changed int }
-}
+	"gitops/ci/stages"
+)
 
 // provision merges the pull request and provisions the merged commit.
 func (l *loop) provision(ctx context.Context) (string, error) {
@@ -26,17 +18,17 @@ func (l *loop) provision(ctx context.Context) (string, error) {
 	if err := (hub{l.world}).merge(ctx, pullRequest, commit); err != nil {
 		return "", err
 	}
-	var result provisioned
+	var result stages.ProvisionResult
 	if err := l.stage(ctx, Call{Stage: "provision", Commit: commit}, &result); err != nil {
 		return "", err
 	}
-	if !result.Apply.Applied || result.Configure.Changed == 0 {
+	if !result.Apply.Applied || result.Configure == nil || result.Configure.Changed == 0 {
 		return "", fmt.Errorf("the first provision reports nothing done: %+v", result)
 	}
 	return l.keepOutputs(result)
 }
 
-func (l *loop) keepOutputs(result provisioned) (string, error) {
+func (l *loop) keepOutputs(result stages.ProvisionResult) (string, error) {
 	var outputs struct {
 		StaticIP struct{ Value string } `json:"static_ip"`
 	}
@@ -55,22 +47,14 @@ func (l *loop) provisionAgain(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	var result provisioned
+	var result stages.ProvisionResult
 	if err := l.stage(ctx, Call{Stage: "provision", Commit: commit}, &result); err != nil {
 		return "", err
 	}
-	if result.Apply.Applied || result.Configure.Changed != 0 {
-		return "", fmt.Errorf("the second provision changed something: applied %v, Ansible changed %d",
-			result.Apply.Applied, result.Configure.Changed)
+	if result.Apply.Applied || result.Configure == nil || result.Configure.Changed != 0 {
+		return "", fmt.Errorf("the second provision changed something: applied %v, %+v", result.Apply.Applied, result.Configure)
 	}
 	return "Terraform: no changes; Ansible: 0 changed", nil
-}
-
-// drifted is what the drift stage reports.
-type drifted struct {
-	Drift string // none, cloud, host, both
-	Cloud []string
-	Host  []struct{ Service string }
 }
 
 func (l *loop) driftNone(ctx context.Context) (string, error) {
@@ -112,16 +96,16 @@ func (l *loop) driftBoth(ctx context.Context) (string, error) {
 
 // drift compares the cloud with infra_main and the host with deployment: each
 // side's truth is on its own branch.
-func (l *loop) drift(ctx context.Context) (drifted, error) {
+func (l *loop) drift(ctx context.Context) (stages.DriftResult, error) {
 	commit, err := l.dev.head(ctx, infraMain)
 	if err != nil {
-		return drifted{}, err
+		return stages.DriftResult{}, err
 	}
 	manifest, err := l.dev.show(ctx, deployment, ManifestPath)
 	if err != nil {
-		return drifted{}, err
+		return stages.DriftResult{}, err
 	}
-	var result drifted
+	var result stages.DriftResult
 	err = l.stage(ctx, Call{Stage: "drift", Commit: commit, Outputs: l.outputs, Manifest: []byte(manifest)}, &result)
 	return result, err
 }

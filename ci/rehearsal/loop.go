@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"gitops/ci/progress"
+	"gitops/ci/stages"
 )
 
 // The branches of the loop.
@@ -117,9 +118,7 @@ func (l *loop) validate(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	var result struct {
-		Checks []struct{ Name, Status string }
-	}
+	var result stages.ValidateResult
 	if err := l.stage(ctx, Call{Stage: "validate", Commit: commit}, &result); err != nil {
 		return "", err
 	}
@@ -188,10 +187,7 @@ func (l *loop) reviewAgain(ctx context.Context) (string, error) {
 
 // reviewCommit reviews commit and expects one comment that was edited so often.
 func (l *loop) reviewCommit(ctx context.Context, commit string, edits int) (string, error) {
-	var result struct {
-		Headline        string
-		CostUnavailable string `json:"cost_unavailable"`
-	}
+	var result stages.ReviewResult
 	if err := l.stage(ctx, Call{Stage: "review", Commit: commit, PullRequest: pullRequest}, &result); err != nil {
 		return "", err
 	}

@@ -1,7 +1,6 @@
 package rehearsal
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -109,20 +108,4 @@ func (n Needed) Without(missing map[string]string) (vars map[string]any, notRun 
 		return nil, nil
 	}
 	return map[string]any{"monitoring_components": kept}, notRun
-}
-
-// JoinChecks joins the results of validate runs into one.
-func JoinChecks(results ...[]byte) ([]byte, error) {
-	type document struct {
-		Checks []json.RawMessage `json:"checks"`
-	}
-	var joined document
-	for _, result := range results {
-		var one document
-		if err := json.Unmarshal(result, &one); err != nil {
-			return nil, fmt.Errorf("reading the result of validate: %w", err)
-		}
-		joined.Checks = append(joined.Checks, one.Checks...)
-	}
-	return json.Marshal(joined)
 }

@@ -110,8 +110,8 @@ func firstError(errs ...error) error {
 	return nil
 }
 
-// readResult reads the JSON result of another call of gitops from a file; nil when
-// no file is given.
+// readResult reads the JSON result of another call of gitops, in the image of another
+// tool, from a file; nil when no file is given.
 func readResult[R any](flag, file string) (*R, error) {
 	if file == "" {
 		return nil, nil

@@ -12,16 +12,16 @@ import (
 
 func newValidate(c *console) *cobra.Command {
 	var o stages.ValidateOptions
-	var before string
+	var before []string
 	cmd := command(c, "validate", "Check formatting and syntax of Terraform, Ansible, the manifest and the workflows",
 		func(ctx context.Context) (stages.ValidateResult, error) {
 			o.Output = c.stage
-			earlier, err := readResult[stages.ValidateResult]("before", before)
-			if err != nil {
-				return stages.ValidateResult{}, err
-			}
-			if earlier != nil {
-				o.Before = earlier.Checks
+			for _, file := range before {
+				earlier, err := readResult[stages.ValidateResult]("before", file)
+				if err != nil {
+					return stages.ValidateResult{}, err
+				}
+				o.Before = append(o.Before, earlier.Checks...)
 			}
 			return stages.Validate(ctx, o)
 		}, checksText)
@@ -32,7 +32,7 @@ func newValidate(c *console) *cobra.Command {
 	flags.StringVar(&o.Manifest, "manifest", defaultManifest, "the compose manifest")
 	flags.StringVar(&o.Workflows, "workflows", ".github/workflows", "folder of the GitHub Actions workflows")
 	flags.StringSliceVar(&o.Only, "only", stages.Checks, "which checks to run")
-	flags.StringVar(&before, "before", "", "result of checks that ran elsewhere, as JSON; they come first in this one's")
+	flags.StringArrayVar(&before, "before", nil, "result of checks that ran elsewhere, as JSON; they come first in this one's (repeatable)")
 	return cmd
 }
 

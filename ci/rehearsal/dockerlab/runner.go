@@ -2,7 +2,6 @@ package dockerlab
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -47,6 +46,7 @@ type stageRun struct {
 	call     rehearsal.Call
 	checkout string
 	in       string
+	before   []byte // result of the half that ran in another image
 }
 
 func (s *stageRun) run(ctx context.Context) ([]byte, error) {
@@ -111,11 +111,8 @@ func (s *stageRun) validate(ctx context.Context) ([]byte, error) {
 	if err != nil {
 		return first, err
 	}
-	second, err := s.gitops(ctx, images.Ansible, "validate", "--only", "ansible")
-	if err != nil {
-		return second, err
-	}
-	return rehearsal.JoinChecks(first, second)
+	s.before = first
+	return s.gitops(ctx, images.Ansible, "validate", "--only", "ansible", "--before", "/in/before.json")
 }
 
 // provision runs its two halves in the images that have their tools.
@@ -124,17 +121,9 @@ func (s *stageRun) provision(ctx context.Context) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	var result struct{ Outputs json.RawMessage }
-	if err := json.Unmarshal(applied, &result); err != nil {
-		return nil, fmt.Errorf("reading the result of apply: %w", err)
-	}
-	s.call.Outputs = result.Outputs
-	configured, err := s.gitops(ctx, images.Ansible, concat([]string{"configure", "--tags", "common,monitoring",
-		"--extra-vars-file", "/in/extra-vars.yml"}, s.outputs())...)
-	if err != nil {
-		return nil, err
-	}
-	return []byte(fmt.Sprintf(`{"apply": %s, "configure": %s}`, applied, configured)), nil
+	s.before = applied
+	return s.gitops(ctx, images.Ansible, "provision", "--applied", "/in/before.json", "--tags", "common,monitoring",
+		"--extra-vars-file", "/in/extra-vars.yml")
 }
 
 // gitops runs the gitops command in an image and returns its result.
@@ -172,7 +161,8 @@ func (s *stageRun) gitops(ctx context.Context, image string, args ...string) ([]
 // hand writes what the stage is handed as files.
 func (s *stageRun) hand() error {
 	files := map[string]string{
-		"outputs.json": string(s.call.Outputs), "docker-compose.yml": string(s.call.Manifest), "deploy.env": s.inputs.DeployEnv.Reveal(), "extra-vars.yml": s.inputs.ExtraVars.Reveal(), "cosign.pub": s.inputs.Credentials.Signing.Public,
+		"outputs.json": string(s.call.Outputs), "docker-compose.yml": string(s.call.Manifest), "deploy.env": s.inputs.DeployEnv.Reveal(),
+		"extra-vars.yml": s.inputs.ExtraVars.Reveal(), "cosign.pub": s.inputs.Credentials.Signing.Public, "before.json": string(s.before),
 	}
 	for name, content := range files {
 		if err := os.WriteFile(filepath.Join(s.in, name), []byte(content), 0o600); err != nil {

@@ -1,0 +1,73 @@
+package main
+
+import (
+	"slices"
+
+	"gitops/.dagger/internal/dagger"
+)
+
+// NamedSecret is a secret under the name of the environment variable that holds it.
+type NamedSecret struct {
+	// +private
+	Name string
+	// +private
+	Value *dagger.Secret
+	// +private
+	Stages []string
+}
+
+// Variable is an environment variable of every stage.
+type Variable struct {
+	// +private
+	Name string
+	// +private
+	Value string
+}
+
+// terraformStages are the stages that run Terraform.
+var terraformStages = []string{"plan", "apply", "outputs", "drift"}
+
+// WithSecret adds a secret as an environment variable of the stages that use it.
+//
+// Such as TF_VAR_ssh_host_private_key. Stages that are not named do not see it.
+func (m *Gitops) WithSecret(
+	// Name of the environment variable.
+	name string,
+	value *dagger.Secret,
+	// Stages that see it: validate, plan, cost, review, apply, outputs, configure,
+	// publish, release, bump, deploy, rollback, status, unlock, drift. By default those
+	// that run Terraform: plan, apply, outputs, drift. Provision is apply and configure.
+	// +optional
+	stages []string,
+) *Gitops {
+	if len(stages) == 0 {
+		stages = terraformStages
+	}
+	m.Secrets = append(m.Secrets, &NamedSecret{Name: name, Value: value, Stages: stages})
+	return m
+}
+
+// WithVariable adds an environment variable to every stage.
+//
+// Such as TF_VAR_region. Its value is no secret.
+func (m *Gitops) WithVariable(
+	// Name of the environment variable.
+	name string,
+	value string,
+) *Gitops {
+	m.Variables = append(m.Variables, &Variable{Name: name, Value: value})
+	return m
+}
+
+// environment returns c with the variables and with the secrets of a stage.
+func (m *Gitops) environment(c *dagger.Container, stage string) *dagger.Container {
+	for _, v := range m.Variables {
+		c = c.WithEnvVariable(v.Name, v.Value)
+	}
+	for _, s := range m.Secrets {
+		if slices.Contains(s.Stages, stage) {
+			c = c.WithSecretVariable(s.Name, s.Value)
+		}
+	}
+	return c
+}

@@ -1,0 +1,42 @@
+package main
+
+// Layout is where the repository has what, when that is not the usual place.
+type Layout struct {
+	// +private
+	Terraform string
+	// +private
+	Ansible string
+	// +private
+	Playbook string
+	// +private
+	Workflows string
+}
+
+// WithLayout says where the repository has what, when that is not the usual place.
+//
+// The compose manifest is an argument of the functions that use it.
+func (m *Gitops) WithLayout(
+	// Folder of the Terraform configuration.
+	// +default="terraform"
+	terraform string,
+	// Folder of the playbook.
+	// +default="ansible"
+	ansible string,
+	// Playbook, relative to its folder.
+	// +default="site.yml"
+	playbook string,
+	// Folder of the GitHub Actions workflows.
+	// +default=".github/workflows"
+	workflows string,
+) *Gitops {
+	m.Layout = &Layout{Terraform: terraform, Ansible: ansible, Playbook: playbook, Workflows: workflows}
+	return m
+}
+
+// terraformDir returns the flag for the folder of Terraform.
+func (l *Layout) terraformDir() []string { return optional("--terraform-dir", l.Terraform) }
+
+// playbook returns the flags for the playbook.
+func (l *Layout) playbook() []string {
+	return concat(optional("--ansible-dir", l.Ansible), optional("--playbook", l.Playbook))
+}

@@ -21,7 +21,7 @@ func (m *Gitops) Deploy(
 	commit string,
 	// NAME=value lines for the manifest's variables.
 	// +optional
-	env *dagger.Secret,
+	variables *dagger.Secret,
 	// Who deploys, for the lock and the receipt.
 	// +default="dagger"
 	actor string,
@@ -70,7 +70,7 @@ func (m *Gitops) Deploy(
 		c = c.WithFile("/gitops/cosign.pub", verifyKey)
 		args = append(args, "--verify-key", "/gitops/cosign.pub")
 	}
-	return m.roll(ctx, c.WithFile("/gitops/docker-compose.yml", manifest), roll{env, actor, gateTimeout, lockWait, keep}, args...)
+	return m.roll(ctx, c.WithFile("/gitops/docker-compose.yml", manifest), roll{variables, actor, gateTimeout, lockWait, keep}, args...)
 }
 
 // ownConfig returns the gitops.yml that was given, or that of the caller's repository;
@@ -102,7 +102,7 @@ func (m *Gitops) Rollback(
 	ctx context.Context,
 	// NAME=value lines for the manifest's variables: none stay on the host.
 	// +optional
-	env *dagger.Secret,
+	variables *dagger.Secret,
 	// Release to go back to; the one before the current by default.
 	// +optional
 	release string,
@@ -119,13 +119,13 @@ func (m *Gitops) Rollback(
 	// +default=5
 	keep int,
 ) (string, error) {
-	return m.roll(ctx, m.container(m.GitImage, "rollback"), roll{env, actor, gateTimeout, lockWait, keep},
+	return m.roll(ctx, m.container(m.GitImage, "rollback"), roll{variables, actor, gateTimeout, lockWait, keep},
 		concat([]string{"rollback"}, optional("--release", release))...)
 }
 
 // roll is what deploy and rollback share.
 type roll struct {
-	env         *dagger.Secret
+	variables   *dagger.Secret
 	actor       string
 	gateTimeout string
 	lockWait    string
@@ -140,9 +140,9 @@ func (m *Gitops) roll(ctx context.Context, c *dagger.Container, r roll, args ...
 	}
 	args = concat(args, m.Host.place(), optional("--gate-timeout", r.gateTimeout), optional("--lock-wait", r.lockWait),
 		[]string{"--actor", r.actor, "--keep", strconv.Itoa(r.keep)})
-	if r.env != nil {
-		c = c.WithMountedSecret("/gitops/env", r.env)
-		args = append(args, "--env-file", "/gitops/env")
+	if r.variables != nil {
+		c = c.WithMountedSecret("/gitops/variables.env", r.variables)
+		args = append(args, "--env-file", "/gitops/variables.env")
 	}
 	if c, err = m.withLogins(ctx, c); err != nil {
 		return "", err

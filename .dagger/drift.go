@@ -25,7 +25,9 @@ func (m *Gitops) Drift(
 ) (string, error) {
 	c := m.terraform(source, "drift")
 	flags := concat([]string{"drift"}, m.terraformFlags())
-	if manifest != nil {
+	if manifest == nil {
+		flags = append(flags, m.Layout.manifest()...)
+	} else {
 		c = c.WithFile("/gitops/docker-compose.yml", manifest)
 		flags = append(flags, "--manifest", "/gitops/docker-compose.yml")
 	}

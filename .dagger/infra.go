@@ -20,7 +20,7 @@ func (m *Gitops) Validate(
 	// +ignore=["**/.git", "**/node_modules", "**/.terraform"]
 	source *dagger.Directory,
 ) (string, error) {
-	flags := concat([]string{"gitops", "--json", "validate"}, m.Layout.terraformDir(), m.Layout.playbook(), optional("--workflows", m.Layout.Workflows))
+	flags := concat([]string{"gitops", "--json", "validate"}, m.Layout.terraformDir(), m.Layout.playbook(), m.Layout.manifest(), optional("--workflows", m.Layout.Workflows))
 	check := func(c *dagger.Container, only string) *dagger.File {
 		return c.WithExec(concat(flags, []string{"--only", only}), dagger.ContainerWithExecOpts{RedirectStdout: "/checks.json"}).File("/checks.json")
 	}

@@ -9,12 +9,12 @@ type Layout struct {
 	// +private
 	Playbook string
 	// +private
+	Manifest string
+	// +private
 	Workflows string
 }
 
 // WithLayout says where the repository has what, when that is not the usual place.
-//
-// The compose manifest is an argument of the functions that use it.
 func (m *Gitops) WithLayout(
 	// Folder of the Terraform configuration.
 	// +default="terraform"
@@ -25,13 +25,19 @@ func (m *Gitops) WithLayout(
 	// Playbook, relative to its folder.
 	// +default="site.yml"
 	playbook string,
+	// The compose manifest, for validate and drift; the other functions have an argument.
+	// +default="app/docker-compose.yml"
+	manifest string,
 	// Folder of the GitHub Actions workflows.
 	// +default=".github/workflows"
 	workflows string,
 ) *Gitops {
-	m.Layout = &Layout{Terraform: terraform, Ansible: ansible, Playbook: playbook, Workflows: workflows}
+	m.Layout = &Layout{Terraform: terraform, Ansible: ansible, Playbook: playbook, Manifest: manifest, Workflows: workflows}
 	return m
 }
+
+// manifest returns the flag for the compose manifest.
+func (l *Layout) manifest() []string { return optional("--manifest", l.Manifest) }
 
 // terraformDir returns the flag for the folder of Terraform.
 func (l *Layout) terraformDir() []string { return optional("--terraform-dir", l.Terraform) }

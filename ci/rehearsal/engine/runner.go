@@ -69,11 +69,11 @@ func (r *runner) function(call rehearsal.Call, source *dagger.Directory) (*query
 			Arg("gitToken", r.stands.secret("git-password", in.Credentials.GitPassword)), nil
 	case "deploy":
 		return r.withHost(r.module(), call).Select("deploy").Arg("manifest", manifest).Arg("commit", call.Commit).
-			Arg("env", r.stands.secret("deploy-env", in.DeployEnv)).Arg("actor", "rehearsal").
+			Arg("variables", r.stands.secret("deploy-env", in.DeployEnv)).Arg("actor", "rehearsal").
 			Arg("verifyKey", r.stands.client.Directory().WithNewFile("cosign.pub", in.Credentials.Signing.Public).File("cosign.pub")), nil
 	case "rollback":
 		return r.withHost(r.module(), call).Select("rollback").
-			Arg("env", r.stands.secret("deploy-env", in.DeployEnv)).Arg("actor", "rehearsal"), nil
+			Arg("variables", r.stands.secret("deploy-env", in.DeployEnv)).Arg("actor", "rehearsal"), nil
 	case "drift":
 		deployed := r.stands.client.Directory().WithNewFile("docker-compose.yml", string(call.Manifest)).File("docker-compose.yml")
 		return r.withHost(r.terraform(), call).Select("drift").Arg("source", source).Arg("manifest", deployed), nil

@@ -26,8 +26,8 @@ func FuzzPlan(f *testing.F) {
 		if err != nil || Fingerprint(again, Extra{LockFile: data, Modules: data}) != fingerprint {
 			t.Fatalf("a second look gives another fingerprint, or %v", err)
 		}
-		body := Render(Comment{Summary: Summarize(plan), Fingerprint: fingerprint, Effects: Effects(plan), PlanText: string(data)})
-		if difference := Compare(Effects(plan), Effects(again)); len(difference.OnlyNow)+len(difference.OnlyReviewed)+len(difference.Other) > 0 {
+		body := Render(Comment{Summary: Summarize(plan), Fingerprint: fingerprint, Effects: Effects(plan, extra), PlanText: string(data)})
+		if difference := Compare(Effects(plan, extra), Effects(again, extra)); len(difference.OnlyNow)+len(difference.OnlyReviewed)+len(difference.Other) > 0 {
 			t.Fatalf("a second look gives other effects: %v", difference)
 		}
 		if found, ok := ParseFingerprint(body); !ok || found != fingerprint || len(body) > Limit {

@@ -112,7 +112,7 @@ func commentOn(t testing.TB, name string) Comment {
 		Summary:     Summarize(plan),
 		PlanText:    text,
 		Fingerprint: Fingerprint(plan, extra),
-		Effects:     Effects(plan),
+		Effects:     Effects(plan, extra),
 		Commit:      "0123456789abcdef0123456789abcdef01234567",
 		Time:        time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC),
 	}

@@ -3,6 +3,7 @@ package review
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -249,8 +250,8 @@ func TestEffectsComeBackFromTheComment(t *testing.T) {
 }
 
 func TestDifference(t *testing.T) {
-	reviewed := Effects(recordedPlan(t, "everything"))
-	if d := Compare(reviewed, Effects(recordedPlan(t, "everything-again"))); len(d.OnlyNow)+len(d.OnlyReviewed)+len(d.Other) > 0 {
+	reviewed := Effects(recordedPlan(t, "everything"), extra)
+	if d := Compare(reviewed, Effects(recordedPlan(t, "everything-again"), extra)); len(d.OnlyNow)+len(d.OnlyReviewed)+len(d.Other) > 0 {
 		t.Errorf("two honest plans differ: %+v", d)
 	}
 	plan := recordedPlan(t, "everything")
@@ -272,7 +273,7 @@ func TestDifference(t *testing.T) {
 	}
 	plan.ResourceChanges = kept
 	plan.OutputChanges["changed"].After = "another"
-	d := Compare(reviewed, Effects(plan))
+	d := Compare(reviewed, Effects(plan, extra))
 	want := []string{
 		"reviewed, but not now: destroy terraform_data.destroyed",
 		"now, but not reviewed: destroy terraform_data.unchanged",
@@ -283,11 +284,38 @@ func TestDifference(t *testing.T) {
 	if got := d.Lines(); strings.Join(got, "\n") != strings.Join(want, "\n") {
 		t.Errorf("the difference is\n%s", strings.Join(got, "\n"))
 	}
+	unsalted := Effects(plan, Extra{})
+	if d := Compare(unsalted, Effects(plan, extra)); len(d.OnlyNow)+len(d.OnlyReviewed)+len(d.Other) > 0 {
+		t.Errorf("effects from before the first apply differ from the same after it: %+v", d)
+	}
+	for _, effect := range unsalted {
+		if effect.Digest != "" {
+			t.Errorf("%s has a digest without salt", effect.Address)
+		}
+	}
 	c := commentOn(t, "everything")
 	body := RenderRefusal(Refusal{Comment: c, Reviewed: "sha256:" + strings.Repeat("ab", 32), Difference: d})
 	golden(t, "refusal.md", body)
 	if _, found := ParseFingerprint(body); found {
 		t.Error("a refusal passes for a review")
+	}
+}
+
+// The comment hides a secret in an address. An effect is the same all the same, and
+// what the secret is cannot be told from its digest without the lineage.
+func TestDifferenceWithASecretInAnAddress(t *testing.T) {
+	now := Effects(recordedPlan(t, "everything"), extra)
+	reviewed := slices.Clone(now)
+	for i := range reviewed {
+		reviewed[i].Address = secret.Redacted
+	}
+	if d := Compare(reviewed, now); len(d.OnlyNow)+len(d.OnlyReviewed)+len(d.Other) > 0 {
+		t.Errorf("hidden addresses make effects differ: %+v", d)
+	}
+	for i, effect := range Effects(recordedPlan(t, "everything"), Extra{Lineage: "another"}) {
+		if effect.Digest == now[i].Digest {
+			t.Errorf("%s has the same digest in two lineages", effect.Address)
+		}
 	}
 }
 
@@ -299,7 +327,7 @@ func BenchmarkReviewOf2000Resources(b *testing.B) {
 		if err != nil {
 			b.Fatal(err)
 		}
-		body := Render(Comment{Summary: Summarize(plan), PlanText: text, Fingerprint: Fingerprint(plan, extra), Effects: Effects(plan)})
+		body := Render(Comment{Summary: Summarize(plan), PlanText: text, Fingerprint: Fingerprint(plan, extra), Effects: Effects(plan, extra)})
 		if len(body) > Limit {
 			b.Fatal("too long")
 		}

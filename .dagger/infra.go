@@ -45,9 +45,10 @@ func (m *Gitops) Validate(
 
 // Plan plans the infrastructure and returns a folder with the plan.
 //
-// The folder has tfplan, which holds secrets; plan.json with sensitive values
-// masked; plan.txt; result.json with the fingerprint; or error.txt when there is
-// no plan.
+// The folder has tfplan, which holds secrets; plan.json and plan.txt without
+// sensitive values and known secrets; effects.json, hashes of what would be done, for
+// apply to compare; result.json with the fingerprint; or error.txt when there is no
+// plan.
 //
 // +cache="never"
 func (m *Gitops) Plan(
@@ -121,7 +122,7 @@ func (m *Gitops) Review(
 	if requireCost {
 		args = append(args, "--require-cost")
 	}
-	c, args := m.onGithub(m.container(m.GitImage, "review").WithDirectory("/plan", plan), args...)
+	c, args := m.onGithub(m.container(m.GitImage, "review").WithDirectory("/plan", plan, dagger.ContainerWithDirectoryOpts{Exclude: []string{"tfplan"}}), args...)
 	planned, err := plan.Glob(ctx, "plan.json")
 	if err != nil {
 		return "", err

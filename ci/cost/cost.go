@@ -17,7 +17,6 @@ import (
 	"time"
 
 	"gitops/ci/progress"
-	"gitops/ci/review"
 	"gitops/ci/secret"
 )
 
@@ -43,7 +42,7 @@ func (u *Unavailable) Error() string { return "estimating the cost: " + u.Why }
 
 // Estimate is what Infracost said.
 type Estimate struct {
-	Cost review.Cost
+	Cost Cost
 	JSON []byte // Infracost's document, for `gitops review --cost`
 }
 
@@ -69,7 +68,7 @@ func Run(ctx context.Context, o Options) (estimate Estimate, err error) {
 	if err != nil {
 		return Estimate{}, &Unavailable{"infracost ended well and wrote nothing"}
 	}
-	parsed, err := review.ParseCost(document)
+	parsed, err := Parse(document)
 	if err != nil {
 		return Estimate{}, &Unavailable{err.Error()}
 	}

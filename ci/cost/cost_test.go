@@ -20,7 +20,7 @@ func standIn(t *testing.T, then string) (program, plan string) {
 	t.Helper()
 	dir := t.TempDir()
 	program, plan = filepath.Join(dir, "infracost-stand-in"), filepath.Join(dir, "plan.json")
-	document, err := filepath.Abs("../review/testdata/cost/v02-diff.json")
+	document, err := filepath.Abs("testdata/v02-diff.json")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -243,7 +243,7 @@ func TestAWS(t *testing.T) {
 		t.Errorf("first plan:\n%s", plan.Text)
 	}
 	a.checkSecrets(t, plan)
-	record(t, "aws-create.json", Masked(plan.JSON))
+	record(t, "aws-create.json", plan.Masked)
 
 	if strings.Contains(a.objects(t), a.key) {
 		t.Error("there is a state, or a lock, before the apply")
@@ -283,7 +283,7 @@ func (a account) checkSecrets(t *testing.T, plan *Plan) {
 	line := strings.Split(a.hostKey, "\n")[2]
 	var open, masked bytes.Buffer
 	encode(t, &open, plan.JSON)
-	encode(t, &masked, Masked(plan.JSON))
+	encode(t, &masked, plan.Masked)
 	if !strings.Contains(open.String(), line) {
 		t.Error("the key is not in the plan: this test proves nothing")
 	}
@@ -343,7 +343,7 @@ func (a account) recordDrift(t *testing.T, w *Workspace) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	record(t, "aws-drift.json", Masked(plan))
+	record(t, "aws-drift.json", masked(plan, sensitive(plan).Redact))
 }
 
 func brief(all []Drifted) string {

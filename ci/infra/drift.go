@@ -36,6 +36,11 @@ func (w *Workspace) Drift(ctx context.Context) (*Drift, error) {
 		return nil, err
 	}
 	drift := drifted(plan.JSON)
+	for _, found := range [][]Drifted{drift.Changes, drift.Other} {
+		for i := range found {
+			found[i].Address = plan.Redact(found[i].Address)
+		}
+	}
 	if len(drift.Changes)+len(drift.Other) > 0 {
 		drift.Text = plan.Text
 	}

@@ -55,7 +55,7 @@ func ParseOutputs(data []byte) (Outputs, error) {
 			return Outputs{}, fmt.Errorf("reading the outputs: %s is missing or no text: declare it in outputs.tf and apply", name)
 		}
 	}
-	raw, err := json.MarshalIndent(masked(all), "", "  ")
+	raw, err := json.MarshalIndent(maskedOutputs(all), "", "  ")
 	if err != nil {
 		return Outputs{}, fmt.Errorf("reading the outputs: %w", err)
 	}
@@ -63,7 +63,7 @@ func ParseOutputs(data []byte) (Outputs, error) {
 	return o, o.check()
 }
 
-func masked(all map[string]tfexec.OutputMeta) map[string]tfexec.OutputMeta {
+func maskedOutputs(all map[string]tfexec.OutputMeta) map[string]tfexec.OutputMeta {
 	safe := make(map[string]tfexec.OutputMeta, len(all))
 	for name, output := range all {
 		if output.Sensitive {

@@ -16,10 +16,16 @@ import (
 // Plan is what Terraform would do.
 type Plan struct {
 	File       string       // the saved plan, which Apply takes; it holds secrets in the clear
-	JSON       *tfjson.Plan // the plan's content, secrets in the clear: write Masked(JSON) for others
-	Text       string       // what a person reads, without sensitive values and known secrets
+	JSON       *tfjson.Plan // the plan's content with secrets in the clear: to hash and compare, never to show or write
+	Masked     *tfjson.Plan // JSON without sensitive values and known secrets: to show and write
+	Text       string       // the plan as Terraform prints it, without sensitive values and known secrets
 	HasChanges bool         // whether anything would be done, outputs included
+
+	redact func(string) string
 }
+
+// Redact returns text without the plan's sensitive values and without known secrets.
+func (p *Plan) Redact(text string) string { return p.redact(text) }
 
 // Plan makes a plan and saves it to planFile, readable by its owner only. An
 // empty planFile saves it where Close removes it.
@@ -40,7 +46,20 @@ func (w *Workspace) plan(ctx context.Context, doing, planFile string, extra ...t
 	if err != nil {
 		return nil, err
 	}
-	return plan, w.show(ctx, plan)
+	if err := w.show(ctx, plan); err != nil {
+		return nil, err
+	}
+	w.mask(plan)
+	return plan, nil
+}
+
+// mask takes the plan's sensitive values and known secrets out of what is shown.
+// Terraform leaves sensitive values out of its text, but not where their mark was lost.
+func (w *Workspace) mask(plan *Plan) {
+	own := sensitive(plan.JSON)
+	plan.redact = func(text string) string { return w.tf.redactor.Redact(own.Redact(text)) }
+	plan.Masked = masked(plan.JSON, plan.redact)
+	plan.Text = plan.redact(plan.Text)
 }
 
 func (w *Workspace) planOptions(file string) []tfexec.PlanOption {
@@ -72,8 +91,8 @@ func (w *Workspace) reserve(planFile string) (string, error) {
 	return planFile, nil
 }
 
-// show fills in what the saved plan says, in both its forms at once: each one
-// starts the providers anew.
+// show reads the saved plan in both its forms at once: each one starts the
+// providers anew.
 func (w *Workspace) show(ctx context.Context, plan *Plan) error {
 	return w.tf.run(ctx, "reading the plan", w.progress, func() error {
 		group, ctx := errgroup.WithContext(ctx)
@@ -87,11 +106,6 @@ func (w *Workspace) show(ctx context.Context, plan *Plan) error {
 			plan.Text = text
 			return err
 		})
-		if err := group.Wait(); err != nil {
-			return err
-		}
-		// Terraform leaves sensitive values out, but not where their mark was lost.
-		plan.Text = w.tf.redactor.Redact(sensitive(plan.JSON).Redact(plan.Text))
-		return nil
+		return group.Wait()
 	})
 }

@@ -12,6 +12,8 @@ import (
 	"github.com/yuin/goldmark"
 	"github.com/yuin/goldmark/extension"
 	"github.com/yuin/goldmark/renderer/html"
+
+	"gitops/ci/cost"
 )
 
 // canary stands on both sides of untrusted text.
@@ -79,7 +81,7 @@ func hostile(text string) Comment {
 			},
 			Outputs: []Output{{Name: text, Action: ActionChange, Before: text, After: text}},
 		},
-		Cost: &Cost{Currency: text, Diff: one, Problems: []string{text}, Resources: []ResourceCost{
+		Cost: &cost.Cost{Currency: text, Diff: one, Problems: []string{text}, Resources: []cost.Resource{
 			{Name: text, Project: text, Before: &one, Diff: one},
 		}},
 	}
@@ -146,7 +148,7 @@ func TestEveryBudgetHolds(t *testing.T) {
 		for i := range rows {
 			c.Summary.Resources = append(c.Summary.Resources, Resource{Address: fmt.Sprint(i, long[:300]), Action: ActionReplace, ForcedBy: []string{long, long, long, long, long, long}})
 			c.Summary.Outputs = append(c.Summary.Outputs, Output{Name: long, Before: long, After: long, Action: ActionAdd})
-			c.Cost.Resources = append(c.Cost.Resources, ResourceCost{Name: long, Project: long, Added: true})
+			c.Cost.Resources = append(c.Cost.Resources, cost.Resource{Name: long, Project: long, Added: true})
 		}
 		body := Render(c)
 		confined(t, body)

@@ -3,12 +3,11 @@ package review
 import (
 	"bytes"
 	"compress/zlib"
-	"crypto/sha256"
 	"encoding/base64"
-	"encoding/hex"
 	"encoding/json"
 	"io"
 	"regexp"
+	"slices"
 	"sort"
 	"strings"
 
@@ -20,28 +19,32 @@ import (
 type Effect struct {
 	Address string `json:"a"` // of a resource, or "output NAME"
 	Action  Action `json:"k"`
-	// Digest stands for the values, sensitive ones left out: its change says that
-	// something about the resource differs, and tells nothing of a secret.
+	// Digest is a hash of address, action and values without those marked sensitive,
+	// salted with the state's lineage. It is empty before the first apply, when there
+	// is no lineage: a short value could be guessed from a hash without salt.
 	Digest string `json:"d"`
 }
 
-// digestBytes is how much of a SHA-256 a Digest keeps. It only explains; what
-// decides is the fingerprint.
+// digestBytes is how much of a SHA-256 a Digest keeps. It only explains; the
+// fingerprint decides.
 const digestBytes = 6
 
-// Effects lists what plan would do, sorted by address.
-func Effects(plan *tfjson.Plan) []Effect {
+// Effects lists what plan would do, sorted by address. A review and the apply after
+// it must both give the plan as Terraform made it, as they do for Fingerprint: masks
+// depend on the secrets that a run knows, and would make effects differ that are the
+// same. An address may hold a known secret, so redact addresses before they are shown.
+func Effects(plan *tfjson.Plan, extra Extra) []Effect {
 	if plan == nil {
 		return nil
 	}
-	w := canonicalWriter{blind: true}
+	w := canonicalWriter{lineage: extra.Lineage, blind: true}
 	var effects []Effect
 	for _, rc := range plan.ResourceChanges {
 		if rc == nil || rc.Change == nil {
 			continue
 		}
 		if action := resourceAction(rc); action != ActionNone {
-			effects = append(effects, Effect{address(rc), action, digest(w.resource(rc))})
+			effects = append(effects, Effect{address(rc), action, w.digest(w.resource(rc))})
 		}
 	}
 	for name, change := range plan.OutputChanges {
@@ -49,7 +52,7 @@ func Effects(plan *tfjson.Plan) []Effect {
 			continue
 		}
 		if action := changeAction(change.Actions); action != ActionNone {
-			effects = append(effects, Effect{"output " + name, action, digest(w.change(change))})
+			effects = append(effects, Effect{"output " + name, action, w.digest([]any{name, w.change(change)})})
 		}
 	}
 	sort.Slice(effects, func(i, j int) bool { return effects[i].before(effects[j]) })
@@ -63,9 +66,20 @@ func (e Effect) before(other Effect) bool {
 	return e.Digest < other.Digest
 }
 
-func digest(form any) string {
-	sum := sha256.Sum256(encode(form))
-	return hex.EncodeToString(sum[:digestBytes])
+func (w canonicalWriter) digest(form any) string {
+	if w.lineage == "" {
+		return ""
+	}
+	return w.hash(form)[:2*digestBytes]
+}
+
+// identity is what makes two effects the same. The digest covers the address, whose
+// secrets a comment replaces.
+func (e Effect) identity() Effect {
+	if e.Digest != "" {
+		e.Address = ""
+	}
+	return e
 }
 
 // Difference is how what would happen now differs from what was reviewed.
@@ -84,8 +98,12 @@ type Change struct {
 
 // Compare finds the difference between the effects of two plans. With none, plans of
 // two fingerprints differ in sensitive values, deferred changes, versions of
-// providers or modules, the workspace, or the state they are for.
+// providers or modules, the workspace, or the state they are for; before the first
+// apply in any value.
 func Compare(reviewed, now []Effect) Difference {
+	if undigested(reviewed) || undigested(now) {
+		reviewed, now = undigest(reviewed), undigest(now)
+	}
 	dropped, added := without(reviewed, now), without(now, reviewed)
 	before := map[string][]Effect{}
 	for _, effect := range dropped {
@@ -110,15 +128,29 @@ func Compare(reviewed, now []Effect) Difference {
 	return d
 }
 
+// undigested reports whether effects are from before the first apply: then only
+// addresses and actions can be compared.
+func undigested(effects []Effect) bool {
+	return slices.ContainsFunc(effects, func(e Effect) bool { return e.Digest == "" })
+}
+
+func undigest(effects []Effect) []Effect {
+	bare := slices.Clone(effects)
+	for i := range bare {
+		bare[i].Digest = ""
+	}
+	return bare
+}
+
 // without returns the effects that others do not have as well, one for one.
 func without(effects, others []Effect) []Effect {
 	count := map[Effect]int{}
 	for _, effect := range others {
-		count[effect]++
+		count[effect.identity()]++
 	}
 	var rest []Effect
 	for _, effect := range effects {
-		if count[effect]--; count[effect] < 0 {
+		if count[effect.identity()]--; count[effect.identity()] < 0 {
 			rest = append(rest, effect)
 		}
 	}
@@ -142,7 +174,7 @@ func (d Difference) Lines() []string {
 		}
 	}
 	if len(lines) == 0 {
-		lines = append(lines, "the same actions; what differs is a sensitive value, a version of a provider or module, the workspace or the state")
+		lines = append(lines, "the same actions; what differs is a sensitive value (before the first apply, any value), a version of a provider or module, the workspace or the state")
 	}
 	return lines
 }

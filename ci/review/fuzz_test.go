@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"gitops/ci/cost"
 	"gitops/ci/secret"
 )
 
@@ -25,8 +26,8 @@ func FuzzPlan(f *testing.F) {
 		if err != nil || Fingerprint(again, Extra{LockFile: data, Modules: data}) != fingerprint {
 			t.Fatalf("a second look gives another fingerprint, or %v", err)
 		}
-		body := Render(Comment{Summary: Summarize(plan), Fingerprint: fingerprint, Effects: Effects(plan), PlanText: string(data)})
-		if difference := Compare(Effects(plan), Effects(again)); len(difference.OnlyNow)+len(difference.OnlyReviewed)+len(difference.Other) > 0 {
+		body := Render(Comment{Summary: Summarize(plan), Fingerprint: fingerprint, Effects: Effects(plan, extra), PlanText: string(data)})
+		if difference := Compare(Effects(plan, extra), Effects(again, extra)); len(difference.OnlyNow)+len(difference.OnlyReviewed)+len(difference.Other) > 0 {
 			t.Fatalf("a second look gives other effects: %v", difference)
 		}
 		if found, ok := ParseFingerprint(body); !ok || found != fingerprint || len(body) > Limit {
@@ -36,7 +37,7 @@ func FuzzPlan(f *testing.F) {
 }
 
 func FuzzCost(f *testing.F) {
-	paths, err := filepath.Glob("testdata/cost/*.json")
+	paths, err := filepath.Glob("../cost/testdata/*.json")
 	if err != nil || len(paths) == 0 {
 		f.Fatal("no documents", err)
 	}
@@ -49,16 +50,16 @@ func FuzzCost(f *testing.F) {
 	}
 	f.Add([]byte(`{"version":"0.2","currency":"USD","projects":[{"name":"p","breakdown":{"resources":[{"name":"a","monthlyCost":"1.5"}],"totalMonthlyCost":"1.5"}}],"totalMonthlyCost":"-1e9"}`))
 	f.Fuzz(func(t *testing.T, data []byte) {
-		cost, err := ParseCost(data)
+		c, err := cost.Parse(data)
 		if err != nil {
 			return
 		}
-		body := Render(Comment{Summary: Summary{Resources: []Resource{{Address: "a.b", Action: ActionAdd}}}, Cost: &cost})
+		body := Render(Comment{Summary: Summary{Resources: []Resource{{Address: "a.b", Action: ActionAdd}}}, Cost: &c})
 		if len(body) > Limit {
 			t.Fatalf("%d bytes", len(body))
 		}
-		Money(cost.Before, cost.Currency)
-		MoneyDiff(cost.After, cost.Currency)
+		cost.Money(c.Before, c.Currency)
+		cost.MoneyDiff(c.After, c.Currency)
 	})
 }
 

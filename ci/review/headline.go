@@ -3,22 +3,24 @@ package review
 import (
 	"fmt"
 	"strings"
+
+	"gitops/ci/cost"
 )
 
 // Headline says in one line what a plan would do and cost: "2 to add, 1 to
 // change, 1 to destroy · +$7.30/month". A nil cost is left out.
-func Headline(s Summary, cost *Cost) string {
+func Headline(s Summary, monthly *cost.Cost) string {
 	line := changes(s.Counts)
 	if s.Empty() {
 		line = "No changes"
 	}
-	if cost == nil {
+	if monthly == nil {
 		return line
 	}
-	return line + " · " + costPerMonth(*cost)
+	return line + " · " + costPerMonth(*monthly)
 }
 
-func costPerMonth(c Cost) string { return MoneyDiff(c.Diff, c.Currency) + "/month" }
+func costPerMonth(c cost.Cost) string { return cost.MoneyDiff(c.Diff, c.Currency) + "/month" }
 
 func changes(c Counts) string {
 	var parts []string

@@ -12,6 +12,8 @@ import (
 	"time"
 
 	tfjson "github.com/hashicorp/terraform-json"
+
+	"gitops/ci/cost"
 )
 
 var update = flag.Bool("update", false, "write the golden files anew")
@@ -49,13 +51,13 @@ func recordedPlan(t testing.TB, name string) *tfjson.Plan {
 	return plan
 }
 
-func recordedCost(t testing.TB, name string) *Cost {
+func recordedCost(t testing.TB, name string) *cost.Cost {
 	t.Helper()
-	cost, err := ParseCost(recorded(t, "cost/"+name+".json"))
+	c, err := cost.Parse(recorded(t, "../../cost/testdata/"+name+".json"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &cost
+	return &c
 }
 
 // golden compares got with a file of testdata/golden, or writes it with -update.
@@ -110,7 +112,7 @@ func commentOn(t testing.TB, name string) Comment {
 		Summary:     Summarize(plan),
 		PlanText:    text,
 		Fingerprint: Fingerprint(plan, extra),
-		Effects:     Effects(plan),
+		Effects:     Effects(plan, extra),
 		Commit:      "0123456789abcdef0123456789abcdef01234567",
 		Time:        time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC),
 	}

@@ -8,6 +8,7 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"gitops/ci/cost"
 	"gitops/ci/secret"
 )
 
@@ -18,7 +19,7 @@ type Comment struct {
 	Workspace string // "default" when empty
 	Summary   Summary
 	PlanText  string // the output of `terraform show PLANFILE`
-	Cost      *Cost
+	Cost      *cost.Cost
 	// NoCost says why there is no cost: "no INFRACOST_API_KEY". With neither a
 	// Cost nor a reason, nothing is said about cost.
 	NoCost      string
@@ -98,7 +99,7 @@ func (r *renderer) changes() {
 // headline is Headline with the currency, the one text in it, made safe.
 func (r *renderer) headline() string { return Headline(r.Summary, r.safeCost()) }
 
-func (r *renderer) safeCost() *Cost {
+func (r *renderer) safeCost() *cost.Cost {
 	if r.Cost == nil {
 		return nil
 	}
@@ -291,8 +292,8 @@ func (r *renderer) provenance() []string {
 
 func (r *renderer) noChanges() {
 	parts := []string{"**No changes** in " + r.where()}
-	if cost := r.safeCost(); cost != nil {
-		parts = append(parts, costPerMonth(*cost))
+	if monthly := r.safeCost(); monthly != nil {
+		parts = append(parts, costPerMonth(*monthly))
 	}
 	if r.NoCost != "" {
 		parts = append(parts, "no cost: "+r.clean.code(r.NoCost))

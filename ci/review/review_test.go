@@ -3,9 +3,11 @@ package review
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
+	"gitops/ci/cost"
 	"gitops/ci/progress"
 	"gitops/ci/secret"
 
@@ -62,102 +64,27 @@ func TestSummaryOfEverything(t *testing.T) {
 }
 
 func TestHeadline(t *testing.T) {
-	cost := func(diff string) *Cost {
-		return &Cost{Currency: "USD", Diff: decimal.RequireFromString(diff)}
+	monthly := func(diff string) *cost.Cost {
+		return &cost.Cost{Currency: "USD", Diff: decimal.RequireFromString(diff)}
 	}
 	some := []Resource{{Address: "a.b"}}
 	tests := []struct {
 		summary Summary
-		cost    *Cost
+		cost    *cost.Cost
 		want    string
 	}{
-		{Summary{Counts: Counts{Add: 2, Change: 1, Destroy: 1}, Resources: some}, cost("7.3"), "2 to add, 1 to change, 1 to destroy · +$7.30/month"},
-		{Summary{Counts: Counts{Replace: 1, Import: 2, Move: 3, Deferred: 1, Forget: 1}, Resources: some}, cost("-1234.5"),
+		{Summary{Counts: Counts{Add: 2, Change: 1, Destroy: 1}, Resources: some}, monthly("7.3"), "2 to add, 1 to change, 1 to destroy · +$7.30/month"},
+		{Summary{Counts: Counts{Replace: 1, Import: 2, Move: 3, Deferred: 1, Forget: 1}, Resources: some}, monthly("-1234.5"),
 			"1 to replace, 1 to forget, 2 to import, 3 to move, 1 deferred · -$1,234.50/month"},
 		{Summary{Counts: Counts{Outputs: 1}, Outputs: []Output{{Name: "x"}}}, nil, "1 output changes"},
 		{Summary{Counts: Counts{Outputs: 2}, Outputs: []Output{{Name: "x"}, {Name: "y"}}}, nil, "2 outputs change"},
 		{Summary{Counts: Counts{Read: 1}, Resources: some}, nil, "1 to read"},
-		{Summary{}, cost("0"), "No changes · $0.00/month"},
+		{Summary{}, monthly("0"), "No changes · $0.00/month"},
 		{Summary{}, nil, "No changes"},
 	}
 	for _, test := range tests {
 		if got := Headline(test.summary, test.cost); got != test.want {
 			t.Errorf("headline is %q, want %q", got, test.want)
-		}
-	}
-}
-
-func TestMoney(t *testing.T) {
-	tests := []struct{ value, currency, want, diff string }{
-		{"0", "USD", "$0.00", "$0.00"},
-		{"7.3", "USD", "$7.30", "+$7.30"},
-		{"-3", "EUR", "-€3.00", "-€3.00"},
-		{"1234567.895", "GBP", "£1,234,567.90", "+£1,234,567.90"},
-		{"12", "CHF", "12.00 CHF", "+12.00 CHF"},
-		{"0.0042", "USD", "$0.0042", "+$0.0042"},
-		{"-0.0000000001", "USD", "-$0.000001", "-$0.000001"},
-		{"0.1", "", "0.10", "+0.10"},
-		{"100000", "USD", "$100,000.00", "+$100,000.00"},
-	}
-	for _, test := range tests {
-		value := decimal.RequireFromString(test.value)
-		if got := Money(value, test.currency); got != test.want {
-			t.Errorf("Money(%s %s) = %s, want %s", test.value, test.currency, got, test.want)
-		}
-		if got := MoneyDiff(value, test.currency); got != test.diff {
-			t.Errorf("MoneyDiff(%s %s) = %s, want %s", test.value, test.currency, got, test.diff)
-		}
-	}
-}
-
-func TestParseCost(t *testing.T) {
-	tests := map[string]struct{ before, after, diff, currency, resources string }{
-		"v02-diff": {"10.468", "18.834", "8.366", "USD",
-			`aws_instance.web:8.468>15.184=6.716 aws_eip.web["a|b"]:->3.65=3.65 aws_ebs_volume.old:2>-=-2 aws_s3_bucket.logs:?>?=0`},
-		"v01":  {"0", "7.3", "7.3", "USD", `aws_instance.web@network:->7.3=7.3 aws_instance.web@data:->?=0`},
-		"zero": {"7.3", "7.3", "0", "EUR", `a.b:7.3>7.3=0`},
-	}
-	for name, test := range tests {
-		cost := recordedCost(t, name)
-		if cost.Before.String() != test.before || cost.After.String() != test.after || cost.Diff.String() != test.diff || cost.Currency != test.currency {
-			t.Errorf("%s: %s to %s, difference %s %s", name, cost.Before, cost.After, cost.Diff, cost.Currency)
-		}
-		var resources []string
-		for _, r := range cost.Resources {
-			if r.Project != "" {
-				r.Name += "@" + r.Project
-			}
-			resources = append(resources, fmt.Sprintf("%s:%s>%s=%s", r.Name, side(r.Before, r.Added), side(r.After, r.Removed), r.Diff))
-		}
-		if got := strings.Join(resources, " "); got != test.resources {
-			t.Errorf("%s: resources are\n%s, want\n%s", name, got, test.resources)
-		}
-	}
-}
-
-func side(value *decimal.Decimal, absent bool) string {
-	switch {
-	case absent:
-		return "-"
-	case value == nil:
-		return "?"
-	}
-	return value.String()
-}
-
-func TestParseCostRefuses(t *testing.T) {
-	for name, document := range map[string]string{
-		"no JSON":          `{`,
-		"no version":       `{"projects":[]}`,
-		"later version":    `{"version":"0.3","projects":[]}`,
-		"no projects":      `{"version":"0.2"}`,
-		"a bomb":           `{"version":"0.2","projects":[],"totalMonthlyCost":"1e999999999"}`,
-		"not a number":     `{"version":"0.2","projects":[],"totalMonthlyCost":"$7"}`,
-		"a plan's JSON":    `{"format_version":"1.2"}`,
-		"number too large": `{"version":"0.2","projects":[],"totalMonthlyCost":"` + strings.Repeat("9", 99) + `"}`,
-	} {
-		if _, err := ParseCost([]byte(document)); progress.ExitCode(err) != progress.ExitInvalid {
-			t.Errorf("%s: %v, want exit 2", name, err)
 		}
 	}
 }
@@ -323,8 +250,8 @@ func TestEffectsComeBackFromTheComment(t *testing.T) {
 }
 
 func TestDifference(t *testing.T) {
-	reviewed := Effects(recordedPlan(t, "everything"))
-	if d := Compare(reviewed, Effects(recordedPlan(t, "everything-again"))); len(d.OnlyNow)+len(d.OnlyReviewed)+len(d.Other) > 0 {
+	reviewed := Effects(recordedPlan(t, "everything"), extra)
+	if d := Compare(reviewed, Effects(recordedPlan(t, "everything-again"), extra)); len(d.OnlyNow)+len(d.OnlyReviewed)+len(d.Other) > 0 {
 		t.Errorf("two honest plans differ: %+v", d)
 	}
 	plan := recordedPlan(t, "everything")
@@ -346,7 +273,7 @@ func TestDifference(t *testing.T) {
 	}
 	plan.ResourceChanges = kept
 	plan.OutputChanges["changed"].After = "another"
-	d := Compare(reviewed, Effects(plan))
+	d := Compare(reviewed, Effects(plan, extra))
 	want := []string{
 		"reviewed, but not now: destroy terraform_data.destroyed",
 		"now, but not reviewed: destroy terraform_data.unchanged",
@@ -357,11 +284,38 @@ func TestDifference(t *testing.T) {
 	if got := d.Lines(); strings.Join(got, "\n") != strings.Join(want, "\n") {
 		t.Errorf("the difference is\n%s", strings.Join(got, "\n"))
 	}
+	unsalted := Effects(plan, Extra{})
+	if d := Compare(unsalted, Effects(plan, extra)); len(d.OnlyNow)+len(d.OnlyReviewed)+len(d.Other) > 0 {
+		t.Errorf("effects from before the first apply differ from the same after it: %+v", d)
+	}
+	for _, effect := range unsalted {
+		if effect.Digest != "" {
+			t.Errorf("%s has a digest without salt", effect.Address)
+		}
+	}
 	c := commentOn(t, "everything")
 	body := RenderRefusal(Refusal{Comment: c, Reviewed: "sha256:" + strings.Repeat("ab", 32), Difference: d})
 	golden(t, "refusal.md", body)
 	if _, found := ParseFingerprint(body); found {
 		t.Error("a refusal passes for a review")
+	}
+}
+
+// The comment hides a secret in an address. An effect is the same all the same, and
+// what the secret is cannot be told from its digest without the lineage.
+func TestDifferenceWithASecretInAnAddress(t *testing.T) {
+	now := Effects(recordedPlan(t, "everything"), extra)
+	reviewed := slices.Clone(now)
+	for i := range reviewed {
+		reviewed[i].Address = secret.Redacted
+	}
+	if d := Compare(reviewed, now); len(d.OnlyNow)+len(d.OnlyReviewed)+len(d.Other) > 0 {
+		t.Errorf("hidden addresses make effects differ: %+v", d)
+	}
+	for i, effect := range Effects(recordedPlan(t, "everything"), Extra{Lineage: "another"}) {
+		if effect.Digest == now[i].Digest {
+			t.Errorf("%s has the same digest in two lineages", effect.Address)
+		}
 	}
 }
 
@@ -373,7 +327,7 @@ func BenchmarkReviewOf2000Resources(b *testing.B) {
 		if err != nil {
 			b.Fatal(err)
 		}
-		body := Render(Comment{Summary: Summarize(plan), PlanText: text, Fingerprint: Fingerprint(plan, extra), Effects: Effects(plan)})
+		body := Render(Comment{Summary: Summarize(plan), PlanText: text, Fingerprint: Fingerprint(plan, extra), Effects: Effects(plan, extra)})
 		if len(body) > Limit {
 			b.Fatal("too long")
 		}

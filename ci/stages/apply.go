@@ -57,16 +57,16 @@ func (o ApplyOptions) apply(ctx context.Context) (ApplyResult, error) {
 		return ApplyResult{}, fmt.Errorf("making a folder for the plan: %w", err)
 	}
 	defer os.RemoveAll(dir)
-	planned, workspace, err := PlanOptions{Terraform: o.Terraform, Dir: dir, Output: o.Output}.plan(ctx)
+	p, workspace, err := PlanOptions{Terraform: o.Terraform, Dir: dir, Output: o.Output}.plan(ctx)
 	if workspace != nil {
 		defer workspace.Close()
 	}
 	if err != nil {
 		return ApplyResult{}, err
 	}
-	r := ApplyResult{Headline: planned.Headline, Fingerprint: planned.Fingerprint}
-	if planned.Changes {
-		if r.Reviewed, err = o.reviewed(ctx, planned); err != nil {
+	r := ApplyResult{Headline: p.Headline, Fingerprint: p.Fingerprint}
+	if p.Changes {
+		if r.Reviewed, err = o.reviewed(ctx, p); err != nil {
 			return r, err
 		}
 		err = workspace.Apply(ctx, filepath.Join(dir, planFile))
@@ -89,34 +89,34 @@ type found struct {
 
 // reviewed compares the plan with the reviewed one; it returns where the review
 // was found, or refuses.
-func (o ApplyOptions) reviewed(ctx context.Context, planned PlanResult) (string, error) {
-	r, err := o.findReview(ctx, planned)
+func (o ApplyOptions) reviewed(ctx context.Context, p planned) (string, error) {
+	r, err := o.findReview(ctx, p)
 	switch {
 	case err != nil:
 		return "", err
-	case r.fingerprint == planned.Fingerprint:
+	case r.fingerprint == p.Fingerprint:
 		return r.where, nil
 	case r.fingerprint != "":
-		return "", o.refuse(ctx, planned, r)
+		return "", o.refuse(ctx, p, r)
 	case o.AcceptUnreviewed:
 		o.Output.Progress.Say("no review found (%s); applying because of --accept-unreviewed", r.where)
 		return "", nil
 	}
 	return "", progress.Refused("refusing to apply: no review of this change was found (%s). "+
 		"It would do: %s, fingerprint %s. Review it in a pull request, or give --reviewed or --accept-unreviewed.",
-		r.where, planned.Headline, planned.Fingerprint)
+		r.where, p.Headline, p.Fingerprint)
 }
 
 // refuse says how the plan differs from the reviewed one, also on the pull
 // request that had the review.
-func (o ApplyOptions) refuse(ctx context.Context, planned PlanResult, r found) error {
+func (o ApplyOptions) refuse(ctx context.Context, p planned, r found) error {
 	var difference review.Difference
 	if effects, ok := review.ParseEffects(r.body); ok {
-		difference = review.Compare(effects, review.Effects(planned.plan.JSON))
+		difference = review.Compare(effects, p.effects)
 	}
 	refused := progress.Refused("refusing to apply: the plan is not the reviewed one (%s).\nreviewed: %s\nnow:      %s, %s\n%s\n"+
 		"Something changed in between: open a pull request again, or give --reviewed with the new fingerprint.",
-		r.where, r.fingerprint, planned.Fingerprint, planned.Headline, strings.Join(difference.Lines(), "\n"))
+		r.where, r.fingerprint, p.Fingerprint, p.Headline, strings.Join(difference.Lines(), "\n"))
 	if r.pull == 0 {
 		return refused
 	}
@@ -124,24 +124,22 @@ func (o ApplyOptions) refuse(ctx context.Context, planned PlanResult, r found) e
 	if err != nil {
 		return refused
 	}
-	body := review.RenderRefusal(review.Refusal{Comment: o.refusal(planned), Reviewed: r.fingerprint, Difference: difference})
-	if _, _, err := client.UpsertComment(ctx, r.pull, review.RefusalMarker(o.Terraform.Dir, planned.Workspace), body); err != nil {
+	body := review.RenderRefusal(review.Refusal{Comment: o.refusal(p), Reviewed: r.fingerprint, Difference: difference})
+	if _, _, err := client.UpsertComment(ctx, r.pull, review.RefusalMarker(o.Terraform.Dir, p.Workspace), body); err != nil {
 		o.Output.Progress.Say("telling the pull request: %v", err)
 	}
 	return refused
 }
 
 // refusal returns the comment that shows the plan that was refused.
-func (o ApplyOptions) refusal(planned PlanResult) review.Comment {
-	return review.Comment{
-		Dir: o.Terraform.Dir, Workspace: planned.Workspace, Summary: review.Summarize(planned.plan.JSON), Commit: o.Commit,
-		PlanText: planned.plan.Text, Fingerprint: planned.Fingerprint, Time: time.Now().UTC(),
-		Effects: review.Effects(planned.plan.JSON), Redactor: o.Output.redactor(),
-	}
+func (o ApplyOptions) refusal(p planned) review.Comment {
+	c := review.Comment{Dir: o.Terraform.Dir, Commit: o.Commit, Time: time.Now().UTC(), Redactor: o.Output.redactor()}
+	p.show(&c)
+	return c
 }
 
 // findReview looks for the review of the plan.
-func (o ApplyOptions) findReview(ctx context.Context, planned PlanResult) (found, error) {
+func (o ApplyOptions) findReview(ctx context.Context, p planned) (found, error) {
 	if o.Reviewed != "" {
 		return found{where: "--reviewed", fingerprint: o.Reviewed}, nil
 	}
@@ -161,7 +159,7 @@ func (o ApplyOptions) findReview(ctx context.Context, planned PlanResult) (found
 		return r, nil
 	}
 	r.where = fmt.Sprintf("pull request %d", r.pull)
-	body, ok, err := client.FindComment(ctx, r.pull, review.Marker(o.Terraform.Dir, planned.Workspace))
+	body, ok, err := client.FindComment(ctx, r.pull, review.Marker(o.Terraform.Dir, p.Workspace))
 	if err != nil {
 		return r, err
 	}

@@ -9,7 +9,6 @@ import (
 
 	"gitops/ci/cost"
 	"gitops/ci/progress"
-	"gitops/ci/review"
 	"gitops/ci/secret"
 )
 
@@ -35,8 +34,8 @@ type PricingOptions struct {
 
 // CostResult is what a plan costs a month, or why that is not known.
 type CostResult struct {
-	Cost        *review.Cost `json:"cost,omitempty"`
-	Unavailable string       `json:"cost_unavailable,omitempty"`
+	Cost        *cost.Cost `json:"cost,omitempty"`
+	Unavailable string     `json:"cost_unavailable,omitempty"`
 }
 
 // noEstimate is the content of a cost file without an estimate.
@@ -93,7 +92,7 @@ func readCost(file string) (CostResult, error) {
 	if json.Unmarshal(data, &none) == nil && none.Unavailable != "" {
 		return CostResult{Unavailable: none.Unavailable}, nil
 	}
-	parsed, err := review.ParseCost(data)
+	parsed, err := cost.Parse(data)
 	if err != nil {
 		return CostResult{}, progress.Invalid("%s: %w", file, err)
 	}

@@ -2,7 +2,6 @@ package stages
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -97,54 +96,59 @@ func (o ReviewOptions) comment(ctx context.Context) (review.Comment, error) {
 	c := review.Comment{
 		Dir: o.Terraform.Dir, Commit: o.Commit, Time: time.Now().UTC(), Redactor: o.Output.redactor(),
 	}
-	if o.Plan != "" {
-		return c, o.addPlan(ctx, &c, o.Plan)
-	}
-	dir := o.PlanDir
-	if dir == "" {
-		temporary, err := os.MkdirTemp("", "gitops-plan-")
+	switch {
+	case o.Plan != "":
+		// A plan file alone names no state: its comment has no fingerprint to apply.
+		plan, err := readPlanJSON(o.Plan)
 		if err != nil {
-			return c, fmt.Errorf("making a folder for the plan: %w", err)
+			return c, err
 		}
-		defer os.RemoveAll(temporary)
-		dir = temporary
-		if _, err := Plan(ctx, PlanOptions{Terraform: o.Terraform, Dir: dir, Output: o.Output}); err != nil {
-			return failedPlan(ctx, c, err, err.Error())
+		return o.addPlan(ctx, c, planned{masked: plan}, o.Plan)
+	case o.PlanDir != "":
+		p, failure, err := readPlan(o.PlanDir)
+		if err != nil {
+			return c, err
 		}
+		if failure != nil {
+			return failedPlan(ctx, c, failure)
+		}
+		return o.addPlan(ctx, c, p, filepath.Join(o.PlanDir, planJSON))
 	}
-	r, text, ok, err := readPlan(dir)
+	return o.plan(ctx, c)
+}
+
+// plan makes a plan and adds it to c.
+func (o ReviewOptions) plan(ctx context.Context, c review.Comment) (review.Comment, error) {
+	dir, err := os.MkdirTemp("", "gitops-plan-")
 	if err != nil {
-		return c, err
+		return c, fmt.Errorf("making a folder for the plan: %w", err)
 	}
-	if !ok {
-		return failedPlan(ctx, c, errors.New(text), text)
+	defer os.RemoveAll(dir)
+	p, workspace, err := PlanOptions{Terraform: o.Terraform, Dir: dir, Output: o.Output}.plan(ctx)
+	if workspace != nil {
+		defer workspace.Close()
 	}
-	c.Fingerprint, c.PlanText, c.Workspace = r.Fingerprint, text, r.Workspace
-	return c, o.addPlan(ctx, &c, filepath.Join(dir, planJSON))
+	if err != nil {
+		return failedPlan(ctx, c, err)
+	}
+	return o.addPlan(ctx, c, p, filepath.Join(dir, planJSON))
 }
 
 // failedPlan makes c say why there is no plan. A cancelled run and bad input
 // are not the pull request's fault: those are errors alone.
-func failedPlan(ctx context.Context, c review.Comment, err error, output string) (review.Comment, error) {
+func failedPlan(ctx context.Context, c review.Comment, err error) (review.Comment, error) {
 	if ctx.Err() == nil && progress.ExitCode(err) == progress.ExitFailed {
-		c.Failure = &review.Failure{Step: "plan", Output: output}
+		c.Failure = &review.Failure{Step: "plan", Output: err.Error()}
 	}
 	return c, err
 }
 
-func (o ReviewOptions) addPlan(ctx context.Context, c *review.Comment, path string) error {
-	data, err := os.ReadFile(path)
-	if err != nil {
-		return progress.Invalid("reading the plan: %w", err)
-	}
-	plan, err := review.ParsePlan(data)
-	if err != nil {
-		return progress.Invalid("%s: %w", path, err)
-	}
-	c.Summary, c.Effects = review.Summarize(plan), review.Effects(plan)
-	found, err := o.cost(ctx, path)
+// addPlan adds a plan to c, and the cost of file, which is the same plan as JSON.
+func (o ReviewOptions) addPlan(ctx context.Context, c review.Comment, p planned, file string) (review.Comment, error) {
+	p.show(&c)
+	found, err := o.cost(ctx, file)
 	c.Cost, c.NoCost = found.Cost, found.Unavailable
-	return err
+	return c, err
 }
 
 // cost returns the cost of a plan: from the file that was given, else from Infracost.

@@ -7,7 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"gitops/ci/review"
+	"gitops/ci/cost"
 	"gitops/ci/secret"
 	"gitops/ci/stages"
 )
@@ -34,6 +34,6 @@ func costText(r stages.CostResult) string {
 	if r.Cost == nil {
 		return "no cost estimate: " + r.Unavailable
 	}
-	return fmt.Sprintf("%s/month, was %s (%s)", review.Money(r.Cost.After, r.Cost.Currency),
-		review.Money(r.Cost.Before, r.Cost.Currency), review.MoneyDiff(r.Cost.Diff, r.Cost.Currency))
+	return fmt.Sprintf("%s/month, was %s (%s)", cost.Money(r.Cost.After, r.Cost.Currency),
+		cost.Money(r.Cost.Before, r.Cost.Currency), cost.MoneyDiff(r.Cost.Diff, r.Cost.Currency))
 }

@@ -9,7 +9,7 @@ TEST_TIMEOUT ?= 60m
 # The rehearsal of `make test`; empty to leave it out.
 REHEARSE ?= rehearse-docker
 
-.PHONY: help rehearse rehearse-docker rehearse-dagger test setup lint test-go test-backend test-frontend test-terraform test-ansible bench build clean
+.PHONY: help rehearse rehearse-docker rehearse-dagger test setup lint test-go test-backend test-frontend test-terraform test-ansible bench pictures build clean
 
 help: ## Show the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 20
@@ -46,6 +46,9 @@ test-terraform: ## Formatting, validation and tests of the Terraform configurati
 
 test-ansible: ## Syntax and lint of the playbook, with what is installed of the linters
 	.ci/ansible
+
+pictures: ## The README's pictures, from the report of the last rehearsal; needs chromium
+	$(GO) run ./ci/cmd/rehearse pictures
 
 bench: ## The measurements of the README
 	$(GO) run ./ci/bench

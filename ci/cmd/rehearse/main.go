@@ -8,7 +8,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"io"
 	"os"
@@ -37,7 +36,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	root.SetArgs(args)
 	root.SetOut(stdout)
 	root.SetErr(stderr)
-	root.AddCommand(newStandIn(), newWithDocker(progress.NewProgress(stderr)))
+	root.AddCommand(newStandIn(), newWithDocker(progress.NewProgress(stderr)), newPictures())
 	if err := root.ExecuteContext(ctx); err != nil {
 		fmt.Fprintf(stderr, "rehearse: %v\n", err)
 		return progress.ExitCode(err)
@@ -139,13 +138,5 @@ func (o options) byModule(ctx context.Context) (*rehearsal.Report, error) {
 	if err := engine.Call(ctx, o.onEngine(), o.report); err != nil {
 		return nil, err
 	}
-	text, err := os.ReadFile(filepath.Join(o.report, reportJSON))
-	if err != nil {
-		return nil, fmt.Errorf("reading the report: %w", err)
-	}
-	var report rehearsal.Report
-	if err := json.Unmarshal(text, &report); err != nil {
-		return nil, fmt.Errorf("reading the report: %w", err)
-	}
-	return &report, nil
+	return readReport(filepath.Join(o.report, reportJSON))
 }

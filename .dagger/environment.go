@@ -2,6 +2,7 @@ package main
 
 import (
 	"slices"
+	"strings"
 
 	"gitops/.dagger/internal/dagger"
 )
@@ -59,15 +60,24 @@ func (m *Gitops) WithVariable(
 	return m
 }
 
-// environment returns c with the variables and with the secrets of a stage.
+// environment returns c with the variables and with the secrets of a stage. Its tool
+// gets them too, also those that it would not get by their names.
 func (m *Gitops) environment(c *dagger.Container, stage string) *dagger.Container {
+	var names []string
 	for _, v := range m.Variables {
-		c = c.WithEnvVariable(v.Name, v.Value)
+		c, names = c.WithEnvVariable(v.Name, v.Value), append(names, v.Name)
 	}
 	for _, s := range m.Secrets {
 		if slices.Contains(s.Stages, stage) {
-			c = c.WithSecretVariable(s.Name, s.Value)
+			c, names = c.WithSecretVariable(s.Name, s.Value), append(names, s.Name)
 		}
+	}
+	switch {
+	case len(names) == 0:
+	case slices.Contains(terraformStages, stage):
+		return c.WithEnvVariable("GITOPS_TERRAFORM_ENV", strings.Join(names, ","))
+	case stage == "configure":
+		return c.WithEnvVariable("GITOPS_ANSIBLE_ENV", strings.Join(names, ","))
 	}
 	return c
 }

@@ -20,7 +20,7 @@ var shared = []string{"images", "program", "progress", "retry", "secret"}
 // leaves do one thing each. They know the shared packages, and of each other only
 // the arrows that docs/architecture.md explains.
 var leaves = map[string][]string{
-	"ansible":    {},
+	"ansible":    {"sshagent"},
 	"attest":     {"registry"},
 	"builds":     {},
 	"compose":    {"builds"},
@@ -34,7 +34,7 @@ var leaves = map[string][]string{
 	"publish":    {"attest", "dockerfile", "registry"},
 	"registry":   {},
 	"review":     {"cost"},
-	"robot":      {"manifest"},
+	"robot":      {"manifest", "sshagent"},
 	"sshagent":   {},
 }
 

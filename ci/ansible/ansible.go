@@ -11,24 +11,28 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
-	"syscall"
-	"time"
 
+	"gitops/ci/program"
 	"gitops/ci/progress"
 	"gitops/ci/secret"
 )
 
-// program is looked up in PATH.
-const program = "ansible-playbook"
+// playbookProgram is looked up in PATH.
+const playbookProgram = "ansible-playbook"
 
 // ErrNotInstalled is the cause when ansible-playbook cannot be found.
-var ErrNotInstalled = errors.New(program + " is not in PATH")
+var ErrNotInstalled = errors.New(playbookProgram + " is not in PATH")
 
-// endPatience is how long ansible-playbook may take to end when it is asked to.
-const endPatience = 5 * time.Second
+// variables are those that Ansible gets from here, besides Options.Pass. The roles'
+// own secrets are not among them, save those of the roles in this repository.
+var variables = slices.Concat(program.Machine, program.Network, []string{
+	"ANSIBLE_*", "SSH_AUTH_SOCK", // its configuration, vaults included, and the keys where none is given
+	"PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV", // where it is installed
+	"GRAFANA_ADMIN_PASSWORD", // role monitoring reads it
+})
 
 // eventsPlugin is the callback that reports what happened as JSON lines.
 //
@@ -56,6 +60,9 @@ type Options struct {
 	// Secrets are taken out of the log wherever they show. The roles read them
 	// from environment variables or ExtraVarsFiles.
 	Secrets []secret.Value
+	// Pass are the names of further variables of this process's environment that the
+	// playbook reads; "APP_*" is every name that begins with APP_.
+	Pass []string
 	// Progress says that the run goes on.
 	Progress *progress.Progress
 	// Log gets Ansible's own output for people as it comes; nil drops it.
@@ -108,7 +115,7 @@ func (o Options) check() error {
 }
 
 func installed() error {
-	if _, err := exec.LookPath(program); err != nil {
+	if _, err := program.Find(playbookProgram); err != nil {
 		return progress.Invalid("%w: install Ansible (Debian package ansible), or call the stage through Dagger, which brings it", ErrNotInstalled)
 	}
 	return nil
@@ -145,36 +152,21 @@ func (o Options) run(ctx context.Context, files *files) (Recap, error) {
 	if err != nil {
 		return Recap{}, err
 	}
-	log := newLog(o.Log, append(o.Secrets, o.PrivateKey)...)
-	cmd := command(ctx, o.Dir, args...)
-	cmd.Env = append(os.Environ(), files.environment()...)
-	cmd.Stdout, cmd.Stderr = log, log
-	err = cmd.Run()
+	redactor := secret.NewRedactor(append(o.Secrets, o.PrivateKey)...)
+	log := newLog(o.Log, redactor)
+	_, err = program.Run(ctx, program.Command{
+		Name: playbookProgram, Args: args, Dir: o.Dir, Pass: append(slices.Clip(variables), o.Pass...), Env: files.environment(),
+		Merge: true, Log: log, Redactor: redactor,
+	})
 	log.flush()
 	recap, failure := files.events()
-	switch {
-	case ctx.Err() != nil:
-		return recap, fmt.Errorf("running %s: %w", o.Playbook, context.Cause(ctx))
-	case failure != nil:
+	if failure != nil && ctx.Err() == nil {
 		return recap, failure
-	case err != nil:
-		return recap, fmt.Errorf("running %s: %w: %s", o.Playbook, err, log.last())
+	}
+	if err != nil {
+		return recap, fmt.Errorf("running %s: %w", o.Playbook, err)
 	}
 	return recap, nil
-}
-
-// command returns ansible-playbook with args in dir. It and its children are one
-// process group, so that none of them outlives ctx.
-func command(ctx context.Context, dir string, args ...string) *exec.Cmd {
-	cmd := exec.CommandContext(ctx, program, args...)
-	cmd.Dir = dir
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	cmd.Cancel = func() error {
-		time.AfterFunc(endPatience, func() { syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) })
-		return syscall.Kill(-cmd.Process.Pid, syscall.SIGTERM)
-	}
-	cmd.WaitDelay = 2 * endPatience
-	return cmd
 }
 
 // SyntaxCheck reports whether the playbook and its roles can be parsed. It needs
@@ -183,12 +175,13 @@ func SyntaxCheck(ctx context.Context, dir, playbook string) error {
 	if err := installed(); err != nil {
 		return err
 	}
-	cmd := command(ctx, dir, "--syntax-check", "--inventory", "localhost,", playbook)
-	cmd.Env = append(os.Environ(), "ANSIBLE_NOCOLOR=1", "ANSIBLE_FORCE_COLOR=0", "LC_ALL=C.UTF-8")
-	out, err := cmd.CombinedOutput()
-	var exit *exec.ExitError
-	if errors.As(err, &exit) && ctx.Err() == nil {
-		return fmt.Errorf("checking %s: %s", filepath.Join(dir, playbook), strings.TrimSpace(string(out)))
+	out, err := program.Run(ctx, program.Command{
+		Name: playbookProgram, Args: []string{"--syntax-check", "--inventory", "localhost,", playbook}, Dir: dir,
+		Pass: variables, Env: []string{"ANSIBLE_NOCOLOR=1", "ANSIBLE_FORCE_COLOR=0", "LC_ALL=C.UTF-8"}, Merge: true,
+	})
+	var failed *program.Error
+	if errors.As(err, &failed) {
+		return fmt.Errorf("checking %s: %s", filepath.Join(dir, playbook), strings.TrimSpace(out.Said))
 	}
 	if err != nil {
 		return fmt.Errorf("checking %s: %w", filepath.Join(dir, playbook), err)

@@ -6,18 +6,19 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"time"
 
+	"gitops/ci/program"
 	"gitops/ci/secret"
+	"gitops/ci/sshagent"
 )
 
 // files is the temporary folder of one run: the callback, the known hosts, the
 // sockets. The login key is not in it: it stays in this process, behind an agent.
 type files struct {
 	dir   string
-	agent *keyAgent
+	agent *sshagent.Agent
 }
 
 func newFiles(o Options) (*files, error) {
@@ -51,7 +52,7 @@ func (f *files) lend(key secret.Value) error {
 	if key.Empty() {
 		return nil
 	}
-	agent, err := newKeyAgent(f.path("agent"), key)
+	agent, err := sshagent.Start(f.path("agent"), key)
 	f.agent = agent
 	return err
 }
@@ -81,7 +82,7 @@ func (f *files) environment() []string {
 	}
 	if f.agent != nil {
 		ssh += " -o IdentityFile=none"
-		environment = append(environment, "SSH_AUTH_SOCK="+f.agent.socket, "ANSIBLE_PRIVATE_KEY_FILE=")
+		environment = append(environment, "SSH_AUTH_SOCK="+f.agent.Socket, "ANSIBLE_PRIVATE_KEY_FILE=")
 	}
 	return append(environment, "ANSIBLE_SSH_ARGS="+ssh)
 }
@@ -101,9 +102,7 @@ func (f *files) events() (Recap, error) {
 // remove ends what the run left behind and removes its folder.
 func (f *files) remove() {
 	f.hangUp()
-	if f.agent != nil {
-		f.agent.close()
-	}
+	f.agent.Close()
 	os.RemoveAll(f.dir)
 }
 
@@ -118,6 +117,8 @@ func (f *files) hangUp() {
 	defer cancel()
 	for _, socket := range sockets {
 		path := filepath.Join(f.path("control"), socket.Name())
-		exec.CommandContext(ctx, "ssh", "-F", "none", "-o", "ControlPath="+path, "-O", "exit", "any").Run()
+		_, _ = program.Run(ctx, program.Command{
+			Name: "ssh", Args: []string{"-F", "none", "-o", "ControlPath=" + path, "-O", "exit", "any"}, Pass: program.Machine,
+		}) // an error means that the connection is gone
 	}
 }

@@ -3,30 +3,24 @@ package ansible
 import (
 	"bytes"
 	"io"
-	"strings"
 	"sync"
 
 	"gitops/ci/secret"
 )
 
-// logKept is how much of the end of the output an error may quote.
-const logKept = 3000
-
-// logWriter passes output on line by line without the secrets in it, and keeps
-// its end.
+// logWriter passes output on line by line without the secrets in it.
 type logWriter struct {
 	mu       sync.Mutex
 	out      io.Writer
 	redactor *secret.Redactor
 	partial  []byte
-	end      string
 }
 
-func newLog(out io.Writer, secrets ...secret.Value) *logWriter {
+func newLog(out io.Writer, redactor *secret.Redactor) *logWriter {
 	if out == nil {
 		out = io.Discard
 	}
-	return &logWriter{out: out, redactor: secret.NewRedactor(secrets...)}
+	return &logWriter{out: out, redactor: redactor}
 }
 
 // Write implements io.Writer.
@@ -44,12 +38,7 @@ func (l *logWriter) pass(text string) error {
 	if text == "" {
 		return nil
 	}
-	text = l.redactor.Redact(text)
-	l.end += text
-	if len(l.end) > logKept {
-		l.end = l.end[len(l.end)-logKept:]
-	}
-	_, err := io.WriteString(l.out, text)
+	_, err := io.WriteString(l.out, l.redactor.Redact(text))
 	return err
 }
 
@@ -59,11 +48,4 @@ func (l *logWriter) flush() {
 	defer l.mu.Unlock()
 	l.pass(string(l.partial))
 	l.partial = nil
-}
-
-// last returns the end of the output.
-func (l *logWriter) last() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return strings.TrimSpace(l.end)
 }

@@ -6,9 +6,9 @@ import (
 	"fmt"
 	"net/http"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"syscall"
 
@@ -17,6 +17,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/remote/transport"
 
 	"gitops/ci/images"
+	"gitops/ci/program"
 	"gitops/ci/registry"
 	"gitops/ci/secret"
 )
@@ -36,6 +37,13 @@ const (
 	exitNoCertificate = 13
 )
 
+// cosignVariables are those that cosign gets from here: no login, no key, and no
+// token, which it would otherwise find by itself (ACTIONS_ID_TOKEN_REQUEST_TOKEN).
+var cosignVariables = slices.Concat(program.Machine, program.Network, []string{
+	"DOCKER_CONFIG",                                                                                                                 // the logins of registries, where none are given
+	"TUF_ROOT", "TUF_MIRROR", "TUF_ROOT_JSON", "SIGSTORE_ROOT_FILE", "SIGSTORE_REKOR_PUBLIC_KEY", "SIGSTORE_CT_LOG_PUBLIC_KEY_FILE", // whom to trust
+})
+
 // cosign is the program with what one piece of work gives it.
 type cosign struct {
 	execution
@@ -46,11 +54,11 @@ type cosign struct {
 // newCosign prepares the program, and a folder with the logins that close removes.
 // Without logins those of Docker's configuration are used. What to do otherwise is
 // said where the program is missing.
-func newCosign(program, otherwise string, o registry.Options, secrets ...secret.Value) (*cosign, error) {
-	if program == "" {
-		program = "cosign"
+func newCosign(binary, otherwise string, o registry.Options, secrets ...secret.Value) (*cosign, error) {
+	if binary == "" {
+		binary = "cosign"
 	}
-	path, err := lookUp(program, images.Cosign, otherwise)
+	path, err := lookUp(binary, images.Cosign, otherwise)
 	if err != nil {
 		return nil, err
 	}
@@ -59,11 +67,9 @@ func newCosign(program, otherwise string, o registry.Options, secrets ...secret.
 		return nil, fmt.Errorf("preparing cosign: %w", err)
 	}
 	c := &cosign{registry: registry.New(o), plainHTTP: o.PlainHTTP}
-	c.execution = execution{program: path, dir: dir}
-	if len(o.Logins) == 0 {
-		c.env = inherit("DOCKER_CONFIG")
-	} else {
-		c.env = append(inherit(), "DOCKER_CONFIG="+dir)
+	c.execution = execution{Name: path, Dir: dir, Pass: cosignVariables}
+	if len(o.Logins) > 0 {
+		c.Env = []string{"DOCKER_CONFIG=" + dir}
 		config := registry.DockerConfig(o.Logins).Reveal()
 		if err := os.WriteFile(filepath.Join(dir, "config.json"), []byte(config), 0o600); err != nil {
 			c.close()
@@ -73,11 +79,11 @@ func newCosign(program, otherwise string, o registry.Options, secrets ...secret.
 	for _, login := range o.Logins {
 		secrets = append(secrets, login.Secrets()...)
 	}
-	c.redactor = secret.NewRedactor(secrets...)
+	c.Redactor = secret.NewRedactor(secrets...)
 	return c, nil
 }
 
-func (c *cosign) close() { os.RemoveAll(c.dir) }
+func (c *cosign) close() { os.RemoveAll(c.Dir) }
 
 // try runs cosign for what it does with ref in its registry, again where a failure
 // of the registry may pass.
@@ -95,7 +101,7 @@ func (c *cosign) try(ctx context.Context, doing string, ref name.Digest, args ..
 		return nil
 	})
 	if err == nil && other != nil {
-		err = fmt.Errorf("%s %s: cosign: %w%s", doing, ref, other, remedy(other))
+		err = fmt.Errorf("%s %s: %w%s", doing, ref, other, remedy(other))
 	}
 	return err
 }
@@ -104,7 +110,7 @@ func (c *cosign) try(ctx context.Context, doing string, ref name.Digest, args ..
 // makes of it.
 type faultError struct{ said, cause error }
 
-func (e *faultError) Error() string   { return "cosign: " + e.said.Error() }
+func (e *faultError) Error() string   { return e.said.Error() }
 func (e *faultError) Unwrap() []error { return []error{e.said, e.cause} }
 
 var (
@@ -122,11 +128,11 @@ var (
 // no other way to tell; nil where the failure was another, as one of Sigstore's
 // services.
 func registryFault(err error) error {
-	var exit *exec.ExitError
-	if !errors.As(err, &exit) {
+	var failed *program.Error
+	if !errors.As(err, &failed) {
 		return nil
 	}
-	said := err.Error()
+	said := failed.Said
 	if sigstoreForm.MatchString(said) {
 		return nil
 	}
@@ -145,9 +151,9 @@ func registryFault(err error) error {
 
 // exitCode returns the code with which cosign ended; 0 where it did not.
 func exitCode(err error) int {
-	var exit *exec.ExitError
-	if errors.As(err, &exit) {
-		return exit.ExitCode()
+	var failed *program.Error
+	if errors.As(err, &failed) {
+		return failed.Exit
 	}
 	return 0
 }

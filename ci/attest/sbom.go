@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 
 	"gitops/ci/images"
+	"gitops/ci/program"
 	"gitops/ci/progress"
 )
 
@@ -21,7 +22,7 @@ func SyftReady() error {
 // no other image. It needs the program syft and no network; the name and version
 // are the document's.
 func SBOM(ctx context.Context, layoutDir, name, version string) ([]byte, error) {
-	program, err := lookUp("syft", images.Syft, leaveOut)
+	syft, err := lookUp("syft", images.Syft, leaveOut)
 	if err != nil {
 		return nil, err
 	}
@@ -37,8 +38,8 @@ func SBOM(ctx context.Context, layoutDir, name, version string) ([]byte, error) 
 		return nil, fmt.Errorf("making an SBOM: %w", err)
 	}
 	defer os.RemoveAll(home)
-	run := execution{program: program, dir: home, env: syftEnv(home)}
-	document, err := run.do(ctx, SyftArgs(layoutDir, name, version)...)
+	run := execution{Name: syft, Dir: home, Pass: program.Machine, Env: syftEnv(home)}
+	document, err := run.do(ctx, syftArgs(layoutDir, name, version)...)
 	if err == nil && !json.Valid(document) {
 		err = fmt.Errorf("syft wrote no document")
 	}
@@ -48,9 +49,9 @@ func SBOM(ctx context.Context, layoutDir, name, version string) ([]byte, error) 
 	return document, nil
 }
 
-// SyftArgs returns the arguments of syft for the image in an OCI layout folder. It
-// writes the document on stdout. SyftEnv goes with them.
-func SyftArgs(layoutDir, name, version string) []string {
+// syftArgs returns the arguments of syft for the image in an OCI layout folder. It
+// writes the document on stdout.
+func syftArgs(layoutDir, name, version string) []string {
 	args := []string{"scan", "oci-dir:" + layoutDir, "--output", "spdx-json"}
 	if name != "" {
 		args = append(args, "--source-name", name)
@@ -61,9 +62,8 @@ func SyftArgs(layoutDir, name, version string) []string {
 	return args
 }
 
-// SyftEnv is what keeps syft from asking the network for a newer version.
-const SyftEnv = "SYFT_CHECK_FOR_APP_UPDATE=false"
-
+// syftEnv keeps what syft reads and writes below home, and it from asking the network
+// for a newer version.
 func syftEnv(home string) []string {
-	return []string{"PATH=" + os.Getenv("PATH"), "HOME=" + home, "TMPDIR=" + home, SyftEnv}
+	return []string{"HOME=" + home, "TMPDIR=" + home, "SYFT_CHECK_FOR_APP_UPDATE=false"}
 }

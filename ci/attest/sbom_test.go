@@ -26,8 +26,8 @@ import (
 
 func TestSyftArgs(t *testing.T) {
 	for want, got := range map[string][]string{
-		"scan oci-dir:/layout --output spdx-json --source-name app --source-version v1": SyftArgs("/layout", "app", "v1"),
-		"scan oci-dir:/layout --output spdx-json":                                       SyftArgs("/layout", "", ""),
+		"scan oci-dir:/layout --output spdx-json --source-name app --source-version v1": syftArgs("/layout", "app", "v1"),
+		"scan oci-dir:/layout --output spdx-json":                                       syftArgs("/layout", "", ""),
 	} {
 		if strings.Join(got, " ") != want {
 			t.Errorf("got %v, want %s", got, want)

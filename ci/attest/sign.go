@@ -119,7 +119,7 @@ func (s Signer) Ready(ctx context.Context) error {
 func (s Signer) publicKey(ctx context.Context, c *cosign) (string, error) {
 	key, err := c.do(ctx, "public-key", "--key", "env://"+keyVariable)
 	if err != nil {
-		return "", fmt.Errorf("reading the signing key: cosign: %w%s", err, remedy(err))
+		return "", fmt.Errorf("reading the signing key: %w%s", err, remedy(err))
 	}
 	return string(key), nil
 }
@@ -153,9 +153,9 @@ func (s *Signer) open(ctx context.Context) (*cosign, error) {
 		return nil, err
 	}
 	if s.Key.Empty() {
-		c.env = append(c.env, tokenVariable+"="+s.IdentityToken.Reveal())
+		c.Env = append(c.Env, tokenVariable+"="+s.IdentityToken.Reveal())
 	} else {
-		c.env = append(c.env, keyVariable+"="+s.Key.Reveal(), passwordVariable+"="+s.Password.Reveal())
+		c.Env = append(c.Env, keyVariable+"="+s.Key.Reveal(), passwordVariable+"="+s.Password.Reveal())
 	}
 	return c, nil
 }
@@ -183,7 +183,7 @@ func (s Signer) signed(ctx context.Context, c *cosign, image name.Digest) (bool,
 // attest stores what is said of an image, in the place of what an earlier run stored.
 func (s Signer) attest(ctx context.Context, c *cosign, a Attested, number int) error {
 	for i, predicate := range a.Predicates {
-		file := filepath.Join(c.dir, fmt.Sprintf("%d-%d.json", number, i))
+		file := filepath.Join(c.Dir, fmt.Sprintf("%d-%d.json", number, i))
 		if err := os.WriteFile(file, predicate.JSON, 0o600); err != nil {
 			return fmt.Errorf("attesting %s: %w", a.Image, err)
 		}

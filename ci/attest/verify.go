@@ -111,7 +111,7 @@ func (p Policy) pinned(refs []string) ([]name.Digest, error) {
 func (p Policy) verify(ctx context.Context, c *cosign, image name.Digest) error {
 	mine := *c // several run at once, each with its own environment
 	if p.PublicKey != "" {
-		mine.env = append(slices.Clip(c.env), publicVariable+"="+p.PublicKey)
+		mine.Env = append(slices.Clip(c.Env), publicVariable+"="+p.PublicKey)
 	}
 	return mine.try(ctx, "verifying", image, p.args(image)...)
 }

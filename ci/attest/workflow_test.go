@@ -54,8 +54,8 @@ func TestSignerAsksForTheWorkflowsToken(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer c.close()
-	if !strings.Contains(strings.Join(c.env, "\n"), tokenVariable+"=the-token") || strings.Join(s.by(), " ") != "--oidc-provider envvar" {
-		t.Errorf("environment %v, arguments %v", c.env, s.by())
+	if !strings.Contains(strings.Join(c.Env, "\n"), tokenVariable+"=the-token") || strings.Join(s.by(), " ") != "--oidc-provider envvar" {
+		t.Errorf("environment %v, arguments %v", c.Env, s.by())
 	}
 	s = Signer{Workflow: startTokens(t, 403, ""), Program: "true"}
 	if _, err := s.open(t.Context()); err == nil {

@@ -3,19 +3,19 @@
 package cost
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"net/http"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
 
+	"gitops/ci/program"
 	"gitops/ci/progress"
 	"gitops/ci/secret"
 )
@@ -49,7 +49,7 @@ type Estimate struct {
 // Run estimates the cost of a plan. Where Infracost cannot be had it returns an
 // *Unavailable; whether that is a failure is the caller's to say.
 func Run(ctx context.Context, o Options) (estimate Estimate, err error) {
-	program, err := o.ready()
+	infracost, err := o.ready()
 	if err != nil {
 		return Estimate{}, err
 	}
@@ -61,7 +61,7 @@ func Run(ctx context.Context, o Options) (estimate Estimate, err error) {
 	}
 	defer os.RemoveAll(dir)
 	out := filepath.Join(dir, "infracost.json")
-	if err := o.run(ctx, program, dir, out); err != nil {
+	if err := o.run(ctx, infracost, dir, out); err != nil {
 		return Estimate{}, err
 	}
 	document, err := os.ReadFile(out)
@@ -76,7 +76,7 @@ func Run(ctx context.Context, o Options) (estimate Estimate, err error) {
 }
 
 // ready checks what can be checked before anything is started.
-func (o Options) ready() (program string, err error) {
+func (o Options) ready() (infracost string, err error) {
 	if _, err := os.Stat(o.PlanFile); err != nil {
 		return "", progress.Invalid("estimating the cost: %w; give the output of `terraform show -json`", err)
 	}
@@ -88,26 +88,23 @@ func (o Options) ready() (program string, err error) {
 	if name == "" {
 		name = "infracost"
 	}
-	program, err = exec.LookPath(name)
+	infracost, err = program.Find(name)
 	if err != nil {
 		return "", &Unavailable{"the program infracost is not installed"}
 	}
-	return program, nil
+	return infracost, nil
 }
 
-func (o Options) run(ctx context.Context, program, home, out string) error {
+func (o Options) run(ctx context.Context, infracost, home, out string) error {
 	timeout := o.Timeout
 	if timeout == 0 {
 		timeout = 3 * time.Minute
 	}
 	limited, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
-	command := exec.CommandContext(limited, program, buildArgs(o, out)...)
-	command.Env = buildEnv(o, home, os.Environ())
-	command.WaitDelay = 2 * time.Second
-	var said bytes.Buffer
-	command.Stdout, command.Stderr = &said, &said
-	err := command.Run()
+	_, err := program.Run(limited, program.Command{
+		Name: infracost, Args: buildArgs(o, out), Pass: variables, Env: buildEnv(o, home), Merge: true, Redactor: secret.NewRedactor(o.APIKey),
+	})
 	switch {
 	case err == nil:
 		return nil
@@ -116,7 +113,7 @@ func (o Options) run(ctx context.Context, program, home, out string) error {
 	case limited.Err() != nil:
 		return &Unavailable{"infracost did not end within " + progress.Seconds(timeout)}
 	}
-	return &Unavailable{why(secret.NewRedactor(o.APIKey).Redact(said.String()), err)}
+	return &Unavailable{why(err)}
 }
 
 // buildArgs returns the arguments of `infracost diff`. A plan's JSON holds the state
@@ -129,24 +126,14 @@ func buildArgs(o Options, out string) []string {
 	return args
 }
 
-// inherited are the variables that infracost gets from here: how to reach the
-// network, and nothing that the cloud or GitHub would take as a login.
-var inherited = []string{
-	"PATH", "TMPDIR", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy",
-	"SSL_CERT_FILE", "SSL_CERT_DIR", "INFRACOST_TLS_CA_CERT_FILE", "INFRACOST_TLS_INSECURE_SKIP_VERIFY",
-}
+// variables are those that infracost gets from here: how to reach the network, and
+// nothing that the cloud or GitHub would take as a login.
+var variables = slices.Concat(program.Machine, program.Network, []string{"INFRACOST_TLS_CA_CERT_FILE", "INFRACOST_TLS_INSECURE_SKIP_VERIFY"})
 
-// buildEnv returns infracost's environment. Its home is an empty directory: what it
-// finds or leaves in a real one would depend on who ran it before.
-func buildEnv(o Options, home string, environ []string) []string {
+// buildEnv returns what else is in infracost's environment. Its home is an empty
+// directory: what it finds or leaves in a real one would depend on who ran it before.
+func buildEnv(o Options, home string) []string {
 	var env []string
-	for _, name := range inherited {
-		for _, variable := range environ {
-			if strings.HasPrefix(variable, name+"=") {
-				env = append(env, variable)
-			}
-		}
-	}
 	set := func(name, value string) {
 		if value != "" {
 			env = append(env, name+"="+value)
@@ -161,18 +148,17 @@ func buildEnv(o Options, home string, environ []string) []string {
 }
 
 var (
-	colours    = regexp.MustCompile("\x1b\\[[0-9;]*m")
 	httpStatus = regexp.MustCompile(`\b([45][0-9]{2}) [A-Z]`)
 	noAnswer   = regexp.MustCompile(`Error sending API request|connection refused|no such host|i/o timeout|TLS handshake|context deadline exceeded`)
 )
 
 // why turns infracost's last words into a reason.
-func why(said string, err error) string {
-	said = strings.TrimSpace(colours.ReplaceAllString(said, ""))
-	var exit *exec.ExitError
-	switch {
-	case !errors.As(err, &exit):
+func why(err error) string {
+	var failed *program.Error
+	if !errors.As(err, &failed) {
 		return "infracost did not start: " + err.Error()
+	}
+	switch said := failed.Said; {
 	case strings.Contains(said, "Invalid API key"), strings.Contains(said, "Invalid API Key"):
 		return "the price service does not know this INFRACOST_API_KEY"
 	case strings.Contains(said, "No INFRACOST_API_KEY"):
@@ -180,14 +166,13 @@ func why(said string, err error) string {
 	case noAnswer.MatchString(said):
 		return "the price service did not answer"
 	}
-	if status := httpStatus.FindStringSubmatch(said); status != nil {
+	if status := httpStatus.FindStringSubmatch(failed.Said); status != nil {
 		code, _ := strconv.Atoi(status[1])
 		return strings.TrimSpace("price service answered " + status[1] + " " + http.StatusText(code))
 	}
-	lines := strings.Split(said, "\n")
-	last := strings.TrimSpace(lines[len(lines)-1])
+	last := strings.TrimSpace(program.LastLines(failed.Said, 1))
 	if last == "" {
 		last = "it said nothing"
 	}
-	return fmt.Sprintf("infracost ended with %d: %s", exit.ExitCode(), last)
+	return fmt.Sprintf("infracost ended with %d: %s", failed.Exit, last)
 }

@@ -23,6 +23,7 @@ import (
 
 	"golang.org/x/crypto/ssh"
 
+	"gitops/ci/program"
 	"gitops/ci/progress"
 )
 
@@ -41,7 +42,7 @@ func standIn(t *testing.T) string {
 	moto := exec.Command("python3", filepath.Join(images, "server.py"), "-H", "127.0.0.1", "-p", port)
 	moto.Env = append(os.Environ(), "MOTO_AMIS_PATH="+filepath.Join(images, "amis.json"))
 	moto.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	var log tail
+	var log program.Words
 	moto.Stdout, moto.Stderr = &log, &log
 	if err := moto.Start(); err != nil {
 		t.Fatal(err)
@@ -409,7 +410,7 @@ func TestTerraformTests(t *testing.T) {
 	for _, args := range [][]string{{"init", "-backend=false", "-lockfile=readonly", "-input=false"}, {"test", "-no-color"}} {
 		command := exec.Command("terraform", args...)
 		command.Dir = tf.dir
-		for name, value := range environ(os.Environ(), filepath.Join(tf.temp, "data"), false) {
+		for name, value := range environ(program.Environ(variables), filepath.Join(tf.temp, "data"), false) {
 			command.Env = append(command.Env, name+"="+value)
 		}
 		if output, err := command.CombinedOutput(); err != nil {

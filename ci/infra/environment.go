@@ -1,6 +1,19 @@
 package infra
 
-import "strings"
+import (
+	"slices"
+	"strings"
+
+	"gitops/ci/program"
+)
+
+// variables are those that Terraform and its providers get from here, besides
+// Options.Pass. A provider of another cloud needs its own.
+var variables = slices.Concat(program.Machine, program.Network, []string{
+	"TF_*", "CHECKPOINT_DISABLE", "XDG_DATA_HOME", // settings, variables, tokens of registries; where providers are
+	"AWS_*",                                                                                        // the cloud, and the backend S3
+	"SSH_AUTH_SOCK", "GIT_SSH", "GIT_SSH_COMMAND", "GIT_ASKPASS", "GIT_CONFIG_*", "GIT_SSL_CAINFO", // modules that come by git
+})
 
 // environ returns the environment that Terraform runs in: base, which is in the
 // form of os.Environ, without what would change Terraform's arguments or output,

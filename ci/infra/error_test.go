@@ -103,16 +103,3 @@ func TestLastWords(t *testing.T) {
 		t.Errorf("a long text: %d bytes, ends %q", len(long), long[len(long)-40:])
 	}
 }
-
-func TestTailKeepsTheEnd(t *testing.T) {
-	var words tail
-	for range 3 {
-		if n, err := words.Write([]byte(strings.Repeat("x", tailSize/2))); n != tailSize/2 || err != nil {
-			t.Fatal(n, err)
-		}
-	}
-	_, _ = words.Write([]byte("the end"))
-	if got := words.String(); len(got) != tailSize || !strings.HasSuffix(got, "the end") {
-		t.Errorf("%d bytes, ending %q", len(got), got[len(got)-10:])
-	}
-}

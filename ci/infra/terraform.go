@@ -7,12 +7,13 @@ import (
 	"io/fs"
 	"maps"
 	"os"
-	"os/exec"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/hashicorp/terraform-exec/tfexec"
 
+	"gitops/ci/program"
 	"gitops/ci/progress"
 	"gitops/ci/secret"
 )
@@ -32,16 +33,18 @@ type terraform struct {
 	temp     string // everything that is thrown away
 	unlocked bool   // there was no lock file before
 	redactor *secret.Redactor
-	words    *tail // what the running command wrote to stderr
+	words    *program.Words // what the running command wrote to stderr
+	pass     []string       // names of variables that the caller lets through
 }
 
-// open finds the binary and makes the private folder.
-func open(dir string, redactor *secret.Redactor) (*terraform, error) {
+// open finds the binary and makes the private folder. Terraform gets the variables
+// that pass names besides its usual ones.
+func open(dir string, redactor *secret.Redactor, pass ...string) (*terraform, error) {
 	dir, err := configuration(dir)
 	if err != nil {
 		return nil, err
 	}
-	binary, err := exec.LookPath("terraform")
+	binary, err := program.Find("terraform")
 	if err != nil {
 		return nil, fmt.Errorf("finding terraform: %w: install it (https://developer.hashicorp.com/terraform/install), or run this stage through Dagger, which brings it", err)
 	}
@@ -53,7 +56,7 @@ func open(dir string, redactor *secret.Redactor) (*terraform, error) {
 	if err != nil {
 		return nil, fmt.Errorf("making a folder for terraform's data: %w", err)
 	}
-	tf := &terraform{Terraform: cli, dir: dir, temp: temp, redactor: redactor, words: &tail{}}
+	tf := &terraform{Terraform: cli, dir: dir, temp: temp, redactor: redactor, words: &program.Words{}, pass: pass}
 	if err := tf.configure(); err != nil {
 		return nil, errors.Join(err, tf.Close())
 	}
@@ -84,7 +87,7 @@ func (tf *terraform) configure() error {
 	if err := tf.SetEnv(env); err != nil {
 		return fmt.Errorf("preparing terraform's environment: %w", err)
 	}
-	maps.Copy(env, environ(os.Environ(), filepath.Join(tf.temp, "data"), !tf.unlocked))
+	maps.Copy(env, environ(program.Environ(slices.Concat(variables, tf.pass)), filepath.Join(tf.temp, "data"), !tf.unlocked))
 	tf.SetStderr(tf.words)
 	return tf.SetWaitDelay(stopTime)
 }

@@ -24,6 +24,7 @@ type Options struct {
 	VarFiles      []string           // variable files, the last one wins
 	Workspace     string             // Terraform's workspace; empty is "default"
 	LockTimeout   time.Duration      // how long to wait for a lock that somebody holds
+	Pass          []string           // names of further variables that providers need, such as GOOGLE_CREDENTIALS; "ARM_*" is every name that begins so
 	Redactor      *secret.Redactor   // takes known secrets out of errors and plan texts; nil knows none
 	Progress      *progress.Progress // nil is silent
 }
@@ -47,7 +48,7 @@ func Open(ctx context.Context, o Options) (*Workspace, error) {
 	if err != nil {
 		return nil, err
 	}
-	tf, err := open(o.Dir, o.Redactor)
+	tf, err := open(o.Dir, o.Redactor, o.Pass...)
 	if err != nil {
 		return nil, err
 	}

@@ -1,29 +1,26 @@
 package publish
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"maps"
 	"os"
-	"os/exec"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strings"
 	"sync"
-	"time"
 
 	"gitops/ci/attest"
 	"gitops/ci/dockerfile"
+	"gitops/ci/program"
 )
 
 // docker builds with a plain Docker engine, by its CLI.
 type docker struct {
 	program string
-	tag     string // the commit
+	pass    []string // names of the variables that it gets from here
+	tag     string   // the commit
 	rebuild bool
 	// oneByOne is held while a platform is built: the engine has one image under a
 	// base's name, of the platform that was last asked for.
@@ -126,38 +123,28 @@ func (d *docker) digest(ctx context.Context, ref string) string {
 	return digest
 }
 
-// shownLines is how much of what the engine said an error repeats.
-const shownLines = 20
+// dockerVariables are those that the Docker CLI gets from here: those that it
+// documents, one by one, since DOCKER_PASSWORD and the like are a workflow's own.
+// BuildKit's and buildx's have no such names.
+var dockerVariables = slices.Concat(program.Machine, program.Network, []string{
+	"DOCKER_HOST", "DOCKER_CONTEXT", "DOCKER_TLS", "DOCKER_TLS_VERIFY", "DOCKER_CERT_PATH", "DOCKER_API_VERSION", "DOCKER_CUSTOM_HEADERS", // which engine
+	"SSH_AUTH_SOCK", "XDG_RUNTIME_DIR", // an engine over SSH, an engine without root
+	"DOCKER_CONFIG", "DOCKER_AUTH_CONFIG", "DOCKER_CONTENT_TRUST", "DOCKER_CONTENT_TRUST_SERVER", // logins for base images, and whom to trust
+	"DOCKER_BUILDKIT", "DOCKER_DEFAULT_PLATFORM", "BUILDKIT_*", "BUILDX_*", // how it builds
+})
 
 // run runs the Docker CLI and returns its standard output.
 func (d *docker) run(ctx context.Context, args ...string) (string, error) {
-	cmd := exec.CommandContext(ctx, d.program, args...)
-	cmd.WaitDelay = 5 * time.Second
-	// Engines that keep images as an index would add an attestation of their own to
-	// it: https://docs.docker.com/build/building/variables.
-	cmd.Env = append(os.Environ(), "BUILDX_NO_DEFAULT_ATTESTATIONS=1")
-	var stdout, said bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &stdout, &said
-	if args[0] == "build" {
-		cmd.Stdout = &said // the legacy builder tells its errors there
+	out, err := program.Run(ctx, program.Command{
+		Name: d.program, Args: args, Pass: d.pass,
+		// Engines that keep images as an index would add an attestation of their own to
+		// it: https://docs.docker.com/build/building/variables.
+		Env: []string{"BUILDX_NO_DEFAULT_ATTESTATIONS=1"},
+		// The legacy builder tells its errors on standard output.
+		Merge: args[0] == "build",
+	})
+	if program.Missing(err) {
+		return "", fmt.Errorf("%w; a Docker CLI and engine are needed", err)
 	}
-	err := cmd.Run()
-	var exit *exec.ExitError
-	switch {
-	case ctx.Err() != nil:
-		return "", context.Cause(ctx)
-	case errors.As(err, &exit):
-		return "", fmt.Errorf("docker %s: %w:\n%s", args[0], err, lastLines(said.String(), shownLines))
-	case err != nil:
-		return "", fmt.Errorf("running docker %s: %w; a Docker CLI and engine are needed", args[0], err)
-	}
-	return stdout.String(), nil
-}
-
-// colour is what the builder puts around its errors, terminal or not.
-var colour = regexp.MustCompile("\x1b\\[[0-9;]*m")
-
-func lastLines(text string, n int) string {
-	lines := strings.Split(strings.TrimSpace(colour.ReplaceAllString(text, "")), "\n")
-	return strings.Join(lines[max(0, len(lines)-n):], "\n")
+	return string(out.Stdout), err
 }

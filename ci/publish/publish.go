@@ -77,6 +77,10 @@ type Options struct {
 	InvocationID string
 	// Docker is the Docker CLI ("docker").
 	Docker string
+	// Pass are the names of further variables of this process's environment for the
+	// Docker CLI, such as those of a credential helper; "AWS_*" is every name that
+	// begins with AWS_.
+	Pass []string
 	// Progress is told what happens; nil is silent.
 	Progress *progress.Progress
 }
@@ -150,7 +154,7 @@ func newPublisher(o Options) (*publisher, error) {
 		o.BuilderID = "urn:gitops:builder:local"
 	}
 	o.Registry.Progress = o.Progress
-	p := &publisher{Options: o, registry: registry.New(o.Registry), docker: &docker{program: o.Docker, tag: o.Tag, rebuild: o.Rebuild}}
+	p := &publisher{Options: o, registry: registry.New(o.Registry), docker: &docker{program: o.Docker, pass: append(slices.Clip(dockerVariables), o.Pass...), tag: o.Tag, rebuild: o.Rebuild}}
 	return p, p.check()
 }
 

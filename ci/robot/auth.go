@@ -3,17 +3,12 @@ package robot
 import (
 	"encoding/base64"
 	"fmt"
-	"net"
 	"net/url"
 	"os"
 	"path/filepath"
-	"strings"
 
-	"golang.org/x/crypto/ssh"
-	"golang.org/x/crypto/ssh/agent"
-
-	"gitops/ci/progress"
-	"gitops/ci/secret"
+	"gitops/ci/program"
+	"gitops/ci/sshagent"
 )
 
 // authorization returns the setting that sends the token to the repository's
@@ -43,70 +38,10 @@ func (g *git) sshCommand(o Options) (string, error) {
 	}
 	if !o.SSHKey.Empty() {
 		var err error
-		if g.keys, err = startKeyAgent(filepath.Join(g.folder, "agent"), o.SSHKey); err != nil {
+		if g.keys, err = sshagent.Start(filepath.Join(g.folder, "agent"), o.SSHKey); err != nil {
 			return "", err
 		}
-		args = append(args, "-F", "none", "-o", "IdentityFile=none", "-o", "IdentityAgent="+g.keys.address)
+		args = append(args, "-F", "none", "-o", "IdentityFile=none", "-o", "IdentityAgent="+g.keys.Socket)
 	}
-	return quote(args), nil
-}
-
-// quote joins args for the shell through which git calls ssh.
-func quote(args []string) string {
-	quoted := make([]string, len(args))
-	for i, arg := range args {
-		quoted[i] = "'" + strings.ReplaceAll(arg, "'", `'\''`) + "'"
-	}
-	return strings.Join(quoted, " ")
-}
-
-// keyAgent is an ssh agent with one key, which thus never is a file.
-type keyAgent struct {
-	address  string
-	listener net.Listener
-}
-
-// parseSSHKey reads the private key for a repository over ssh.
-func parseSSHKey(pem secret.Value) (any, error) {
-	key, err := ssh.ParseRawPrivateKey([]byte(pem.Reveal()))
-	if err != nil {
-		return nil, progress.Invalid("reading the ssh key: %w: give a private key in PEM without a passphrase", err)
-	}
-	return key, nil
-}
-
-func startKeyAgent(address string, pem secret.Value) (*keyAgent, error) {
-	key, err := parseSSHKey(pem)
-	if err != nil {
-		return nil, err
-	}
-	keyring := agent.NewKeyring()
-	if err := keyring.Add(agent.AddedKey{PrivateKey: key}); err != nil {
-		return nil, progress.Invalid("using the ssh key: %w", err)
-	}
-	listener, err := net.Listen("unix", address)
-	if err != nil {
-		return nil, fmt.Errorf("starting an ssh agent: %w", err)
-	}
-	go serve(listener, keyring)
-	return &keyAgent{address, listener}, nil
-}
-
-func serve(listener net.Listener, keyring agent.Agent) {
-	for {
-		connection, err := listener.Accept()
-		if err != nil {
-			return // closed
-		}
-		go func() {
-			defer connection.Close()
-			_ = agent.ServeAgent(keyring, connection) // ends with the connection
-		}()
-	}
-}
-
-func (k *keyAgent) close() {
-	if k != nil {
-		k.listener.Close()
-	}
+	return program.Quote(args...), nil
 }

@@ -6,15 +6,14 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
-	"syscall"
-	"time"
 
+	"gitops/ci/program"
 	"gitops/ci/progress"
 	"gitops/ci/secret"
+	"gitops/ci/sshagent"
 )
 
 // git runs the git command in surroundings of its own: a temporary home, no
@@ -23,7 +22,7 @@ type git struct {
 	folder   string
 	env      []string
 	redactor *secret.Redactor
-	keys     *keyAgent
+	keys     *sshagent.Agent
 }
 
 func newGit(o Options) (*git, error) {
@@ -48,36 +47,28 @@ func (g *git) prepare(o Options) error {
 	if err != nil {
 		return err
 	}
-	g.env = append(inherited(),
-		"HOME="+g.folder, "XDG_CONFIG_HOME="+g.folder, "LC_ALL=C", "TZ=UTC",
-		"GIT_CONFIG_NOSYSTEM=1", "GIT_CONFIG_GLOBAL="+config, "GIT_ATTR_NOSYSTEM=1",
-		"GIT_TERMINAL_PROMPT=0", "GIT_ASKPASS=", "SSH_ASKPASS=", "GIT_SSH_COMMAND="+ssh, "GIT_SSH_VARIANT=ssh",
-	)
+	g.env = []string{
+		"HOME=" + g.folder, "XDG_CONFIG_HOME=" + g.folder, "LC_ALL=C", "TZ=UTC",
+		"GIT_CONFIG_NOSYSTEM=1", "GIT_CONFIG_GLOBAL=" + config, "GIT_ATTR_NOSYSTEM=1",
+		"GIT_TERMINAL_PROMPT=0", "GIT_ASKPASS=", "SSH_ASKPASS=", "GIT_SSH_COMMAND=" + ssh, "GIT_SSH_VARIANT=ssh",
+	}
 	g.env = append(g.env, configEnv(append(settings(), authorization(o)...))...)
 	return nil
 }
 
 // close forgets the keys and removes everything that was on disk.
 func (g *git) close() {
-	g.keys.close()
+	g.keys.Close()
 	os.RemoveAll(g.folder)
 }
 
-// inherited returns the variables that git needs of ours: how to reach programs
-// and the network. Everything else, other secrets of the pipeline included,
-// stays here.
-func inherited() (env []string) {
-	for _, name := range []string{
-		"PATH", "TMPDIR", "USER", "LOGNAME", "SSH_AUTH_SOCK", "LD_LIBRARY_PATH", "GIT_EXEC_PATH",
-		"http_proxy", "https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY", "no_proxy", "NO_PROXY",
-		"SSL_CERT_FILE", "SSL_CERT_DIR", "CURL_CA_BUNDLE", "GIT_SSL_CAINFO", "GIT_SSL_CAPATH",
-	} {
-		if value, ok := os.LookupEnv(name); ok {
-			env = append(env, name+"="+value)
-		}
-	}
-	return env
-}
+// variables are those that git gets from here: how to reach programs and the network,
+// and where its own parts are. No configuration of git is among them.
+var variables = slices.Concat(program.Machine, program.Network, []string{
+	"SSH_AUTH_SOCK",                                      // the user's own keys, where none is given
+	"GIT_EXEC_PATH",                                      // git's subcommands, where they are not in their usual place
+	"CURL_CA_BUNDLE", "GIT_SSL_CAINFO", "GIT_SSL_CAPATH", // whose certificates to trust
+})
 
 // trustedFolder lets git read a repository on this machine that belongs to
 // somebody else: naming it in the options is the consent that git asks for.
@@ -129,40 +120,16 @@ func (g *git) offline() *git {
 	return &local
 }
 
-// gitError is a git command that failed.
-type gitError struct {
-	command string // the subcommand
-	stdout  string
-	stderr  string // redacted
-	exit    int
-}
-
-func (e *gitError) Error() string {
-	return fmt.Sprintf("git %s: exit %d: %s", e.command, e.exit, strings.TrimSpace(e.stderr))
-}
-
-// run runs git in the repository dir and returns what it printed.
+// run runs git in the repository dir and returns what it printed, also beside the
+// *program.Error of a command that failed.
 func (g *git) run(ctx context.Context, dir string, stdin []byte, args ...string) ([]byte, error) {
-	cmd := exec.CommandContext(ctx, "git", args...)
-	cmd.Dir, cmd.Env, cmd.Stdin = dir, g.env, bytes.NewReader(stdin)
-	// git starts helpers; all of them end with it.
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGTERM) }
-	cmd.WaitDelay = 5 * time.Second
-	var stdout, stderr bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &stdout, &stderr
-	err := cmd.Run()
-	if ctx.Err() != nil {
-		return nil, fmt.Errorf("git %s: %w", args[0], ctx.Err())
+	out, err := program.Run(ctx, program.Command{
+		Name: "git", Args: args, Dir: dir, Stdin: bytes.NewReader(stdin), Pass: variables, Env: g.env, Redactor: g.redactor,
+	})
+	if program.Missing(err) {
+		return nil, progress.Invalid("%w: install git 2.31 or newer", err)
 	}
-	var exit *exec.ExitError
-	if errors.As(err, &exit) {
-		return nil, &gitError{args[0], g.redactor.Redact(stdout.String()), g.redactor.Redact(stderr.String()), exit.ExitCode()}
-	}
-	if errors.Is(err, exec.ErrNotFound) {
-		return nil, progress.Invalid("running git: %w: install git 2.31 or newer", err)
-	}
-	return stdout.Bytes(), err
+	return out.Stdout, err
 }
 
 // text is run for commands that print one line.
@@ -188,7 +155,7 @@ func (g *git) initBare(ctx context.Context, name, sha string) (string, error) {
 // repository's history goes. Commits that are not there are no ancestors.
 func (g *git) isAncestor(ctx context.Context, dir, a, b string) (bool, error) {
 	_, err := g.run(ctx, dir, nil, "merge-base", "--is-ancestor", a, b)
-	var failed *gitError
+	var failed *program.Error
 	if errors.As(err, &failed) {
 		return false, nil
 	}

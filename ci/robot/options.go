@@ -11,6 +11,7 @@ import (
 	"gitops/ci/manifest"
 	"gitops/ci/progress"
 	"gitops/ci/secret"
+	"gitops/ci/sshagent"
 )
 
 // Options says what to push where, and as whom. Empty fields take the default
@@ -171,7 +172,7 @@ func (o *Options) checkHow() error {
 		return err
 	}
 	if !o.SSHKey.Empty() {
-		if _, err := parseSSHKey(o.SSHKey); err != nil {
+		if err := sshagent.Check(o.SSHKey); err != nil {
 			return err
 		}
 	}

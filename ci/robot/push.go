@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 
+	"gitops/ci/program"
 	"gitops/ci/progress"
 )
 
@@ -40,14 +41,14 @@ func isRetryable(err error) bool { return hasKind(err, raced) || hasKind(err, tr
 // push moves the target branch to commit, only forward.
 func (j *job) push(ctx context.Context, commit string) error {
 	doing := "pushing to " + j.target + " of " + j.RepoURL
-	_, err := j.git.run(ctx, j.repo, nil, "push", "--porcelain", "--no-verify", "--no-follow-tags", "--end-of-options", j.RepoURL,
+	out, err := j.git.run(ctx, j.repo, nil, "push", "--porcelain", "--no-verify", "--no-follow-tags", "--end-of-options", j.RepoURL,
 		commit+":refs/heads/"+j.target)
-	var failed *gitError
+	var failed *program.Error
 	if !errors.As(err, &failed) {
 		return err
 	}
-	reason := rejection(failed.stdout)
-	said := strings.TrimSpace(remoteLines(failed.stderr) + " " + reason)
+	reason := rejection(j.git.redactor.Redact(string(out)))
+	said := strings.TrimSpace(remoteLines(failed.Said) + " " + reason)
 	switch {
 	case reason == "":
 		return remoteError(err, doing, j.target)
@@ -143,11 +144,11 @@ var symptoms = []symptom{
 
 // remoteError says what git's error means and what to do.
 func remoteError(err error, doing, branch string) error {
-	var failed *gitError
+	var failed *program.Error
 	if !errors.As(err, &failed) {
 		return err
 	}
-	text := strings.ToLower(failed.stderr)
+	text := strings.ToLower(failed.Said)
 	for _, s := range symptoms {
 		if !strings.Contains(text, s.text) {
 			continue
@@ -156,7 +157,7 @@ func remoteError(err error, doing, branch string) error {
 		if s.invalid {
 			return progress.Invalid("%s: %s", doing, meaning)
 		}
-		return &failure{s.kind, fmt.Errorf("%s: %s (%s)", doing, meaning, firstLine(failed.stderr))}
+		return &failure{s.kind, fmt.Errorf("%s: %s (%s)", doing, meaning, firstLine(failed.Said))}
 	}
 	return fmt.Errorf("%s: %w", doing, err)
 }

@@ -26,7 +26,8 @@ func sign(key string, commit []byte) (string, error) {
 func signPGP(key string, commit []byte) (string, error) {
 	entities, err := openpgp.ReadArmoredKeyRing(strings.NewReader(key))
 	if err != nil || len(entities) == 0 {
-		return "", progress.Invalid("reading the PGP signing key: %v: give one armoured private key", err)
+		// The parser's error may quote the key; it is not repeated.
+		return "", progress.Invalid("reading the PGP signing key: it is not an armoured private key, whole, with its line breaks")
 	}
 	if entities[0].PrivateKey == nil || entities[0].PrivateKey.Encrypted {
 		return "", progress.Invalid("reading the PGP signing key: it has no private part without a passphrase")
@@ -42,7 +43,8 @@ func signPGP(key string, commit []byte) (string, error) {
 func signSSH(key string, commit []byte) (string, error) {
 	signer, err := ssh.ParsePrivateKey([]byte(key))
 	if err != nil {
-		return "", progress.Invalid("reading the SSH signing key: %w: give a private key in PEM without a passphrase", err)
+		// The parser's error may quote the key; it is not repeated.
+		return "", progress.Invalid("reading the SSH signing key: give a private key in PEM, whole and without a passphrase")
 	}
 	const namespace, hash = "git", "sha512"
 	digest := sha512.Sum512(commit)

@@ -25,7 +25,10 @@ type ConfigureOptions struct {
 	// VarsFiles are YAML or JSON files of variables, secrets among them.
 	VarsFiles []string `json:"vars_files,omitempty"`
 	// Check only tells what would change.
-	Check  bool        `json:"check,omitempty"`
+	Check bool `json:"check,omitempty"`
+	// Pass are the names of variables that Ansible gets besides ANSIBLE_* and the like;
+	// NAME_* is every name that begins so.
+	Pass   []string    `json:"pass,omitempty"`
 	Host   HostOptions `json:"host"`
 	Output Output      `json:"-"`
 }
@@ -85,7 +88,7 @@ func (o ConfigureOptions) play(ctx context.Context, config host.Config) (Configu
 	}
 	recap, err := ansible.Run(ctx, ansible.Options{
 		Dir: o.Dir, Playbook: o.Playbook, Inventory: inventory, Tags: o.Tags, ExtraVarsFiles: o.VarsFiles,
-		PrivateKey: config.Key, KnownHosts: config.KnownHosts, Check: o.Check, Diff: o.Check,
+		PrivateKey: config.Key, KnownHosts: config.KnownHosts, Check: o.Check, Diff: o.Check, Pass: o.Pass,
 		Secrets: append(o.Output.Secrets, fileSecrets(o.VarsFiles)...), Progress: o.Output.Progress, Log: o.Output.Log,
 	})
 	if recap.Hosts == nil {

@@ -5,13 +5,14 @@ import (
 	"errors"
 	"io/fs"
 	"os"
-	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
 	"gitops/ci/attest"
 	"gitops/ci/manifest"
+	"gitops/ci/program"
 	"gitops/ci/progress"
 	"gitops/ci/publish"
 	"gitops/ci/registry"
@@ -40,6 +41,9 @@ type PublishOptions struct {
 	PlainHTTP bool             `json:"plain_http,omitempty"`
 	// Rebuild builds everything, also what has not changed.
 	Rebuild bool `json:"rebuild,omitempty"`
+	// Pass are the names of variables that the Docker CLI gets besides its own, such as
+	// those of a credential helper; NAME_* is every name that begins so.
+	Pass []string `json:"pass,omitempty"`
 	// NoAttestations leaves out the bill of materials and the provenance.
 	NoAttestations bool `json:"no_attestations,omitempty"`
 	// Signer signs the images, if it has a key or an identity. Its logins are set by
@@ -148,7 +152,7 @@ func (o PublishOptions) options(ctx context.Context) (publish.Options, error) {
 	return publish.Options{
 		Services: services, Tag: o.Commit, SourceURL: o.SourceURL, Version: o.Version, Created: created,
 		Registry: registry.Options{Logins: o.Logins, PlainHTTP: o.PlainHTTP}, Rebuild: o.Rebuild, NoAttestations: o.NoAttestations,
-		Signer: signer, BuilderID: o.BuilderID, InvocationID: o.InvocationID, Progress: o.Output.Progress,
+		Signer: signer, BuilderID: o.BuilderID, InvocationID: o.InvocationID, Pass: o.Pass, Progress: o.Output.Progress,
 	}, nil
 }
 
@@ -187,11 +191,14 @@ func (o PublishOptions) services() ([]publish.Service, error) {
 func (o PublishOptions) time(ctx context.Context) (time.Time, error) {
 	text := o.Created
 	if text == "" {
-		out, err := exec.CommandContext(ctx, "git", "show", "--no-patch", "--format=%cI", o.Commit, "--").Output()
+		out, err := program.Run(ctx, program.Command{
+			Name: "git", Args: []string{"show", "--no-patch", "--format=%cI", o.Commit, "--"},
+			Pass: slices.Concat(program.Machine, []string{"GIT_DIR", "GIT_WORK_TREE", "GIT_CONFIG_*", "GIT_EXEC_PATH"}), // the checkout's
+		})
 		if err != nil {
 			return time.Time{}, progress.Invalid("finding the time of commit %q: %w; run it in a checkout that has the commit, or give --created", o.Commit, err)
 		}
-		text = strings.TrimSpace(string(out))
+		text = strings.TrimSpace(string(out.Stdout))
 	}
 	when, err := time.Parse(time.RFC3339, text)
 	if err != nil {

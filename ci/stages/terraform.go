@@ -19,11 +19,14 @@ type TerraformOptions struct {
 	VarFiles []string `json:"var_files,omitempty"`
 	// LockTimeout is how long to wait for the state's lock.
 	LockTimeout time.Duration `json:"lock_timeout,omitempty"`
+	// Pass are the names of variables that Terraform gets besides AWS_*, TF_* and the
+	// like; NAME_* is every name that begins so.
+	Pass []string `json:"pass,omitempty"`
 }
 
 func (t TerraformOptions) open(ctx context.Context, out Output) (*infra.Workspace, error) {
 	return infra.Open(ctx, infra.Options{
-		Dir: t.Dir, BackendConfig: t.Backend, Workspace: t.Workspace, VarFiles: t.VarFiles, LockTimeout: t.LockTimeout,
+		Dir: t.Dir, BackendConfig: t.Backend, Workspace: t.Workspace, VarFiles: t.VarFiles, LockTimeout: t.LockTimeout, Pass: t.Pass,
 		Progress: out.Progress, Redactor: out.redactor(),
 	})
 }

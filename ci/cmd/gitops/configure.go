@@ -15,6 +15,7 @@ func addConfigure(flags *pflag.FlagSet, o *stages.ConfigureOptions) {
 	flags.StringSliceVar(&o.Tags, "tags", nil, "tags to run (default: all)")
 	flags.StringSliceVar(&o.VarsFiles, "extra-vars-file", nil, "YAML or JSON file of variables, secrets among them (repeatable)")
 	flags.BoolVar(&o.Check, "check", false, "only tell what would change")
+	addPass(flags, &o.Pass, "ansible")
 }
 
 func newConfigure(c *console) *cobra.Command {

@@ -29,6 +29,14 @@ func addTerraform(flags *pflag.FlagSet, t *stages.TerraformOptions) {
 	flags.StringVar(&t.Workspace, "workspace", "", "Terraform workspace (default: default)")
 	flags.StringArrayVar(&t.VarFiles, "var-file", nil, "file of Terraform variables (repeatable)")
 	flags.DurationVar(&t.LockTimeout, "lock-timeout", time.Minute, "how long to wait for the state's lock")
+	addPass(flags, &t.Pass, "terraform")
+}
+
+// addPass adds the flag for the variables that a tool gets besides its usual ones.
+func addPass(flags *pflag.FlagSet, names *[]string, tool string) {
+	variable := "GITOPS_" + strings.ToUpper(tool) + "_ENV"
+	given := strings.FieldsFunc(os.Getenv(variable), func(r rune) bool { return r == ',' })
+	flags.StringSliceVar(names, tool+"-env", given, "names of further environment variables that "+tool+" gets, NAME or PREFIX_* (default: "+variable+" in the environment)")
 }
 
 // addGitHub adds the flags that name the repository on GitHub. The token comes from

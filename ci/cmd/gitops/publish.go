@@ -34,6 +34,7 @@ func (f *publishFlags) add(flags *pflag.FlagSet) {
 	flags.StringVar(&f.Version, "image-version", "", "version, for the images' labels (default: the commit)")
 	addRegistry(flags, &f.registry)
 	flags.BoolVar(&f.PlainHTTP, "plain-http", false, "the registry speaks plain HTTP")
+	addPass(flags, &f.Pass, "docker")
 	flags.BoolVar(&f.Rebuild, "rebuild", false, "build everything from newly pulled bases, also what has not changed")
 	flags.BoolVar(&f.NoAttestations, "no-attestations", false, "leave out the bill of materials and the provenance")
 	flags.BoolVar(&f.keyless, "keyless", false, "sign as the workflow of GitHub Actions that this runs in; sigstore's public log then has its name and the images'")

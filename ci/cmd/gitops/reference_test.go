@@ -69,11 +69,13 @@ var elsewhere = map[string]string{
 
 // notInModule says why the module does not have a flag.
 var notInModule = map[string]string{
+	"ansible-env":       "Ansible gets the variables of with-variable, and of with-secret for the stage configure",
 	"applied":           "provision uses it between the images of Terraform and Ansible",
 	"before":            "validate uses it between the images of its tools",
 	"config":            "gitops.yml at the root of source",
 	"cost":              "the function cost returns the file, and review calls it",
 	"created":           "release asks the repository for the commit's time",
+	"docker-env":        "the engine builds; a login comes from with-registry",
 	"env":               "a container has none of the caller's variables; --variables takes a file of them",
 	"github-api":        "with-variable GITHUB_API_URL",
 	"image-version":     "the label is the commit, which is what the ref names",
@@ -86,6 +88,7 @@ var notInModule = map[string]string{
 	"published":         "release uses it after the engine has built",
 	"provision check":   "a plan that is applied cannot only be told; configure --check does",
 	"source-url":        "release names its repository",
+	"terraform-env":     "Terraform gets the variables of with-variable, and of with-secret for its stages",
 	"verify-plain-http": "signatures of a bound registry are tested with the command alone",
 }
 

@@ -9,12 +9,10 @@ import (
 
 	"gopkg.in/yaml.v3"
 
+	"gitops/ci/program"
 	"gitops/ci/registry"
 	"gitops/ci/secret"
 )
-
-// quote returns text as one word of a POSIX shell.
-func quote(text string) string { return "'" + strings.ReplaceAll(text, "'", `'\''`) + "'" }
 
 // withEnv returns the shell function with_env, which runs a command with env in
 // its environment and leaves the script's own alone.
@@ -22,7 +20,7 @@ func withEnv(env map[string]secret.Value) string {
 	var text strings.Builder
 	text.WriteString("with_env() {\n(\n")
 	for _, name := range slices.Sorted(maps.Keys(env)) {
-		text.WriteString("export " + name + "=" + quote(env[name].Reveal()) + "\n")
+		text.WriteString("export " + name + "=" + program.Quote(env[name].Reveal()) + "\n")
 	}
 	text.WriteString("exec \"$@\"\n)\n}\n")
 	return text.String()
@@ -34,8 +32,8 @@ func login(logins []registry.Login) string {
 	var text strings.Builder
 	text.WriteString("login() {\n:\n")
 	for _, l := range logins {
-		host := quote(registry.ConfigHost(l.Host))
-		text.WriteString("printf %s " + quote(l.Password.Reveal()) + " | docker login --username " + quote(l.Username) +
+		host := program.Quote(registry.ConfigHost(l.Host))
+		text.WriteString("printf %s " + program.Quote(l.Password.Reveal()) + " | docker login --username " + program.Quote(l.Username) +
 			" --password-stdin " + host + " >/dev/null 2>\"$errors\" || refused " + host + "\n")
 	}
 	text.WriteString("}\n")

@@ -12,6 +12,7 @@ import (
 
 	"gitops/ci/host"
 	"gitops/ci/progress"
+	"gitops/ci/retry"
 )
 
 // Lock is who deploys to a place right now.
@@ -70,7 +71,7 @@ func (r *run) lock(ctx context.Context, lost func(error)) (*hold, error) {
 				other, progress.Seconds(r.o.LockWait), progress.Seconds(r.o.LockTTL))
 		}
 		r.o.Progress.Say("waiting for the deploy lock: %s", other)
-		if err := sleep(ctx, min(lockPoll, time.Until(deadline)+time.Millisecond)); err != nil {
+		if err := retry.Sleep(ctx, min(lockPoll, time.Until(deadline)+time.Millisecond)); err != nil {
 			return nil, fmt.Errorf("waiting for the deploy lock: %w", err)
 		}
 	}
@@ -161,18 +162,6 @@ func Unlock(ctx context.Context, h Host, p Place) (*Lock, error) {
 	}
 	lock := parseLock(lines[0], lines[1:])
 	return &lock, nil
-}
-
-// sleep waits for d, or until ctx ends.
-func sleep(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	case <-timer.C:
-		return nil
-	}
 }
 
 // short returns the first characters of a commit, as people read it.

@@ -9,7 +9,9 @@ import (
 	"strings"
 	"time"
 
+	"gitops/ci/program"
 	"gitops/ci/progress"
+	"gitops/ci/retry"
 	"gitops/ci/secret"
 )
 
@@ -86,7 +88,7 @@ func (r *run) gate(ctx context.Context, file *manifest, forgiven []string) error
 		if time.Now().After(deadline) {
 			return &gateError{*waiting, "did not get healthy within " + progress.Seconds(r.o.GateTimeout) + ": it is " + describe(*waiting)}
 		}
-		if err := sleep(ctx, gatePoll); err != nil {
+		if err := retry.Sleep(ctx, gatePoll); err != nil {
 			return fmt.Errorf("waiting for %s: %w", waiting.Service, err)
 		}
 	}
@@ -239,12 +241,7 @@ func (f *Failure) words() string {
 func shortened(err error) error {
 	var script *scriptError
 	if errors.As(err, &script) {
-		return &scriptError{text: lastLines(script.text, 5), exit: script.exit, cause: script.cause}
+		return &scriptError{text: program.LastLines(script.text, 5), exit: script.exit, cause: script.cause}
 	}
 	return err
-}
-
-func lastLines(text string, n int) string {
-	lines := strings.Split(strings.TrimSpace(text), "\n")
-	return strings.Join(lines[max(0, len(lines)-n):], "\n")
 }

@@ -14,8 +14,10 @@ import (
 	"strings"
 	"time"
 
+	"gitops/ci/program"
 	"gitops/ci/progress"
 	"gitops/ci/registry"
+	"gitops/ci/retry"
 	"gitops/ci/secret"
 )
 
@@ -71,7 +73,7 @@ func reach(ctx context.Context, h Host, p Place) (*remote, error) {
 	if err != nil {
 		return nil, fmt.Errorf("reaching Docker on the host: %w", err)
 	}
-	m.Place = p.in(lastLines(out, 1)) // the login shell may have said something first
+	m.Place = p.in(program.LastLines(out, 1)) // the login shell may have said something first
 	return m, nil
 }
 
@@ -326,19 +328,20 @@ func (r *run) pull(ctx context.Context, items []string, logins []registry.Login)
 		when = "always"
 	}
 	preamble := fmt.Sprintf("logins=%d\n", len(logins)) + login(logins)
-	for attempt := 1; ; attempt++ {
+	err := retry.Do(ctx, retry.Sleep, func() error {
 		_, err := r.script(ctx, "pull", preamble, append([]string{when}, items...)...)
-		if err == nil {
-			return nil
-		}
+		return err
+	}, func(attempt int, err error) (time.Duration, error) {
 		if exitOf(err) != exitTemporary || attempt == pullAttempts {
-			return fmt.Errorf("pulling images: %w; nothing was stopped", err)
+			return 0, err
 		}
 		r.o.Progress.Say("pull failed, trying again: %v", err)
-		if err := sleep(ctx, time.Duration(attempt*attempt)*time.Second); err != nil {
-			return fmt.Errorf("pulling images: %w; nothing was stopped", err)
-		}
+		return time.Duration(attempt*attempt) * time.Second, nil
+	})
+	if err != nil {
+		return fmt.Errorf("pulling images: %w; nothing was stopped", err)
 	}
+	return nil
 }
 
 func (r *run) makeNetwork(ctx context.Context) error {

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"gitops/ci/progress"
+	"gitops/ci/retry"
 
 	gh "github.com/google/go-github/v82/github"
 )
@@ -26,23 +27,24 @@ type request struct {
 // do makes a call, and makes it again after a rate limit or, when that does no
 // harm, after a fault of the network or of GitHub.
 func (c *Client) do(ctx context.Context, r request, call func() (*gh.Response, error)) error {
-	for attempt := 1; ; attempt++ {
-		response, err := call()
-		if err == nil {
-			return nil
-		}
+	var response *gh.Response
+	var failed *Error
+	return retry.Do(ctx, func(ctx context.Context, wait time.Duration) error {
+		return c.pause(ctx, failed, wait)
+	}, func() (err error) {
+		response, err = call()
+		return err
+	}, func(attempt int, err error) (time.Duration, error) {
 		if ctx.Err() != nil {
-			return &Error{What: r.what, Cause: ctx.Err()}
+			return 0, &Error{What: r.what, Cause: ctx.Err()}
 		}
-		failed := explain(r, response, err)
+		failed = explain(r, response, err)
 		wait, again := c.wait(failed, response, attempt)
 		if !again || attempt == attempts || !r.repeatable && failed.unsure() {
-			return failed
+			return 0, failed
 		}
-		if err := c.pause(ctx, failed, wait); err != nil {
-			return err
-		}
-	}
+		return wait, nil
+	})
 }
 
 // pause waits, and says why.

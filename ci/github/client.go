@@ -4,7 +4,6 @@
 package github
 
 import (
-	"context"
 	"net/http"
 	"net/url"
 	"os"
@@ -13,6 +12,7 @@ import (
 	"time"
 
 	"gitops/ci/progress"
+	"gitops/ci/retry"
 	"gitops/ci/secret"
 
 	gh "github.com/google/go-github/v82/github"
@@ -42,7 +42,7 @@ type Client struct {
 	label       string
 	maxWait     time.Duration
 	progress    *progress.Progress
-	sleep       func(context.Context, time.Duration) error
+	sleep       retry.Pause
 
 	mu sync.Mutex
 	me *author
@@ -69,7 +69,7 @@ func New(config Config) (*Client, error) {
 	// The client would refuse calls by itself after a rate limit; here they wait.
 	api.DisableRateLimitCheck = true
 	c := &Client{api: api, owner: owner, repo: repo, label: config.Label,
-		maxWait: config.MaxWait, progress: config.Progress, sleep: sleep}
+		maxWait: config.MaxWait, progress: config.Progress, sleep: retry.Sleep}
 	if c.label == "" {
 		c.label = "drift"
 	}
@@ -106,15 +106,4 @@ func FromEnvironment(config Config) Config {
 		config.Repo = os.Getenv("GITHUB_REPOSITORY")
 	}
 	return config
-}
-
-func sleep(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-timer.C:
-		return nil
-	}
 }

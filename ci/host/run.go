@@ -11,6 +11,7 @@ import (
 
 	"golang.org/x/crypto/ssh"
 
+	"gitops/ci/program"
 	"gitops/ci/progress"
 )
 
@@ -38,11 +39,11 @@ type Output struct {
 // an *ExitError beside the Output; a connection that breaks is a
 // *ConnectionError. When ctx ends, the command is asked to terminate.
 func (c *Client) Run(ctx context.Context, cmd Command) (Output, error) {
-	line, err := Quote(cmd.Args...)
+	text, err := line(cmd.Args...)
 	if err != nil {
 		return Output{}, err
 	}
-	return c.run(ctx, line, name(cmd.Args), cmd)
+	return c.run(ctx, text, name(cmd.Args), cmd)
 }
 
 // Script runs a POSIX shell script on the host with args as $1, $2, … and stops
@@ -50,12 +51,12 @@ func (c *Client) Run(ctx context.Context, cmd Command) (Output, error) {
 // over standard input and starts only once it arrived whole; its commands have
 // an empty standard input.
 func (c *Client) Script(ctx context.Context, script string, args ...string) (Output, error) {
-	line, err := Quote(append([]string{"sh", "-eu", "-s", "--"}, args...)...)
+	text, err := line(append([]string{"sh", "-eu", "-s", "--"}, args...)...)
 	if err != nil {
 		return Output{}, err
 	}
 	whole := "{\n:\n" + script + "\n} </dev/null\n"
-	return c.run(ctx, line, "script", Command{Stdin: strings.NewReader(whole)})
+	return c.run(ctx, text, "script", Command{Stdin: strings.NewReader(whole)})
 }
 
 func (c *Client) run(ctx context.Context, line, name string, cmd Command) (Output, error) {
@@ -126,29 +127,17 @@ func orBuffer(w io.Writer, buffer *bytes.Buffer) io.Writer {
 	return buffer
 }
 
-// Quote joins args into one line that a POSIX shell reads as exactly these words.
-func Quote(args ...string) (string, error) {
+// line returns args as the line that the host's shell reads as exactly these words.
+func line(args ...string) (string, error) {
 	if len(args) == 0 {
 		return "", progress.Invalid("no command to run")
 	}
-	words := make([]string, len(args))
 	for i, arg := range args {
 		if strings.ContainsRune(arg, 0) {
 			return "", progress.Invalid("argument %d of %s has a NUL byte, which no command can take", i, name(args))
 		}
-		words[i] = quote(arg)
 	}
-	return strings.Join(words, " "), nil
-}
-
-// plain are the characters that no shell treats in a special way.
-const plain = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789%+,-./:@_"
-
-func quote(word string) string {
-	if word != "" && strings.Trim(word, plain) == "" {
-		return word
-	}
-	return "'" + strings.ReplaceAll(word, "'", `'\''`) + "'"
+	return program.Quote(args...), nil
 }
 
 // name is what messages call a command: its first words, so that they stay short.

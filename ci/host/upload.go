@@ -43,11 +43,11 @@ func (c *Client) Upload(ctx context.Context, path string, mode fs.FileMode, cont
 		return progress.Invalid("no path on the host to upload to")
 	}
 	sum := sha256.Sum256(content)
-	line, err := Quote("sh", "-euc", uploadScript, "upload", path, fmt.Sprintf("%04o", mode.Perm()), hex.EncodeToString(sum[:]))
+	text, err := line("sh", "-euc", uploadScript, "upload", path, fmt.Sprintf("%04o", mode.Perm()), hex.EncodeToString(sum[:]))
 	if err != nil {
 		return err
 	}
-	_, err = c.run(ctx, line, "upload", Command{Stdin: bytes.NewReader(content)})
+	_, err = c.run(ctx, text, "upload", Command{Stdin: bytes.NewReader(content)})
 	var exit *ExitError
 	if errors.As(err, &exit) {
 		exit.Command = "upload of " + path

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"gitops/ci/progress"
+	"gitops/ci/retry"
 )
 
 const (
@@ -138,10 +139,5 @@ func (w *waiter) say(format string, args ...any) {
 
 // pause waits before the next try and reports whether there is time for one.
 func pause(ctx context.Context) bool {
-	select {
-	case <-ctx.Done():
-		return false
-	case <-time.After(retryEvery):
-		return true
-	}
+	return retry.Sleep(ctx, retryEvery) == nil
 }

@@ -6,15 +6,14 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"os/exec"
 	"path"
 	"path/filepath"
 	"runtime"
 	"strings"
-	"time"
 
 	"golang.org/x/sync/semaphore"
 
+	"gitops/ci/program"
 	"gitops/ci/progress"
 )
 
@@ -226,21 +225,21 @@ func (m *maker) goToolchain(ctx context.Context, version string) (dir string, er
 // installedTerraform returns the Terraform program on this machine if it is of
 // that version, else nothing.
 func installedTerraform(ctx context.Context, version string) string {
-	program, err := exec.LookPath("terraform")
+	path, err := program.Find("terraform")
 	if err != nil {
 		return ""
 	}
-	output, _ := capture(ctx, "", program, "version", "-json")
+	output, _ := capture(ctx, "", path, "version", "-json")
 	var found struct {
 		Version string `json:"terraform_version"`
 	}
 	if json.Unmarshal([]byte(output), &found) != nil || found.Version != version {
 		return ""
 	}
-	if program, err = filepath.EvalSymlinks(program); err != nil {
+	if path, err = filepath.EvalSymlinks(path); err != nil {
 		return ""
 	}
-	return program
+	return path
 }
 
 // PluginMirrorVariable is the environment variable that names a folder with
@@ -273,26 +272,12 @@ func providerMirror() (string, error) {
 
 // run runs a program; its last words are in the error.
 func run(ctx context.Context, env []string, dir, name string, args ...string) error {
-	cmd := exec.CommandContext(ctx, name, args...)
-	cmd.Dir, cmd.Env = dir, append(os.Environ(), env...)
-	cmd.WaitDelay = 10 * time.Second
-	if output, err := cmd.CombinedOutput(); err != nil {
-		return fmt.Errorf("running %s: %w: %s", name, err, lastLines(string(output), 8))
-	}
-	return nil
+	_, err := program.Run(ctx, program.Command{Name: name, Args: args, Dir: dir, Pass: everything, Env: env, Merge: true})
+	return err
 }
 
 // capture runs a program and returns its standard output, also beside an error.
 func capture(ctx context.Context, dir, name string, args ...string) (string, error) {
-	cmd := exec.CommandContext(ctx, name, args...)
-	cmd.Dir, cmd.WaitDelay = dir, 10*time.Second
-	output, err := cmd.Output()
-	var exit *exec.ExitError
-	if errors.As(err, &exit) {
-		err = fmt.Errorf("%w: %s", err, lastLines(string(exit.Stderr), 8))
-	}
-	if err != nil {
-		err = fmt.Errorf("running %s: %w", name, err)
-	}
-	return string(output), err
+	out, err := program.Run(ctx, program.Command{Name: name, Args: args, Dir: dir, Pass: everything})
+	return string(out.Stdout), err
 }

@@ -7,13 +7,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
-	"os/exec"
 	"strings"
 	"time"
 
 	"golang.org/x/sync/semaphore"
 
+	"gitops/ci/program"
 	"gitops/ci/progress"
 )
 
@@ -46,34 +45,27 @@ type output struct {
 	exit           int
 }
 
+// everything lets all variables through: the lab runs on a developer's machine as the
+// developer would, with the proxies and mirrors of every tool.
+var everything = []string{"*"}
+
 // call runs the docker command. An exit code other than 0 is no error here.
 func (d *Docker) call(ctx context.Context, c command) (output, error) {
-	cmd := exec.CommandContext(ctx, "docker", c.args...)
-	cmd.Env = append(os.Environ(), c.env...)
-	cmd.Stdin = c.stdin
-	var stdout, stderr bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &stdout, &stderr
+	var stderr bytes.Buffer // all of it: tests search it
+	log := io.Writer(&stderr)
 	if c.log != nil {
-		cmd.Stderr = io.MultiWriter(&stderr, c.log)
+		log = io.MultiWriter(&stderr, c.log)
 	}
-	// The docker command passes an interrupt on to the container it runs.
-	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
-	cmd.WaitDelay = c.grace
-	if c.grace == 0 {
-		cmd.WaitDelay = 5 * time.Second
+	// The docker command passes the signal that ends it on to the container it runs.
+	out, err := program.Run(ctx, program.Command{
+		Name: "docker", Args: c.args, Pass: everything, Env: c.env, Stdin: c.stdin, Log: log, Grace: c.grace,
+	})
+	result := output{stdout: string(out.Stdout), stderr: stderr.String()}
+	var failed *program.Error
+	if errors.As(err, &failed) {
+		result.exit, err = failed.Exit, nil
 	}
-	err := cmd.Run()
-	out := output{stdout.String(), stderr.String(), cmd.ProcessState.ExitCode()}
-	var exit *exec.ExitError
-	switch {
-	case ctx.Err() != nil:
-		return out, fmt.Errorf("running docker %s: %w", c.args[0], ctx.Err())
-	case errors.As(err, &exit):
-		return out, nil
-	case err != nil:
-		return out, fmt.Errorf("running docker %s: %w", c.args[0], err)
-	}
-	return out, nil
+	return result, err
 }
 
 // do runs the docker command and returns its trimmed standard output. An exit
@@ -88,7 +80,7 @@ func (d *Docker) must(ctx context.Context, c command) (string, error) {
 		return "", err
 	}
 	if out.exit != 0 {
-		return "", fmt.Errorf("running docker %s: exit %d: %s", c.args[0], out.exit, lastLines(out.stderr, 12))
+		return "", fmt.Errorf("running docker %s: exit %d: %s", c.args[0], out.exit, program.LastLines(out.stderr, 12))
 	}
 	return strings.TrimSpace(out.stdout), nil
 }
@@ -119,15 +111,4 @@ func (d *Docker) inspect(ctx context.Context, ref string) (*image, error) {
 func (d *Docker) Pull(ctx context.Context, ref string) error {
 	_, err := d.do(ctx, "pull", "--quiet", ref)
 	return err
-}
-
-// lastLines returns the last n lines of text that are not empty.
-func lastLines(text string, n int) string {
-	var lines []string
-	for line := range strings.Lines(text) {
-		if line = strings.TrimRight(line, "\r\n"); strings.TrimSpace(line) != "" {
-			lines = append(lines, line)
-		}
-	}
-	return strings.Join(lines[max(0, len(lines)-n):], "\n")
 }

@@ -12,7 +12,9 @@ import (
 	"syscall"
 	"time"
 
+	"gitops/ci/program"
 	"gitops/ci/progress"
+	"gitops/ci/retry"
 )
 
 // stateDir is where the users of an engine that a lab started find each other.
@@ -38,11 +40,9 @@ func lockPath(ctx context.Context, path string) (*lock, error) {
 		if err == nil {
 			return &lock{file}, nil
 		}
-		select {
-		case <-ctx.Done():
+		if err := retry.Sleep(ctx, 100*time.Millisecond); err != nil {
 			file.Close()
-			return nil, fmt.Errorf("waiting for the lock on %s: %w", path, ctx.Err())
-		case <-time.After(100 * time.Millisecond):
+			return nil, fmt.Errorf("waiting for the lock on %s: %w", path, err)
 		}
 	}
 }
@@ -136,7 +136,7 @@ func spawnEngine(ctx context.Context, logPath string) error {
 		cmd.Process.Signal(syscall.SIGTERM)
 		os.Remove(pidFile())
 		content, _ := os.ReadFile(logPath)
-		return fmt.Errorf("starting dockerd: %w: %s", err, lastLines(string(content), 5))
+		return fmt.Errorf("starting dockerd: %w: %s", err, program.LastLines(string(content), 5))
 	}
 	return nil
 }
@@ -170,10 +170,8 @@ func stopEngine(ctx context.Context) error {
 		return fmt.Errorf("stopping dockerd: %w", err)
 	}
 	for ours() {
-		select {
-		case <-ctx.Done():
-			return fmt.Errorf("stopping dockerd (process %d): %w", pid, ctx.Err())
-		case <-time.After(100 * time.Millisecond):
+		if err := retry.Sleep(ctx, 100*time.Millisecond); err != nil {
+			return fmt.Errorf("stopping dockerd (process %d): %w", pid, err)
 		}
 	}
 	os.Remove(pidFile())

@@ -5,11 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"os/exec"
 	"slices"
 	"strings"
 	"time"
 
+	"gitops/ci/program"
 	"gitops/ci/progress"
 )
 
@@ -127,7 +127,7 @@ func (d *Docker) keepsLabs(ctx context.Context) bool {
 // engineVersion asks the engine for its version. It waits for at most ten
 // seconds.
 func engineVersion(ctx context.Context) (string, error) {
-	if _, err := exec.LookPath("docker"); err != nil {
+	if _, err := program.Find("docker"); err != nil {
 		return "", fmt.Errorf("%w: there is no docker command", ErrNoDocker)
 	}
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
@@ -142,7 +142,7 @@ func engineVersion(ctx context.Context) (string, error) {
 
 // mayInstall reports why no engine can be set up on this machine.
 func mayInstall() error {
-	if _, err := exec.LookPath("apt-get"); err != nil {
+	if _, err := program.Find("apt-get"); err != nil {
 		return fmt.Errorf("%w, and it can be installed only on Debian: start Docker, then try again", ErrNoDocker)
 	}
 	if os.Geteuid() != 0 {
@@ -172,9 +172,9 @@ func isDebian13() bool {
 // has the package of each program.
 func install(ctx context.Context, p *progress.Progress, needs map[string]string) error {
 	var packages []string
-	for _, program := range sortedKeys(needs) {
-		if _, err := exec.LookPath(program); err != nil && !slices.Contains(packages, needs[program]) {
-			packages = append(packages, needs[program])
+	for _, needed := range sortedKeys(needs) {
+		if _, err := program.Find(needed); err != nil && !slices.Contains(packages, needs[needed]) {
+			packages = append(packages, needs[needed])
 		}
 	}
 	if len(packages) == 0 {
@@ -190,11 +190,5 @@ func install(ctx context.Context, p *progress.Progress, needs map[string]string)
 }
 
 func aptGet(ctx context.Context, args ...string) error {
-	cmd := exec.CommandContext(ctx, "apt-get", args...)
-	cmd.Env = append(os.Environ(), "DEBIAN_FRONTEND=noninteractive")
-	cmd.WaitDelay = 10 * time.Second
-	if output, err := cmd.CombinedOutput(); err != nil {
-		return fmt.Errorf("running apt-get %s: %w: %s", strings.Join(args, " "), err, lastLines(string(output), 8))
-	}
-	return nil
+	return run(ctx, []string{"DEBIAN_FRONTEND=noninteractive"}, "", "apt-get", args...)
 }

@@ -4,11 +4,11 @@ import (
 	"context"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 
 	"gitops/ci/images"
+	"gitops/ci/program"
 )
 
 // npmRelease is the release of npm that comes with the Node.js images.
@@ -44,7 +44,7 @@ func (m *maker) npmPackages(ctx context.Context, packages map[string]string) (st
 // npmPack puts the archive of a package into dir: with the npm of this machine,
 // or else with Debian's in a container.
 func (m *maker) npmPack(ctx context.Context, dir, name string) error {
-	if _, err := exec.LookPath("npm"); err == nil {
+	if _, err := program.Find("npm"); err == nil {
 		return run(ctx, nil, dir, "npm", "pack", "--silent", name)
 	}
 	_, err := m.docker.do(ctx, "run", "--rm", "--volume", dir+":/pack", "--workdir", "/pack",

@@ -6,6 +6,7 @@ import (
 	"io"
 	"time"
 
+	"gitops/ci/program"
 	"gitops/ci/secret"
 )
 
@@ -54,7 +55,7 @@ func (l *Lab) Run(ctx context.Context, c Command) (Output, error) {
 	}
 	// Docker's own failures: no such image, no such program.
 	if out.exit == 125 || out.exit == 127 && out.stdout == "" {
-		return Output{out.stdout, out.stderr, out.exit}, fmt.Errorf("running in image %s: %s", c.Image, lastLines(out.stderr, 5))
+		return Output{out.stdout, out.stderr, out.exit}, fmt.Errorf("running in image %s: %s", c.Image, program.LastLines(out.stderr, 5))
 	}
 	return Output{out.stdout, out.stderr, out.exit}, nil
 }

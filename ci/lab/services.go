@@ -15,6 +15,8 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"gitops/ci/images"
+	"gitops/ci/program"
+	"gitops/ci/retry"
 	"gitops/ci/secret"
 )
 
@@ -274,12 +276,9 @@ func (l *Lab) await(ctx context.Context, container string, s service) error {
 		state, _ := l.Docker.do(ctx, "inspect", "--format", "{{.State.Status}}", container)
 		if state == "exited" || ctx.Err() != nil {
 			logs, _ := l.Docker.call(context.WithoutCancel(ctx), command{args: []string{"logs", "--tail", "10", container}})
-			return fmt.Errorf("it does not answer (%w); its last words:\n%s", err, lastLines(logs.stdout+logs.stderr, 10))
+			return fmt.Errorf("it does not answer (%w); its last words:\n%s", err, program.LastLines(logs.stdout+logs.stderr, 10))
 		}
-		select {
-		case <-ctx.Done():
-		case <-time.After(150 * time.Millisecond):
-		}
+		_ = retry.Sleep(ctx, 150*time.Millisecond) // its end shows above
 	}
 }
 

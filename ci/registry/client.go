@@ -21,6 +21,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/remote/transport"
 
 	"gitops/ci/progress"
+	"gitops/ci/retry"
 )
 
 // How patient a client is by default.
@@ -139,23 +140,26 @@ func (c *Client) Try(ctx context.Context, doing string, ref name.Reference, work
 		// Trying again is done here, for the whole work: what arrived stays.
 		remote.WithRetryStatusCodes(), remote.WithRetryPredicate(func(error) bool { return false }),
 	}
-	for attempt, wait := 1, c.FirstWait; ; attempt, wait = attempt+1, wait*2 {
-		err := work(options...)
-		if err == nil {
-			return m.sent.Load(), nil
+	wait := c.FirstWait
+	sleep := func(ctx context.Context, d time.Duration) error {
+		if err := retry.Sleep(ctx, d); err != nil {
+			return fmt.Errorf("%s %s: %w", doing, ref, err)
 		}
+		return nil
+	}
+	err := retry.Do(ctx, sleep, func() error { return work(options...) }, func(attempt int, err error) (time.Duration, error) {
 		if ctx.Err() != nil {
-			return m.sent.Load(), fmt.Errorf("%s %s: %w: %w", doing, ref, context.Cause(ctx), err)
+			return 0, fmt.Errorf("%s %s: %w: %w", doing, ref, context.Cause(ctx), err)
 		}
 		if attempt == attempts || !passing(err) {
-			return m.sent.Load(), explain(doing, ref, attempt, err)
+			return 0, explain(doing, ref, attempt, err)
 		}
 		pause := max(wait+rand.N(wait), time.Duration(m.wait.Swap(0)))
+		wait *= 2
 		c.Progress.Say("%s %s: %v; trying again in %s", doing, ref.Context(), err, progress.Seconds(pause))
-		if err := sleep(ctx, pause); err != nil {
-			return m.sent.Load(), fmt.Errorf("%s %s: %w", doing, ref, err)
-		}
-	}
+		return pause, nil
+	})
+	return m.sent.Load(), err
 }
 
 // passing reports whether trying again may help.
@@ -194,15 +198,4 @@ func explain(doing string, ref name.Reference, attempt int, err error) error {
 		tried = fmt.Sprintf(" (%d attempts)", attempt)
 	}
 	return fmt.Errorf("%s %s at %s%s: %w; %s", doing, repository, registry, tried, err, remedy)
-}
-
-func sleep(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	case <-timer.C:
-		return nil
-	}
 }

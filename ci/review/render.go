@@ -314,14 +314,14 @@ func (r *renderer) failure() {
 	said := "Its output:\n\n"
 	if len(text) > lastWords {
 		said = fmt.Sprintf("Its last words, of %d characters:\n\n", utf8.RuneCountInString(text))
-		text = lastLines(text, lastWords)
+		text = ending(text, lastWords)
 	}
 	r.page.write(said + block("text", text) + "\n\n")
 }
 
-// lastLines returns at most limit bytes from the end of text, whole lines if
+// ending returns at most limit bytes from the end of text, whole lines if
 // there is one.
-func lastLines(text string, limit int) string {
+func ending(text string, limit int) string {
 	start := len(text) - limit
 	for start < len(text) && !utf8.RuneStart(text[start]) {
 		start++

@@ -86,11 +86,11 @@ type Lab struct {
 // Start starts every stand-in and returns when all of them answer. What a killed
 // rehearsal left is removed first. On an error nothing is left.
 func Start(ctx context.Context, o Options) (*Lab, error) {
-	gitops, err := program("gitops", o.Gitops)
+	gitops, err := locate("gitops", o.Gitops)
 	if err != nil {
 		return nil, err
 	}
-	standIns, err := program("rehearse", o.StandIns)
+	standIns, err := locate("rehearse", o.StandIns)
 	if err != nil {
 		return nil, err
 	}
@@ -113,8 +113,8 @@ func Start(ctx context.Context, o Options) (*Lab, error) {
 	return l, nil
 }
 
-// program returns the absolute path of a program that the lab brings.
-func program(name, path string) (string, error) {
+// locate returns the absolute path of a program that the lab brings.
+func locate(name, path string) (string, error) {
 	absolute, err := filepath.Abs(path)
 	if err != nil || path == "" || !exists(absolute) {
 		return "", progress.Invalid("starting the lab: there is no %s command at %q", name, path)

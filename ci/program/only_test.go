@@ -11,14 +11,14 @@ import (
 
 // elsewhere are the packages that start programs by themselves, and why.
 var elsewhere = map[string]string{
-	"bench":             "times programs of the machine, as its user has them",
-	"cmd/gitops/lab.go": "lends its own terminal to a command of the developer's",
-	"infra/error.go":    "terraform-exec starts Terraform and returns the library's error",
-	"lab/dockerd.go":    "starts a daemon that outlives this process",
-	"lab/gitserver":     "is a server: git is its CGI program",
-	"lab/hosttest":      "is a server: sshd",
-	"lab/registrytest":  "is a server: docker-registry",
-	"rehearsal":         "plays the developer and finds an engine",
+	"bench":            "times programs of the machine, as its user has them",
+	"cmd/rehearse":     "lends its terminal to a developer's command, and draws with a developer's browser",
+	"infra/error.go":   "terraform-exec starts Terraform and returns the library's error",
+	"lab/dockerd.go":   "starts a daemon that outlives this process",
+	"lab/gitserver":    "is a server: git is its CGI program",
+	"lab/hosttest":     "is a server: sshd",
+	"lab/registrytest": "is a server: docker-registry",
+	"rehearsal":        "plays the developer and finds an engine",
 }
 
 // TestOnlyThisPackageRunsPrograms keeps os/exec out of the product's other packages.

@@ -15,6 +15,7 @@ import (
 )
 
 func TestMessageAndIdentity(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	commit := w.code("one")
 	o := w.options(commit)
@@ -48,6 +49,7 @@ func TestMessageAndIdentity(t *testing.T) {
 }
 
 func TestSignedBySSH(t *testing.T) {
+	t.Parallel()
 	if _, err := exec.LookPath("ssh-keygen"); err != nil {
 		t.Skip("needs ssh-keygen (Debian: openssh-client)")
 	}
@@ -71,6 +73,7 @@ func TestSignedBySSH(t *testing.T) {
 }
 
 func TestSignedByPGP(t *testing.T) {
+	t.Parallel()
 	if _, err := exec.LookPath("gpg"); err != nil {
 		t.Skip("needs gpg (Debian: gnupg)")
 	}
@@ -106,8 +109,8 @@ func TestSignedByPGP(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = exec.Command("gpgconf", "--homedir", home, "--kill", "all").Run(); os.RemoveAll(home) })
-	t.Setenv("GNUPGHOME", home)
-	gpg := exec.Command("gpg", "--batch", "--import")
+	w.env = []string{"GNUPGHOME=" + home}
+	gpg := exec.Command("gpg", "--homedir", home, "--batch", "--import")
 	gpg.Stdin = strings.NewReader(public)
 	if out, err := gpg.CombinedOutput(); err != nil {
 		t.Fatalf("gpg: %v %s", err, out)
@@ -120,6 +123,7 @@ func TestSignedByPGP(t *testing.T) {
 // [skip ci] on the robot's commit would also stop the deploy that a fast-forward
 // of deployment shall start: the robot sees the workflow and says so.
 func TestSkipCIWarnsOfItsTrap(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.write(".github/workflows/ci.yml", "on:\n  push:\n    branches: [integration]\njobs: {}\n")
 	w.write(".github/workflows/manual.yml", "on: workflow_dispatch\njobs: {}\n")

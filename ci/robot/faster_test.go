@@ -11,12 +11,14 @@ import (
 // robot asks where the branch is, once after: git finds the first, only the
 // server the second. Both times the other's work stays.
 func TestSomebodyIsFaster(t *testing.T) {
+	t.Parallel()
 	moments := map[string]func(*http.Request) bool{
 		"before the push": func(r *http.Request) bool { return r.URL.Query().Get("service") == "git-receive-pack" },
 		"within the push": func(r *http.Request) bool { return isPush(r) && r.ContentLength > 4 },
 	}
 	for name, isMoment := range moments {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			var armed atomic.Bool
 			var other func()
 			w := newWorld(t, func(next http.Handler) http.Handler {
@@ -50,6 +52,7 @@ func TestSomebodyIsFaster(t *testing.T) {
 // A newer build lands between the robot's fetch and its push: the order is
 // looked at again with the new tip.
 func TestNewerBuildIsFaster(t *testing.T) {
+	t.Parallel()
 	var armed atomic.Bool
 	var other func()
 	w := newWorld(t, func(next http.Handler) http.Handler {
@@ -73,6 +76,7 @@ func TestNewerBuildIsFaster(t *testing.T) {
 
 // The branch is rewritten between two attempts, and our commit with it.
 func TestRewrittenMeanwhile(t *testing.T) {
+	t.Parallel()
 	var armed atomic.Bool
 	var other func()
 	w := newWorld(t, func(next http.Handler) http.Handler {

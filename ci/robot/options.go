@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+	"time"
 
 	"gitops/ci/manifest"
 	"gitops/ci/progress"
@@ -43,6 +44,12 @@ type Options struct {
 	Force bool
 	// MaxAttempts bounds how often the branch is fetched and pushed; 60.
 	MaxAttempts int
+	// LongPause bounds the random pause between two attempts, counted in what the
+	// last attempt took; 8.
+	LongPause int
+	// SickPause is the least that counts as what an attempt took if the network or
+	// the server failed; 500 ms.
+	SickPause time.Duration
 	// HistoryURL and HistoryBranch say where Commit belongs when that is not
 	// RepoURL and Branch: a manifest in a repository of its own.
 	HistoryURL, HistoryBranch string
@@ -91,9 +98,9 @@ func (o *Options) locate() error {
 	setDefault(&o.Username, "x-access-token")
 	setDefault(&o.HistoryURL, o.RepoURL)
 	setDefault(&o.HistoryBranch, o.Branch)
-	if o.MaxAttempts <= 0 {
-		o.MaxAttempts = 60
-	}
+	setPositive(&o.MaxAttempts, 60)
+	setPositive(&o.LongPause, 8)
+	setPositive(&o.SickPause, 500*time.Millisecond)
 	for _, address := range []*string{&o.RepoURL, &o.HistoryURL} {
 		if err := checkURL(*address); err != nil {
 			return err
@@ -107,6 +114,12 @@ func (o *Options) locate() error {
 
 func setDefault(field *string, value string) {
 	if *field == "" {
+		*field = value
+	}
+}
+
+func setPositive[T int | time.Duration](field *T, value T) {
+	if *field <= 0 {
 		*field = value
 	}
 }

@@ -55,6 +55,7 @@ func (w *world) depthOf(o Options) (int, Result) {
 }
 
 func TestDeepensOnlyAsFarAsItMust(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	shas := w.long(600)
 	behind := func(n int) string { return shas[len(shas)-1-n] }
@@ -95,6 +96,7 @@ func TestDeepensOnlyAsFarAsItMust(t *testing.T) {
 
 // A partial copy must not ask the server for each commit that it lacks.
 func TestHistoryIsFetchedInFewRequests(t *testing.T) {
+	t.Parallel()
 	var requests atomic.Int32
 	w := newWorld(t, func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
@@ -113,6 +115,7 @@ func TestHistoryIsFetchedInFewRequests(t *testing.T) {
 }
 
 func TestRunningCommit(t *testing.T) {
+	t.Parallel()
 	full := strings.Repeat("0a", 20)
 	for image, want := range map[string]string{
 		"a/b:" + full: full, "a/b:" + full + "@sha256:" + strings.Repeat("ab", 32): full, "a/b:sha-" + full[:7]: full[:7],

@@ -2,6 +2,7 @@ package robot
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"os"
@@ -16,6 +17,7 @@ import (
 )
 
 func TestErrorsNameCauseAndRemedy(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	commit := w.head()
 	w.write("app/link.yml", "")
@@ -59,6 +61,7 @@ func TestErrorsNameCauseAndRemedy(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			o := w.options(commit)
+			o.SickPause = time.Millisecond
 			c.change(&o)
 			result, err := Push(t.Context(), o)
 			if progress.ExitCode(err) != c.exit || w.tip() != before {
@@ -87,6 +90,7 @@ func (w *world) preReceive(says string) {
 }
 
 func TestProtectedBranch(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	commit := w.code("one")
 	before := w.tip()
@@ -125,6 +129,7 @@ func TestProtectedBranch(t *testing.T) {
 }
 
 func TestDeclinedForAnotherReason(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.preReceive("commits need a ticket number")
 	o := w.options(w.head())
@@ -143,6 +148,7 @@ func isPush(r *http.Request) bool {
 // The server takes the push and its answer is lost: the robot finds its commit
 // on the branch and makes no second one.
 func TestAnswerLost(t *testing.T) {
+	t.Parallel()
 	var lost atomic.Bool
 	w := newWorld(t, func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
@@ -175,6 +181,7 @@ func (s *swallow) WriteHeader(int)             {}
 // A server that fails now and then is asked again, one that always fails is not
 // asked for ever.
 func TestFailingServer(t *testing.T) {
+	t.Parallel()
 	var failures atomic.Int32
 	w := newWorld(t, func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
@@ -186,18 +193,21 @@ func TestFailingServer(t *testing.T) {
 		})
 	})
 	commit := w.code("one")
+	o := w.options(commit)
+	o.SickPause = time.Millisecond
 	failures.Store(2)
-	if result := w.robot(w.options(commit)); result.Outcome != Pushed || result.Attempts != 3 {
+	if result := w.robot(o); result.Outcome != Pushed || result.Attempts != 3 {
 		t.Errorf("%+v", result)
 	}
 	failures.Store(1 << 20)
-	result, err := Push(t.Context(), w.options(commit))
-	if err == nil || !strings.Contains(err.Error(), "HTTP 5xx") || result.Attempts > maxBroken+1 {
+	result, err := Push(t.Context(), o)
+	if err == nil || !strings.Contains(err.Error(), "HTTP 5xx") || result.Attempts != maxBroken+1 {
 		t.Errorf("%+v %v", result, err)
 	}
 }
 
 func TestForbidden(t *testing.T) {
+	t.Parallel()
 	var readOnly atomic.Bool
 	w := newWorld(t, func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
@@ -217,6 +227,7 @@ func TestForbidden(t *testing.T) {
 
 // A branch on which somebody else is always faster ends the attempts.
 func TestAttemptsAreBounded(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	other := w.newClone("other")
 	w.git(other, "pull", "--quiet", "origin", "integration")
@@ -237,28 +248,29 @@ func TestAttemptsAreBounded(t *testing.T) {
 	}
 }
 
+// A robot that is cancelled while the server keeps it waiting ends git with it,
+// before the grace is over after which git would be killed.
 func TestCancelled(t *testing.T) {
-	var hanging atomic.Bool
-	hang := make(chan struct{})
+	t.Parallel()
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	var cancelled time.Time
+	over := make(chan struct{})
 	w := newWorld(t, func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
-			if isPush(r) && r.ContentLength > 4 && hanging.Load() {
-				select {
-				case <-hang:
-				case <-r.Context().Done():
-				}
+			if !isPush(r) || r.ContentLength <= 4 {
+				next.ServeHTTP(rw, r)
 				return
 			}
-			next.ServeHTTP(rw, r)
+			cancelled = time.Now()
+			cancel()
+			<-over // the request's context does not end while nobody reads its body
 		})
 	})
-	defer close(hang)
-	hanging.Store(true)
-	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
-	defer cancel()
-	begun := time.Now()
+	defer close(over)
 	_, err := Push(ctx, w.options(w.head()))
-	if err == nil || ctx.Err() == nil || time.Since(begun) > 4*time.Second {
-		t.Errorf("after %s: %v", time.Since(begun), err)
+	if cancelled.IsZero() || !errors.Is(err, context.Canceled) || time.Since(cancelled) > 4*time.Second {
+		t.Errorf("cancelled at %s, after %s: %v", cancelled, time.Since(cancelled), err)
 	}
+	w.wantManifestUnchanged()
 }

@@ -106,7 +106,7 @@ func (j *job) run(ctx context.Context) error {
 		case done || (err != nil && !isRetryable(err)):
 			return err
 		case isTransient(err):
-			took = max(took, sickPause)
+			took = max(took, j.SickPause)
 			if broken++; broken > maxBroken {
 				return err
 			}
@@ -115,7 +115,7 @@ func (j *job) run(ctx context.Context) error {
 			broken = 0
 			j.Progress.Say("%s moved meanwhile: applying to its new tip (attempt %d)", j.target, j.result.Attempts)
 		}
-		if err := pause(ctx, j.result.Attempts, took); err != nil {
+		if err := pause(ctx, j.longest(j.result.Attempts, took)); err != nil {
 			return fmt.Errorf("pushing to %s, stopped after %d attempts: %w", j.target, j.result.Attempts, err)
 		}
 	}
@@ -173,22 +173,23 @@ func (j *job) finish(ctx context.Context, commit string) error {
 	return j.openPullRequest(ctx, commit)
 }
 
-const (
-	maxBroken = 4
-	longPause = 8 // times an attempt
-	// sickPause is the least that counts as an attempt where the server is sick.
-	sickPause = 500 * time.Millisecond
-)
+// maxBroken is how many failures of the network in a row are tried again.
+const maxBroken = 4
 
-// pause waits a random while, so that robots that collided do not collide
-// again. The range doubles with each attempt and is counted in what an attempt
-// takes: a slow server needs more room between two pushes.
-func pause(ctx context.Context, attempt int, took time.Duration) error {
-	factor := longPause
+// longest returns the longest pause after an attempt that took so long. It
+// doubles with each attempt and is counted in what an attempt takes: a slow
+// server needs more room between two pushes.
+func (o *Options) longest(attempt int, took time.Duration) time.Duration {
+	factor := o.LongPause
 	if attempt < 4 {
-		factor = 1 << attempt / 2
+		factor = min(factor, 1<<attempt/2)
 	}
-	timer := time.NewTimer(rand.N(time.Duration(factor)*took + time.Millisecond))
+	return time.Duration(factor) * took
+}
+
+// pause waits a random while, so that robots that collided do not collide again.
+func pause(ctx context.Context, longest time.Duration) error {
+	timer := time.NewTimer(rand.N(longest + time.Millisecond))
 	defer timer.Stop()
 	select {
 	case <-ctx.Done():

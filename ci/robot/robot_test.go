@@ -3,11 +3,13 @@ package robot
 import (
 	"strings"
 	"testing"
+	"time"
 
 	"gitops/ci/progress"
 )
 
 func TestPushedUnchangedPushedAgain(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	first := w.code("one")
 	result := w.robot(w.options(first))
@@ -38,7 +40,30 @@ func TestPushedUnchangedPushedAgain(t *testing.T) {
 	w.wantManifest("owner/backend:first", ref("backend", second))
 }
 
+// Nobody has to give a pause: by default the longest one doubles up to eight
+// times what an attempt took, and a sick server gets half a second at least.
+func TestPausesGrow(t *testing.T) {
+	t.Parallel()
+	o := (&world{T: t, url: "http://git.invalid/shop.git"}).options(strings.Repeat("a", 40))
+	if err := o.Check(); err != nil {
+		t.Fatal(err)
+	}
+	for i, want := range []time.Duration{1, 2, 4, 8, 8, 8} {
+		if got := o.longest(i+1, time.Second); got != want*time.Second {
+			t.Errorf("the longest pause after attempt %d is %s, want %ds", i+1, got, want)
+		}
+	}
+	if o.SickPause != 500*time.Millisecond {
+		t.Errorf("a sick server's attempt counts %s", o.SickPause)
+	}
+	o.LongPause = 2
+	if first, later := o.longest(1, time.Second), o.longest(9, time.Second); first != time.Second || later != 2*time.Second {
+		t.Errorf("with a pause of 2 attempts at most: %s, later %s", first, later)
+	}
+}
+
 func TestOlderBuildDoesNotReplaceNewer(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	old := w.code("old")
 	for _, name := range []string{"a", "b", "c", "d", "e", "f", "g", "h", "i", "j", "k", "l"} {
@@ -56,6 +81,7 @@ func TestOlderBuildDoesNotReplaceNewer(t *testing.T) {
 
 // Only the service that runs something newer is left alone.
 func TestSupersededForOneServiceOnly(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	old := w.code("old")
 	newer := w.code("newer")
@@ -73,6 +99,7 @@ func TestSupersededForOneServiceOnly(t *testing.T) {
 }
 
 func TestShortAndPrefixedTagsAreCommitsToo(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	old := w.code("old")
 	newer := w.code("newer")
@@ -88,6 +115,7 @@ func TestShortAndPrefixedTagsAreCommitsToo(t *testing.T) {
 
 // What the tip runs was built from no commit of this history: ours replaces it.
 func TestStrangerIsReplaced(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	for _, tag := range []string{strings.Repeat("abcd", 10), "20240101", "v1.2.3", "deadbee"} {
 		mine := w.code("mine-" + tag)
@@ -103,6 +131,7 @@ func TestStrangerIsReplaced(t *testing.T) {
 }
 
 func TestRewrittenHistoryIsRefused(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	start := w.head()
 	lost := w.code("lost")
@@ -129,6 +158,7 @@ func TestRewrittenHistoryIsRefused(t *testing.T) {
 
 // Two lines of history, both merged: nothing says which build is newer.
 func TestSiblingsAreRefused(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	start := w.head()
 	left := w.code("left")
@@ -149,6 +179,7 @@ func TestSiblingsAreRefused(t *testing.T) {
 
 // The manifest lives in another repository than the code.
 func TestHistoryOfAnotherRepository(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	if err := w.server.Create(t.Context(), "deploy"); err != nil {
 		t.Fatal(err)

@@ -165,6 +165,7 @@ func watchFiles(folder string, seen map[string]bool) (leaks []string) {
 
 // Servers of other people may not get the token.
 func TestTokenGoesToItsServerOnly(t *testing.T) {
+	t.Parallel()
 	for address, want := range map[string]string{
 		"https://git.example.com/a.git":      "http.https://git.example.com/.extraHeader",
 		"http://git.local:8080/a/b.git":      "http.http://git.local:8080/.extraHeader",

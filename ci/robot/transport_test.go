@@ -39,6 +39,7 @@ func TestFileURLs(t *testing.T) {
 
 // The repository belongs to somebody else, which git asks about.
 func TestFileOfAnotherOwner(t *testing.T) {
+	t.Parallel()
 	if os.Getuid() != 0 {
 		t.Skip("needs root, to give a repository to another user")
 	}
@@ -55,6 +56,7 @@ func TestFileOfAnotherOwner(t *testing.T) {
 
 // The server's own hooks are its policy: they run also when it is a folder here.
 func TestServerHooksRun(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	trace := hook(t, filepath.Join(w.bare, "hooks"), "post-receive")
 	o := w.options(w.head())
@@ -66,6 +68,7 @@ func TestServerHooksRun(t *testing.T) {
 }
 
 func TestSHA256Repository(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	bare, clone := filepath.Join(t.TempDir(), "new.git"), filepath.Join(t.TempDir(), "new")
 	w.git("", "init", "--quiet", "--bare", "--object-format=sha256", bare)

@@ -9,6 +9,7 @@ import (
 )
 
 func TestCommitTimeIsThatOfTheCommit(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	shas := w.long(50)
 	o := w.options(shas[20])

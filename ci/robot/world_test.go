@@ -1,6 +1,7 @@
 package robot
 
 import (
+	"context"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -9,6 +10,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"gitops/ci/lab/gitserver"
@@ -27,9 +29,10 @@ const (
 type world struct {
 	*testing.T
 	server *gitserver.Server
-	url    string // without credentials
-	bare   string // the repository on the server's disk
-	clone  string
+	url    string   // without credentials
+	bare   string   // the repository on the server's disk
+	clone  string   // of the person, who pushes to bare without the server
+	env    []string // added to the environment of people's git
 }
 
 func newWorld(t *testing.T, wrap ...func(http.Handler) http.Handler) *world {
@@ -37,7 +40,15 @@ func newWorld(t *testing.T, wrap ...func(http.Handler) http.Handler) *world {
 	if _, err := exec.LookPath("git"); err != nil {
 		t.Skip("needs git")
 	}
-	server, err := gitserver.New(t.TempDir(), serverUser, secret.New(password))
+	first, err := firstWorld()
+	if err != nil {
+		t.Fatal(err)
+	}
+	folder := t.TempDir()
+	if err := os.CopyFS(folder, os.DirFS(first)); err != nil {
+		t.Fatal(err)
+	}
+	server, err := gitserver.New(filepath.Join(folder, "served"), serverUser, secret.New(password))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -47,15 +58,57 @@ func newWorld(t *testing.T, wrap ...func(http.Handler) http.Handler) *world {
 	}
 	web := httptest.NewServer(handler)
 	t.Cleanup(web.Close)
-	if err := server.Create(t.Context(), "shop"); err != nil {
-		t.Fatal(err)
+	return &world{T: t, server: server, url: web.URL + "/shop.git", bare: server.Path("shop"), clone: filepath.Join(folder, "person")}
+}
+
+// firstWorld makes the folder that each world starts as a copy of: the server's
+// repository and the person's clone, with one commit in both. It is made once,
+// because a world made by git commands takes about fifty processes.
+var firstWorld = sync.OnceValues(func() (folder string, err error) {
+	folder = filepath.Join(shared, "world")
+	server, err := gitserver.New(filepath.Join(folder, "served"), serverUser, secret.New(password))
+	if err != nil {
+		return folder, err
 	}
-	w := &world{T: t, server: server, url: web.URL + "/shop.git", bare: server.Path("shop")}
-	w.clone = w.newClone("person")
-	w.write(composePath, compose)
-	w.commit("Start")
-	w.push("HEAD:integration")
-	return w
+	if err := server.Create(context.Background(), "shop"); err != nil {
+		return folder, err
+	}
+	bare, clone := server.Path("shop"), filepath.Join(folder, "person")
+	if err := os.MkdirAll(filepath.Join(clone, filepath.Dir(composePath)), 0o755); err != nil {
+		return folder, err
+	}
+	if err := os.WriteFile(filepath.Join(clone, composePath), []byte(compose), 0o644); err != nil {
+		return folder, err
+	}
+	for _, args := range [][]string{
+		{"-C", bare, "config", "receive.autogc", "false"}, // two processes less for each push
+		{"-C", clone, "init", "--quiet", "--initial-branch=integration"},
+		{"-C", clone, "config", "maintenance.auto", "false"},
+		{"-C", clone, "add", "--all"},
+		{"-C", clone, "commit", "--quiet", "--message", "Start"},
+		{"-C", clone, "push", "--quiet", bare, "HEAD:integration"},
+	} {
+		cmd := exec.Command("git", args...)
+		cmd.Env = personEnv()
+		if out, err := cmd.CombinedOutput(); err != nil {
+			return folder, fmt.Errorf("git %s: %w: %s", strings.Join(args, " "), err, out)
+		}
+	}
+	return folder, nil
+})
+
+// shared is a folder for what several tests use. It goes with the last test.
+var shared string
+
+func TestMain(m *testing.M) {
+	var err error
+	if shared, err = os.MkdirTemp("", "robot-tests-"); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+	code := m.Run()
+	os.RemoveAll(shared)
+	os.Exit(code)
 }
 
 // personEnv is the environment of people's git: this process's without what a
@@ -69,7 +122,7 @@ func personEnv() []string {
 // run runs git as a person would, in dir, and returns what it printed.
 func (w *world) run(dir string, args ...string) (string, error) {
 	cmd := exec.CommandContext(w.Context(), "git", args...)
-	cmd.Dir, cmd.Env = dir, personEnv()
+	cmd.Dir, cmd.Env = dir, append(personEnv(), w.env...)
 	out, err := cmd.CombinedOutput()
 	return strings.TrimSpace(string(out)), err
 }
@@ -98,6 +151,7 @@ func (w *world) newClone(name string) string {
 	w.Helper()
 	dir := filepath.Join(w.TempDir(), name)
 	w.git("", "init", "--quiet", "--initial-branch=integration", dir)
+	w.git(dir, "config", "maintenance.auto", "false")
 	w.git(dir, "remote", "add", "origin", strings.Replace(w.url, "http://", "http://"+serverUser+":"+password+"@", 1))
 	return dir
 }
@@ -124,13 +178,13 @@ func (w *world) head() string { return w.git(w.clone, "rev-parse", "HEAD") }
 
 func (w *world) push(refs ...string) {
 	w.Helper()
-	w.git(w.clone, append([]string{"push", "--quiet", "origin"}, refs...)...)
+	w.git(w.clone, append([]string{"push", "--quiet", w.bare}, refs...)...)
 }
 
 // pull brings the clone up to date with the server.
 func (w *world) pull() {
 	w.Helper()
-	w.git(w.clone, "pull", "--quiet", "--ff-only", "origin", "integration")
+	w.git(w.clone, "pull", "--quiet", "--ff-only", w.bare, "integration")
 }
 
 // code commits a change to something else than the manifest and pushes it.

@@ -1,6 +1,10 @@
 package deploy
 
 import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"path"
 	"slices"
 	"time"
 )
@@ -124,4 +128,32 @@ func each(services []Service, name string, say func(Service) string) []string {
 
 func touched(list []Change) bool {
 	return slices.ContainsFunc(list, func(c Change) bool { return c.Action != "unchanged" })
+}
+
+// finish leaves the receipt on the host.
+func (r *run) finish(ctx context.Context) {
+	r.receipt.Seconds = seconds(time.Since(r.receipt.Started))
+	name := r.receipt.Release
+	if name == "" {
+		name = r.state.now + "-" + r.target.commit
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), tidyPatience)
+	defer cancel()
+	content, err := encode(r.receipt)
+	if err == nil && r.state.now != "" {
+		file := r.state.now + "-" + r.receipt.Kind + "-" + short(r.target.commit) + ".json"
+		err = r.host.Upload(ctx, path.Join(r.Dir, "receipts", file), 0o600, content)
+	}
+	if err != nil {
+		r.warn("leaving the receipt of %s on the host: %v", name, err)
+	}
+}
+
+func encode(value any) ([]byte, error) {
+	var out bytes.Buffer
+	encoder := json.NewEncoder(&out)
+	encoder.SetIndent("", "  ")
+	encoder.SetEscapeHTML(false)
+	err := encoder.Encode(value)
+	return out.Bytes(), err
 }

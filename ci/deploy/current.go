@@ -29,8 +29,8 @@ func (r *run) makeCurrent(ctx context.Context) error {
 	return nil
 }
 
-// prune removes old releases and the images that only they needed. It is no
-// reason for a deploy to fail.
+// prune removes old releases and the images that only they needed. If it fails, the
+// deploy succeeds with a warning.
 func (r *run) prune(ctx context.Context) {
 	err := r.step(ctx, "prune", func(ctx context.Context) error {
 		state, err := r.remote.state(ctx)

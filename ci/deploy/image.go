@@ -11,7 +11,7 @@ type Image struct {
 	Service string `json:"service"`
 	// Ref is the image as the manifest names it.
 	Ref string `json:"ref"`
-	// Digest is the same by digest in its registry; empty when it came from none.
+	// Digest is the image by digest, repository@sha256:…; empty when it was not pulled.
 	Digest string `json:"digest,omitempty"`
 	// ID is the image's identity on the host.
 	ID string `json:"id"`
@@ -31,7 +31,7 @@ func images(services []Service) []Image {
 }
 
 // digestOf returns the digest form of ref among those that an image has. An image
-// may have others, from repositories that had the same one.
+// has others if it was pulled from other repositories too.
 func digestOf(ref string, digests []string) string {
 	repository := repositoryOf(ref)
 	for _, digest := range digests {

@@ -13,7 +13,7 @@ import (
 	"gitops/ci/secret"
 )
 
-// look finds out what runs and how it could be brought back.
+// look reads what runs and how it could be started again.
 func (r *run) look(ctx context.Context) error {
 	state, err := r.remote.state(ctx)
 	if err != nil {
@@ -35,8 +35,8 @@ func (r *run) look(ctx context.Context) error {
 	return r.recoverEnv(ctx)
 }
 
-// adopt returns the manifest of containers that the current release does not
-// explain. What a first deploy left behind when it was killed has none.
+// adopt returns the manifest of containers that are not from the current release.
+// Containers that a killed first deploy left behind have none.
 func (r *run) adopt() (string, error) {
 	for _, s := range r.state.Services {
 		release, ours := strings.CutPrefix(path.Dir(s.file), path.Join(r.Dir, "releases")+"/")
@@ -55,7 +55,7 @@ func (r *run) adopt() (string, error) {
 	return "", nil
 }
 
-// recoverEnv learns the values that what runs was started with.
+// recoverEnv reads the values that the running containers were started with.
 func (r *run) recoverEnv(ctx context.Context) error {
 	r.env = maps.Clone(r.o.Env)
 	if r.previous == "" {

@@ -22,8 +22,8 @@ func (r *run) wanted() []string {
 	return items
 }
 
-// pin returns ref as pull.sh takes it, held to what it was in images. A ref by
-// digest needs no holding.
+// pin returns ref as pull.sh takes it, with the ID and digest that it had in images. A
+// ref by digest needs neither.
 func pin(ref string, images []Image) string {
 	i := slices.IndexFunc(images, func(image Image) bool { return image.Ref == ref })
 	if i < 0 || strings.Contains(ref, "@") {
@@ -32,10 +32,10 @@ func pin(ref string, images []Image) string {
 	return ref + "|" + images[i].ID + "|" + images[i].Digest
 }
 
-// pullAttempts is how often a pull is tried when the registry may get better.
+// pullAttempts is how often a pull is tried when the error may be temporary.
 const pullAttempts = 3
 
-// pull sees to it that the host has every image, before anything stops.
+// pull puts every image on the host, before anything stops.
 func (r *run) pull(ctx context.Context, items []string, logins []registry.Login) error {
 	when := "missing"
 	if r.o.PullAlways && len(logins) > 0 {

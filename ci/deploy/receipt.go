@@ -47,15 +47,15 @@ type Receipt struct {
 	// Started and Seconds are by the clock of who deployed.
 	Started time.Time `json:"started"`
 	Seconds float64   `json:"seconds"`
-	// Services says for each service what became of it.
+	// Services has what happened to each service.
 	Services []Change `json:"services"`
 	// Steps are the steps with their times, in order.
 	Steps []Step `json:"steps"`
-	// Warnings are what went wrong without failing the deploy.
+	// Warnings are problems that did not fail the deploy.
 	Warnings []string `json:"warnings,omitempty"`
 	// Failure is why the deploy failed.
 	Failure *Failure `json:"failure,omitempty"`
-	// TookOver is the lock of a dead run that was in the way.
+	// TookOver is the expired lock that this run took over.
 	TookOver *Lock `json:"tookOver,omitempty"`
 }
 
@@ -101,7 +101,7 @@ func changes(before, after []Service) []Change {
 	return list
 }
 
-// touch says what became of a service that was there before.
+// touch names what happened to a service that ran before.
 func touch(before, after []Service, name string) string {
 	identity := func(s Service) string { return s.id }
 	start := func(s Service) string { return s.id + " " + s.Started.UTC().String() }
@@ -114,7 +114,7 @@ func touch(before, after []Service, name string) string {
 	return "unchanged"
 }
 
-// each returns what is said of every container of a service, sorted.
+// each returns the result of say for every container of a service, sorted.
 func each(services []Service, name string, say func(Service) string) []string {
 	var list []string
 	for _, s := range services {

@@ -26,8 +26,8 @@ func (r Release) String() string {
 	return fmt.Sprintf("%s (%s, by %s)", r.Name, short(r.Commit), r.Actor)
 }
 
-// upload puts the manifest into a release of its own. The current release is
-// used again when it has the same manifest from the same commit.
+// upload puts the manifest into a new release. It uses the current release again when
+// that has the same manifest from the same commit.
 func (r *run) upload(ctx context.Context) error {
 	if r.target.release != "" {
 		r.receipt.Release = r.target.release

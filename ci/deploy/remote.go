@@ -25,7 +25,7 @@ type remote struct {
 	redactor *secret.Redactor
 }
 
-// reach checks that the host can be deployed to, and finds the place on it.
+// reach checks that the host can be deployed to, and resolves the place on it.
 func reach(ctx context.Context, h Host, p Place) (*remote, error) {
 	if err := p.check(); err != nil {
 		return nil, err

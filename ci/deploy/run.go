@@ -20,7 +20,7 @@ type target struct {
 	commit   string
 	manifest []byte
 	file     *manifest
-	// images pin the refs of an earlier release to what they were then.
+	// images have the IDs and digests that the refs of an earlier release had.
 	images []Image
 }
 
@@ -30,8 +30,8 @@ type run struct {
 	o       Options
 	target  target
 	receipt Receipt
-	// state is the place as it was found under the lock, file and env how its
-	// release can be started again.
+	// state is the place as it was found under the lock; previous and env are what
+	// starts its release again.
 	state    State
 	previous string // path of the manifest that ran before; empty for the first deploy
 	env      map[string]secret.Value
@@ -66,7 +66,7 @@ func (r *run) reach(ctx context.Context) error {
 	})
 }
 
-// step runs one step, tells of it, and writes down its time.
+// step runs one step, reports it, and records its time.
 func (r *run) step(ctx context.Context, name string, work func(context.Context) error) error {
 	begun, end := time.Now(), r.o.Progress.Start(name)
 	err := work(ctx)
@@ -125,7 +125,7 @@ func (r *run) locked(ctx context.Context) error {
 	return err
 }
 
-// prepare does all that can be done while what runs is left alone.
+// prepare does what can be done before anything is stopped or started.
 func (r *run) prepare(ctx context.Context) error {
 	steps := []struct {
 		name string
@@ -170,7 +170,7 @@ func (r *run) makeNetwork(ctx context.Context) error {
 	return nil
 }
 
-// warn writes down and tells what went wrong without stopping the run.
+// warn records and reports a problem that does not stop the run.
 func (r *run) warn(format string, args ...any) {
 	text := r.redactor.Redact(fmt.Sprintf(format, args...))
 	r.receipt.Warnings = append(r.receipt.Warnings, text)

@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// Service is a running, or not running, container of the project.
+// Service is a container of the project, running or not.
 type Service struct {
 	Image
 	// Container is the container's name.
@@ -30,7 +30,7 @@ func (s Service) fine() bool {
 	return s.finished() || s.State == "running" && (s.Health == "" || s.Health == "healthy")
 }
 
-// finished reports whether the container had one thing to do and did it.
+// finished reports whether the container was a job that ended well.
 func (s Service) finished() bool {
 	return s.State == "exited" && s.exit == 0 && s.policy != "always" && s.policy != "unless-stopped"
 }
@@ -49,7 +49,7 @@ func (s Service) restarted() string {
 	return fmt.Sprintf("was restarted %d times, last with exit code %d", s.Restarts, s.exit)
 }
 
-// failing says what is wrong with the container for good, or nothing.
+// failing returns why the container will not recover; empty if it may.
 func (s Service) failing(restarts int) string {
 	switch {
 	case s.Health == "unhealthy" && s.Restarts > 0:

@@ -97,7 +97,7 @@ func (s *State) take(kind string, words []string) error {
 		release.Name = words[0]
 		s.Releases = append(s.Releases, release)
 	case "receipt":
-		// A receipt that cannot be read is no reason to stop.
+		// A receipt that cannot be read does not stop a deploy.
 		if last := (Receipt{}); json.Unmarshal(content, &last) == nil {
 			s.Last = &last
 		}

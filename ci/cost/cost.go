@@ -1,5 +1,6 @@
-// Package cost asks Infracost what a plan costs. When it cannot be had, that is a
-// result with its reason and not an error: a review does without.
+// Package cost asks Infracost what a plan costs a month, and reads and writes its
+// amounts. An estimate that is not available is an *Unavailable with the reason: a
+// review works without.
 package cost
 
 import (
@@ -24,8 +25,8 @@ import (
 type Options struct {
 	PlanFile string       // the output of `terraform show -json`
 	APIKey   secret.Value // INFRACOST_API_KEY
-	// PricingEndpoint is the address of a price service of one's own, which may
-	// need no key; Infracost's when empty.
+	// PricingEndpoint is the address of another price service, which may need no
+	// key; Infracost's when empty.
 	PricingEndpoint string
 	Currency        string        // ISO 4217; Infracost's default when empty
 	UsageFile       string        // an Infracost usage file; optional
@@ -46,8 +47,8 @@ type Estimate struct {
 	JSON []byte // Infracost's document, for `gitops review --cost`
 }
 
-// Run estimates the cost of a plan. Where Infracost cannot be had it returns an
-// *Unavailable; whether that is a failure is the caller's to say.
+// Run estimates the cost of a plan. Without Infracost it returns an *Unavailable;
+// the caller decides whether that is a failure.
 func Run(ctx context.Context, o Options) (estimate Estimate, err error) {
 	infracost, err := o.ready()
 	if err != nil {

@@ -2,10 +2,7 @@ package deploy
 
 import (
 	"context"
-	"fmt"
-	"path"
 	"slices"
-	"strings"
 )
 
 // makeCurrent writes down what the target runs and makes it the current release.
@@ -32,20 +29,8 @@ func (r *run) makeCurrent(ctx context.Context) error {
 	return nil
 }
 
-func (r *run) writeRelease(ctx context.Context, services []Service) error {
-	release := Release{
-		Name: r.target.release, Commit: r.target.commit, Actor: r.o.Actor,
-		Manifest: sum(r.target.manifest), Images: images(services),
-	}
-	content, err := encode(release)
-	if err != nil {
-		return err
-	}
-	return r.host.Upload(ctx, path.Join(r.Dir, "releases", release.Name, "release.json"), 0o600, content)
-}
-
-// prune removes old releases and the images that only they needed. It is no
-// reason for a deploy to fail.
+// prune removes old releases and the images that only they needed. If it fails, the
+// deploy succeeds with a warning.
 func (r *run) prune(ctx context.Context) {
 	err := r.step(ctx, "prune", func(ctx context.Context) error {
 		state, err := r.remote.state(ctx)
@@ -90,18 +75,4 @@ func (s *State) superfluous(keep int) []string {
 		}
 	}
 	return things
-}
-
-// canonical returns ref in the form by which two refs are the same image: by
-// digest when it has one.
-func canonical(ref string) string {
-	if repository, digest, found := strings.Cut(ref, "@"); found {
-		return repositoryOf(repository) + "@" + digest
-	}
-	return ref
-}
-
-// String names the release for people.
-func (r Release) String() string {
-	return fmt.Sprintf("%s (%s, by %s)", r.Name, short(r.Commit), r.Actor)
 }

@@ -26,8 +26,8 @@ type Host interface {
 }
 
 // Deploy puts o.Manifest on the host, waits until it is healthy and returns the
-// receipt. When it fails, what ran before runs again, the receipt says what was
-// tried, and the error carries the last words of the service that failed.
+// receipt. When it fails, it starts what ran before, the receipt says what was tried,
+// and the error has the last words of the service that failed.
 func Deploy(ctx context.Context, h Host, o Options) (Receipt, error) {
 	o, err := o.checked()
 	if err != nil {

@@ -48,7 +48,7 @@ type hold struct {
 	stop    chan struct{}
 	stopped chan struct{}
 	ended   chan error
-	// tookOver is the lock that was found dead, if one was.
+	// tookOver is the expired lock that was taken over, if there was one.
 	tookOver *Lock
 }
 
@@ -67,7 +67,7 @@ func (r *run) lock(ctx context.Context, lost func(error)) (*hold, error) {
 		}
 		if time.Now().After(deadline) {
 			return nil, progress.Refused("another deploy has the lock: %s; waited %s. Try again later; "+
-				"if that run is dead, its lock falls by itself %s after its last heartbeat",
+				"if that run is dead, its lock expires %s after its last heartbeat",
 				other, progress.Seconds(r.o.LockWait), progress.Seconds(r.o.LockTTL))
 		}
 		r.o.Progress.Say("waiting for the deploy lock: %s", other)
@@ -90,8 +90,8 @@ func (r *run) tryLock(ctx context.Context) (state string, other Lock, err error)
 	return lines[0], parseLock(lines[1], lines[2:]), nil
 }
 
-// keep starts the script that keeps the lock for as long as we live: it gets a
-// line from us now and then, and ends with the connection.
+// keep starts the script that keeps the lock while this process lives: the script
+// gets a line now and then, and ends with the connection.
 func (r *run) keep(ctx context.Context, state string, other Lock, lost func(error)) *hold {
 	reader, writer := io.Pipe()
 	h := &hold{beats: writer, stop: make(chan struct{}), stopped: make(chan struct{}), ended: make(chan error, 1)}
@@ -101,7 +101,7 @@ func (r *run) keep(ctx context.Context, state string, other Lock, lost func(erro
 	}
 	args := []string{"sh", "-euc", r.text("keep", ""), "keep", r.Dir, r.Project, r.token}
 	go func() {
-		// A deploy that is cancelled still needs its lock to go back.
+		// A cancelled deploy still needs its lock, to restore what ran.
 		_, err := r.host.Run(context.WithoutCancel(ctx), host.Command{Args: args, Stdin: reader})
 		reader.Close()
 		if err != nil {
@@ -141,7 +141,7 @@ func (h *hold) release() error {
 	case err := <-h.ended:
 		return err
 	case <-time.After(releasePatience):
-		return errors.New("the host does not answer; the lock falls by itself")
+		return errors.New("the host does not answer; the lock expires")
 	}
 }
 

@@ -22,7 +22,7 @@ const (
 	DefaultRestarts    = 5
 )
 
-// Options say what is deployed, where on the host, and how patient to be.
+// Options say what is deployed, where on the host, and how long to wait.
 type Options struct {
 	// Dir is the folder on the host that has releases, receipts and the lock;
 	// <home>/deploy when empty.
@@ -75,7 +75,7 @@ var (
 	reservedForm = regexp.MustCompile(`^(PATH|HOME|IFS|ENV|SHELL|PWD|LD_.*|DOCKER_.*|COMPOSE_.*)$`)
 )
 
-// checked returns o with its defaults, or what is wrong with it.
+// checked returns o with its defaults, or an error that names the wrong option.
 func (o Options) checked() (Options, error) {
 	if len(o.Manifest) == 0 {
 		return o, progress.Invalid("no manifest to deploy: give the compose file")

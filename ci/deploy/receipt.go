@@ -1,6 +1,10 @@
 package deploy
 
 import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"path"
 	"slices"
 	"time"
 )
@@ -43,15 +47,15 @@ type Receipt struct {
 	// Started and Seconds are by the clock of who deployed.
 	Started time.Time `json:"started"`
 	Seconds float64   `json:"seconds"`
-	// Services says for each service what became of it.
+	// Services has what happened to each service.
 	Services []Change `json:"services"`
 	// Steps are the steps with their times, in order.
 	Steps []Step `json:"steps"`
-	// Warnings are what went wrong without failing the deploy.
+	// Warnings are problems that did not fail the deploy.
 	Warnings []string `json:"warnings,omitempty"`
 	// Failure is why the deploy failed.
 	Failure *Failure `json:"failure,omitempty"`
-	// TookOver is the lock of a dead run that was in the way.
+	// TookOver is the expired lock that this run took over.
 	TookOver *Lock `json:"tookOver,omitempty"`
 }
 
@@ -97,7 +101,7 @@ func changes(before, after []Service) []Change {
 	return list
 }
 
-// touch says what became of a service that was there before.
+// touch names what happened to a service that ran before.
 func touch(before, after []Service, name string) string {
 	identity := func(s Service) string { return s.id }
 	start := func(s Service) string { return s.id + " " + s.Started.UTC().String() }
@@ -110,7 +114,7 @@ func touch(before, after []Service, name string) string {
 	return "unchanged"
 }
 
-// each returns what is said of every container of a service, sorted.
+// each returns the result of say for every container of a service, sorted.
 func each(services []Service, name string, say func(Service) string) []string {
 	var list []string
 	for _, s := range services {
@@ -124,4 +128,32 @@ func each(services []Service, name string, say func(Service) string) []string {
 
 func touched(list []Change) bool {
 	return slices.ContainsFunc(list, func(c Change) bool { return c.Action != "unchanged" })
+}
+
+// finish leaves the receipt on the host.
+func (r *run) finish(ctx context.Context) {
+	r.receipt.Seconds = seconds(time.Since(r.receipt.Started))
+	name := r.receipt.Release
+	if name == "" {
+		name = r.state.now + "-" + r.target.commit
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), tidyPatience)
+	defer cancel()
+	content, err := encode(r.receipt)
+	if err == nil && r.state.now != "" {
+		file := r.state.now + "-" + r.receipt.Kind + "-" + short(r.target.commit) + ".json"
+		err = r.host.Upload(ctx, path.Join(r.Dir, "receipts", file), 0o600, content)
+	}
+	if err != nil {
+		r.warn("leaving the receipt of %s on the host: %v", name, err)
+	}
+}
+
+func encode(value any) ([]byte, error) {
+	var out bytes.Buffer
+	encoder := json.NewEncoder(&out)
+	encoder.SetIndent("", "  ")
+	encoder.SetEscapeHTML(false)
+	err := encoder.Encode(value)
+	return out.Bytes(), err
 }

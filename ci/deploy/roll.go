@@ -31,12 +31,12 @@ func (r *run) roll(ctx context.Context) error {
 		r.lastWords(ctx, err)
 		return r.back(ctx, err)
 	}
-	// It runs: what is left is done even if the run is cancelled now.
+	// It runs: the rest is done even if the run is cancelled now.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), tidyPatience)
 	defer cancel()
 	if err := r.step(ctx, "switch", r.makeCurrent); err != nil {
 		r.receipt.Outcome = Failed
-		return fmt.Errorf("%s is healthy, but making it the current release did not work: %w; deploy it again", short(r.target.commit), err)
+		return fmt.Errorf("%s is healthy, but it was not made the current release: %w; deploy it again", short(r.target.commit), err)
 	}
 	r.prune(ctx)
 	return nil
@@ -104,8 +104,8 @@ type watch struct {
 	exits    map[string]int       // with which code a container last ended
 }
 
-// judge returns the service that has to be waited for, nil when all are well, or
-// an error for one that failed for good.
+// judge returns the service to wait for, nil when all are healthy, or an error for one
+// that will not recover.
 func (w watch) judge(names []string, services []Service, now time.Time) (*Service, error) {
 	var waiting []Service
 	for _, name := range names {
@@ -122,7 +122,7 @@ func (w watch) judge(names []string, services []Service, now time.Time) (*Servic
 			waiting = append(waiting, s) // until it is down again
 			continue
 		}
-		// One that was unhealthy before may get well by what is new beside it.
+		// One that was unhealthy before may recover with the new services.
 		if reason := s.failing(w.restarts + w.earlier(s)); reason != "" && !w.untouched(s) {
 			return nil, &gateError{s, reason}
 		}

@@ -1,16 +1,8 @@
 package deploy
 
 import (
-	"context"
 	"embed"
 	"errors"
-	"fmt"
-	"math"
-	"strings"
-	"time"
-
-	"gitops/ci/host"
-	"gitops/ci/secret"
 )
 
 // files are the scripts that run on the host. Each does one thing and holds the
@@ -37,28 +29,6 @@ func scriptText(name string) string {
 	return string(text)
 }
 
-// remote runs scripts in one place on a host.
-type remote struct {
-	Place
-	host Host
-	// token names the lock that this run has, "none" when it has none.
-	token string
-	// patience bounds what a script waits for and what Compose may take.
-	patience time.Duration
-	redactor *secret.Redactor
-}
-
-// script runs the named script. preamble has the functions that it needs.
-func (m *remote) script(ctx context.Context, name, preamble string, args ...string) (string, error) {
-	out, err := m.host.Script(ctx, m.text(name, preamble), append([]string{m.Dir, m.Project, m.token}, args...)...)
-	return out.Stdout, m.explain(err, out)
-}
-
-func (m *remote) text(name, preamble string) string {
-	patience := fmt.Sprintf("patience=%d\n", int(math.Ceil(m.patience.Seconds())))
-	return patience + scriptText("prelude") + preamble + scriptText(name)
-}
-
 // scriptError is a script that failed. It shows what the host said, without
 // secrets and without the script's own name, and keeps the cause for callers.
 type scriptError struct {
@@ -69,24 +39,6 @@ type scriptError struct {
 
 func (e *scriptError) Error() string { return e.text }
 func (e *scriptError) Unwrap() error { return e.cause }
-
-func (m *remote) explain(err error, out host.Output) error {
-	var exit *host.ExitError
-	switch {
-	case err == nil:
-		return nil
-	case !errors.As(err, &exit):
-		return &scriptError{text: m.redactor.Redact(err.Error()), cause: err}
-	}
-	said := strings.TrimSpace(out.Stderr)
-	if said == "" {
-		said = strings.TrimSpace(out.Stdout)
-	}
-	if said == "" {
-		said = fmt.Sprintf("exit code %d", exit.Exit)
-	}
-	return &scriptError{text: m.redactor.Redact(said), exit: exit.Exit, cause: err}
-}
 
 // exitOf returns the exit code of the script in err, or 0.
 func exitOf(err error) int {

@@ -9,25 +9,25 @@ import (
 	gh "github.com/google/go-github/v82/github"
 )
 
-// author is whom the token writes as.
+// author is the user that comments by the token belong to.
 type author struct {
 	login string // without the suffix [bot]
 	bot   bool
 }
 
-// actionsBot is whom the token of a workflow writes as.
+// actionsBot is the author of what a workflow's token writes.
 const actionsBot = "github-actions[bot]"
 
 const botSuffix = "[bot]"
 
-// wrote reports whether user is this author. A person may have the name of a bot
-// without its suffix, so that the type must agree as well.
+// wrote reports whether user is this author. A person may have a bot's name without
+// its suffix, so the type must be the same too.
 func (a author) wrote(user *gh.User) bool {
 	return strings.EqualFold(strings.TrimSuffix(user.GetLogin(), botSuffix), a.login) &&
 		a.bot == (user.GetType() == "Bot")
 }
 
-// self finds out, once, whom the token writes as.
+// self asks once who the token's author is.
 func (c *Client) self(ctx context.Context) (author, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -53,14 +53,14 @@ func (c *Client) askSelf(ctx context.Context) (author, error) {
 	case err == nil:
 		return author{strings.TrimSuffix(user.GetLogin(), botSuffix), user.GetType() == "Bot"}, nil
 	case errors.As(err, &failed) && !failed.limited && (failed.Status == http.StatusForbidden || failed.Status == http.StatusNotFound):
-		// An app's token, a workflow's among them, is nobody to this endpoint.
+		// This endpoint knows no user for the token of an app or a workflow.
 		return author{strings.TrimSuffix(c.viewer(ctx), botSuffix), true}, nil
 	}
 	return author{}, err
 }
 
-// viewer asks GraphQL, which does answer an app, who it is. Where there is no
-// GraphQL it is the bot of GitHub Actions.
+// viewer asks GraphQL, which answers apps too. Without GraphQL the author is the bot
+// of GitHub Actions.
 func (c *Client) viewer(ctx context.Context) string {
 	var answer struct {
 		Data struct {
@@ -84,8 +84,8 @@ func (c *Client) viewer(ctx context.Context) string {
 	return answer.Data.Viewer.Login
 }
 
-// graphqlURL is /graphql on github.com, and /api/graphql beside /api/v3 on an
-// enterprise server.
+// graphqlURL is /graphql on github.com, and /api/graphql on an enterprise server,
+// whose API is /api/v3.
 func (c *Client) graphqlURL() string {
 	address := *c.api.BaseURL
 	address.Path = strings.TrimSuffix(address.Path, "v3/") + "graphql"

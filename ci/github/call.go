@@ -16,16 +16,16 @@ import (
 // attempts is how often a call is made before it counts as failed.
 const attempts = 5
 
-// request is one call: what it does, in words, what the token must be allowed for
-// it, and whether making it twice does no harm.
+// request is one call: what it does, in words, the permission that it needs, and
+// whether it may be made twice.
 type request struct {
 	what       string
 	permission string // "pull-requests: write"
 	repeatable bool
 }
 
-// do makes a call, and makes it again after a rate limit or, when that does no
-// harm, after a fault of the network or of GitHub.
+// do makes a call. It retries after a rate limit and, if the call may be made twice,
+// after an error of the network or of GitHub.
 func (c *Client) do(ctx context.Context, r request, call func() (*gh.Response, error)) error {
 	var response *gh.Response
 	var failed *Error
@@ -78,7 +78,7 @@ func (c *Client) wait(failed *Error, response *gh.Response, attempt int) (time.D
 // backoff is 1, 2, 4, 8 seconds.
 func backoff(attempt int) time.Duration { return time.Second << (attempt - 1) }
 
-// askedToWait reads how long GitHub wants to be left alone.
+// askedToWait reads how long GitHub asks to wait.
 func askedToWait(response *gh.Response) (time.Duration, bool) {
 	if seconds, err := strconv.Atoi(response.Header.Get("Retry-After")); err == nil && seconds >= 0 {
 		return time.Duration(seconds) * time.Second, true
@@ -87,7 +87,7 @@ func askedToWait(response *gh.Response) (time.Duration, bool) {
 	if err != nil || response.Header.Get("X-RateLimit-Remaining") != "0" {
 		return 0, false
 	}
-	// One second more: the two clocks may differ, and the limit has whole seconds.
+	// One second more, because the two clocks may differ and the limit has whole seconds.
 	return max(0, time.Until(time.Unix(reset, 0))) + time.Second, true
 }
 

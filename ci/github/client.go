@@ -1,6 +1,6 @@
 // Package github keeps one comment on a pull request and one issue up to date,
-// and finds the pull request that a commit was merged by. What is ours is found
-// by a hidden marker in its first line, and only where we wrote it ourselves.
+// and finds the pull request that merged a commit. It recognises its comments and
+// issues by a hidden marker in the first line and by their author.
 package github
 
 import (
@@ -21,16 +21,16 @@ import (
 // DefaultAPIURL is the API of github.com.
 const DefaultAPIURL = "https://api.github.com/"
 
-// Config says which repository to talk about, and as whom.
+// Config names the repository and has the token.
 type Config struct {
 	// APIURL is the root of the API, as GITHUB_API_URL has it in a workflow; an
 	// enterprise server's ends in /api/v3. DefaultAPIURL when empty.
 	APIURL string
 	Token  secret.Value
 	Repo   string // "owner/name"
-	// Label is what our issues carry, "drift" when empty.
+	// Label is set on our issues; "drift" when empty.
 	Label string
-	// MaxWait is the longest that one rate limit is waited for, two minutes when 0.
+	// MaxWait is the longest wait for one rate limit; two minutes when 0.
 	MaxWait  time.Duration
 	Progress *progress.Progress
 }
@@ -66,7 +66,7 @@ func New(config Config) (*Client, error) {
 	}
 	api := gh.NewClient(&http.Client{Timeout: requestTimeout}).WithAuthToken(config.Token.Reveal())
 	api.BaseURL = base
-	// The client would refuse calls by itself after a rate limit; here they wait.
+	// After a rate limit the client would refuse calls; here they wait.
 	api.DisableRateLimitCheck = true
 	c := &Client{api: api, owner: owner, repo: repo, label: config.Label,
 		maxWait: config.MaxWait, progress: config.Progress, sleep: retry.Sleep}

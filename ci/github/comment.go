@@ -14,10 +14,10 @@ const pageSize = 100
 // maxPages bounds a listing; a pull request has no more comments than that.
 const maxPages = 200
 
-// UpsertComment writes body as our comment with marker on pull request pr: into
-// the comment that is there, or into a new one. Ours are those that begin with
-// marker and that we wrote ourselves; of several, the oldest stays. The marker is
-// put in front of a body that does not begin with it.
+// UpsertComment writes body as our comment with marker on pull request pr: it edits
+// the comment that exists, or makes one. A comment is ours if it begins with marker
+// and the token's author wrote it. Of several, the oldest stays. A body that does not
+// begin with marker gets it as its first line.
 func (c *Client) UpsertComment(ctx context.Context, pr int, marker, body string) (url string, created bool, err error) {
 	body = marked(marker, body)
 	for attempt := 1; ; attempt++ {
@@ -37,7 +37,7 @@ func (c *Client) UpsertComment(ctx context.Context, pr int, marker, body string)
 		if !maybe || attempt == attempts {
 			return url, err == nil, err
 		}
-		// It may be there all the same: look before writing it a second time.
+		// GitHub may have made it: look before writing it a second time.
 		if err := c.pause(ctx, failed, backoff(attempt)); err != nil {
 			return "", false, err
 		}
@@ -45,7 +45,7 @@ func (c *Client) UpsertComment(ctx context.Context, pr int, marker, body string)
 }
 
 // FindComment returns our comment with marker on pull request pr; of several, the
-// one that was last written.
+// one that was written last.
 func (c *Client) FindComment(ctx context.Context, pr int, marker string) (body string, found bool, err error) {
 	ours, err := c.comments(ctx, pr, marker)
 	if err != nil || len(ours) == 0 {
@@ -67,7 +67,7 @@ func marked(marker, body string) string {
 	return marker + "\n" + body
 }
 
-// isMarked looks at the first line alone: a quotation of the marker is none.
+// isMarked looks only at the first line, so that a quoted marker does not count.
 func isMarked(marker, body string) bool {
 	first, _, _ := strings.Cut(body, "\n")
 	return strings.TrimRight(first, "\r ") == marker

@@ -39,7 +39,7 @@ func (e *Error) found() string {
 	return strings.TrimSpace(fmt.Sprintf("GitHub answered %d %s: %s", e.Status, http.StatusText(e.Status), e.Message))
 }
 
-// unsure reports whether the call may have had its effect all the same.
+// unsure reports whether the call may have had its effect although it failed.
 func (e *Error) unsure() bool { return e.Status == 0 || e.Status >= 500 }
 
 func explain(r request, response *gh.Response, err error) *Error {
@@ -50,7 +50,7 @@ func explain(r request, response *gh.Response, err error) *Error {
 	}
 	failed.Status = response.StatusCode
 	if failed.Status < 300 {
-		// An answer whose body broke off: nobody knows what it said.
+		// The answer broke off, so its content is unknown.
 		failed.Status, failed.Cause = 0, err
 		return failed
 	}
@@ -101,7 +101,7 @@ func remedy(r request, failed *Error, header http.Header) string {
 	return ""
 }
 
-// gone reports whether what a call was about no longer exists.
+// gone reports whether the object of a call no longer exists.
 func gone(err error) bool {
 	var failed *Error
 	return errors.As(err, &failed) && (failed.Status == http.StatusNotFound || failed.Status == http.StatusGone)

@@ -7,9 +7,9 @@ import (
 	gh "github.com/google/go-github/v82/github"
 )
 
-// UpsertIssue makes sure that one open issue with marker says title and body: the
-// open one, else the last closed one, reopened, else a new one. Issues are found
-// by the label of Config, which must stay on them, and by marker.
+// UpsertIssue makes sure that one open issue with marker has title and body. It edits
+// the open one, or reopens the one that was closed last, or opens a new one. It finds
+// issues by the label of Config, which must stay on them, and by marker.
 func (c *Client) UpsertIssue(ctx context.Context, marker, title, body string) (url string, created bool, err error) {
 	body = marked(marker, body)
 	for attempt := 1; ; attempt++ {
@@ -34,7 +34,7 @@ func (c *Client) UpsertIssue(ctx context.Context, marker, title, body string) (u
 }
 
 // CloseIssue writes body into the open issues with marker and closes them. It
-// reports the address of the last one, and whether there was one.
+// returns the address of the last one, and whether there was one.
 func (c *Client) CloseIssue(ctx context.Context, marker, body string) (url string, closed bool, err error) {
 	body = marked(marker, body)
 	ours, err := c.issues(ctx, marker, "open")

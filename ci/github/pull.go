@@ -8,9 +8,9 @@ import (
 	gh "github.com/google/go-github/v82/github"
 )
 
-// MergedPullRequest returns the number of the merged pull request that commit came
-// with, 0 when it came with none. Of several it is the one that commit is the
-// merge of, else the one that was merged last.
+// MergedPullRequest returns the number of the pull request that merged commit, 0 if
+// there is none. Of several it returns the one whose merge commit this is, else the
+// one that was merged last.
 func (c *Client) MergedPullRequest(ctx context.Context, commit string) (number int, err error) {
 	r := request{
 		what:       fmt.Sprintf("finding the pull request of commit %s in %s/%s", commit, c.owner, c.repo),

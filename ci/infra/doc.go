@@ -1,6 +1,6 @@
 // Package infra runs Terraform for the stages: it validates a configuration,
 // plans it, applies exactly the plan that was made, reads the outputs and finds
-// drift. Results are values: "has changes" and "has drifted" are no errors.
+// drift. "Has changes" and "has drifted" are values, not errors.
 //
 // Nothing is left in the checkout. Terraform's own data, plan files included,
 // lie in a private temporary folder that goes with Workspace.Close, and the

@@ -14,8 +14,8 @@ import (
 // Drift is how the cloud differs from what git says.
 type Drift struct {
 	Changes []Drifted `json:"changes"` // what differs from the configuration
-	Other   []Drifted `json:"other"`   // what else is new since the last apply; the configuration does not speak of it
-	Text    string    `json:"text"`    // Terraform's own account, without sensitive values and known secrets
+	Other   []Drifted `json:"other"`   // what else is new since the last apply, in attributes that the configuration does not set
+	Text    string    `json:"text"`    // what Terraform prints, without sensitive values and known secrets
 }
 
 // Drifted is one resource that is no longer as Terraform left it.
@@ -28,8 +28,8 @@ type Drifted struct {
 // Found reports whether there is drift.
 func (d *Drift) Found() bool { return len(d.Changes) > 0 }
 
-// Drift compares the cloud with the state, changing neither. A provider or a
-// network that fails is an error, never drift and never its absence.
+// Drift compares the cloud with the state and changes neither. If a provider or the
+// network fails, that is an error and not a result.
 func (w *Workspace) Drift(ctx context.Context) (*Drift, error) {
 	plan, err := w.plan(ctx, "looking for drift", "", tfexec.RefreshOnly(true))
 	if err != nil {
@@ -48,9 +48,8 @@ func (w *Workspace) Drift(ctx context.Context) (*Drift, error) {
 }
 
 // drifted reads the drift from a refresh-only plan. Attributes that the
-// configuration does not set are told apart: the cloud fills some in only after
-// the apply (an address that is associated later, say), and that is no drift
-// from git.
+// configuration does not set are listed apart: the cloud sets some only after the
+// apply, such as an address that is associated later, and git does not say otherwise.
 func drifted(plan *tfjson.Plan) *Drift {
 	drift := &Drift{Changes: []Drifted{}, Other: []Drifted{}}
 	for _, change := range plan.ResourceDrift {
@@ -108,8 +107,8 @@ func union(a, b map[string]any) map[string]bool {
 	return names
 }
 
-// settled returns value with everything empty as nil: providers are not of one
-// mind on how to say that there is nothing.
+// settled returns value with everything empty as nil: providers write "nothing" in
+// different ways.
 func settled(value any) any {
 	switch value := value.(type) {
 	case string:

@@ -68,7 +68,7 @@ func exit(err error) error {
 	return err
 }
 
-// remedies tells what to do about errors whose own text does not.
+// remedies has what to do about errors whose text does not say it.
 var remedies = []struct{ sign, remedy string }{
 	{"doesn't match any of the checksums", "The lock file has no checksum for this machine's platform: run terraform providers lock -platform=linux_amd64 -platform=linux_arm64 -platform=darwin_arm64 and commit .terraform.lock.hcl."},
 	{"could not connect to registry.terraform.io", "The provider registry cannot be reached: check the network, or name a provider mirror in TF_CLI_CONFIG_FILE."},

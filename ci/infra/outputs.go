@@ -15,7 +15,7 @@ import (
 	"gitops/ci/secret"
 )
 
-// Outputs is what Terraform tells the later stages about the host.
+// Outputs are Terraform's outputs that later stages need, about the host.
 type Outputs struct {
 	StaticIP         string          // the host's address
 	SSHUser          string          // who logs in
@@ -52,7 +52,7 @@ func ParseOutputs(data []byte) (Outputs, error) {
 		"static_ip": &o.StaticIP, "ssh_user": &o.SSHUser, "ssh_host_public_key": &o.SSHHostPublicKey,
 	} {
 		if err := json.Unmarshal(all[name].Value, target); err != nil || *target == "" {
-			return Outputs{}, fmt.Errorf("reading the outputs: %s is missing or no text: declare it in outputs.tf and apply", name)
+			return Outputs{}, fmt.Errorf("reading the outputs: %s is missing or not a text: declare it in outputs.tf and apply", name)
 		}
 	}
 	raw, err := json.MarshalIndent(maskedOutputs(all), "", "  ")
@@ -82,7 +82,7 @@ func (o Outputs) check() error {
 		return fmt.Errorf("reading the outputs: static_ip: %w", err)
 	}
 	if !userName.MatchString(o.SSHUser) {
-		return fmt.Errorf("reading the outputs: ssh_user: %q is no user name", o.SSHUser)
+		return fmt.Errorf("reading the outputs: ssh_user: %q is not a user name", o.SSHUser)
 	}
 	_, err := o.hostKey()
 	return err

@@ -51,7 +51,7 @@ func TestParseOutputsRefuses(t *testing.T) {
 		"nothing applied":    {[]byte("{}"), "is missing"},
 		"no address":         {output("host.example", "ubuntu", hostKey), "static_ip"},
 		"empty address":      {output("", "ubuntu", hostKey), "static_ip is missing"},
-		"option as user":     {output("203.0.113.7", "-oProxyCommand=x", hostKey), "no user name"},
+		"option as user":     {output("203.0.113.7", "-oProxyCommand=x", hostKey), "not a user name"},
 		"no key":             {output("203.0.113.7", "ubuntu", "ssh-ed25519 AAAA"), "ssh_host_public_key"},
 		"two lines of keys":  {output("203.0.113.7", "ubuntu", hostKey+"\n"+hostKey), "more than one line"},
 		"list as an address": {[]byte(strings.Replace(string(output("203.0.113.7", "ubuntu", hostKey)), `"203.0.113.7"`, `[1]`, 1)), "static_ip"},

@@ -98,7 +98,7 @@ func (v *validation) format(ctx context.Context) error {
 }
 
 // initialise fetches modules and providers. Findings come from Terraform's JSON
-// log; a failure that points at no line is no finding.
+// log. A failure without a line is an error and not a finding.
 func (v *validation) initialise(ctx context.Context) error {
 	var log bytes.Buffer
 	err := v.run(ctx, "initialising without a backend", v.progress, func() error {

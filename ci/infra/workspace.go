@@ -96,7 +96,7 @@ func backendSettings(config []string) (settings map[string]string, files []strin
 			settings[name] = value
 		case pair:
 			// The value may be secret, so it is not repeated.
-			return nil, nil, progress.Invalid("reading backend settings: %q is no setting's name: write key=value, such as bucket=my-state", name)
+			return nil, nil, progress.Invalid("reading backend settings: %q is not the name of a setting: write key=value, such as bucket=my-state", name)
 		default:
 			files = append(files, entry)
 		}
@@ -119,8 +119,8 @@ func backendFile(settings map[string]string) []byte {
 	return []byte(file.String())
 }
 
-// quote returns text as a string of Terraform's language that stands for
-// exactly text: JSON's escapes are understood, templates must not be.
+// quote returns text as a string literal of Terraform's language. The language reads
+// JSON's escapes; templates are escaped, so that it does not expand them.
 func quote(text string) string {
 	escaped, _ := json.Marshal(text) // a string always marshals
 	return strings.NewReplacer("${", "$${", "%{", "%%{").Replace(string(escaped))

@@ -182,7 +182,7 @@ func (d Difference) Lines() []string {
 const (
 	effectsPrefix = "<!-- gitops:effects "
 	// effectsLimit is the most that a comment spends on effects, in bytes. A plan
-	// with more of them is reviewed all the same; only Difference then says less.
+	// with more of them is reviewed too; its Difference is then empty.
 	effectsLimit = 12000
 	// effectsSize bounds what is unpacked from a comment, in bytes.
 	effectsSize = 1 << 20

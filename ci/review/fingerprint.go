@@ -10,7 +10,7 @@ import (
 	tfjson "github.com/hashicorp/terraform-json"
 )
 
-// Extra is what a plan depends on and its JSON does not say.
+// Extra is what a plan depends on beyond its JSON.
 type Extra struct {
 	Workspace string // Terraform's workspace, "default" when empty
 	Lineage   string // the state's lineage; empty before the first apply
@@ -40,7 +40,7 @@ const canonicalVersion = "gitops-plan-1"
 //	modules     "key source version" of each module that has a version, sorted
 //	outputs     output changes by name, without those that change nothing
 //	providers   "source version" of each locked provider, sorted
-//	resources   resource changes sorted by their own canonical form, which
+//	resources   resource changes sorted by their canonical form, which
 //	            begins with the address; without those that change nothing
 //	workspace   the workspace
 //
@@ -52,7 +52,7 @@ const canonicalVersion = "gitops-plan-1"
 //	["number","1.5e3"]       a number: its significant digits and exponent
 //	["list",…]  ["map",{…}]  a list, a map
 //	["unknown"]              known after apply
-//	["sensitive","…"]        a value marked sensitive: the SHA-256 of its own
+//	["sensitive","…"]        a value marked sensitive: the SHA-256 of its
 //	                         canonical form, salted with the lineage
 //
 // What may differ between two honest plans of one change is left out: the time,

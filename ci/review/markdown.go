@@ -65,7 +65,7 @@ func hidden(r rune) bool {
 
 // code quotes untrusted text as a code span: inside one, neither Markdown nor
 // HTML nor a mention means anything. A pipe would end a table's cell even there,
-// so it stands between two spans as an entity.
+// so it is written between two spans as an entity.
 func (c cleaner) code(text string) string {
 	text = cut(c.line(text), cellLimit)
 	var spans []string
@@ -76,7 +76,7 @@ func (c cleaner) code(text string) string {
 }
 
 // span fences text with more backticks than it holds in a row. A span of spaces
-// alone, or of nothing, is no span.
+// alone, or an empty one, would not be a span.
 func span(text string) string {
 	if strings.Trim(text, " ") == "" {
 		return strings.Repeat("&#32;", len(text))

@@ -57,8 +57,8 @@ func fingerprintMark(fingerprint string) string {
 }
 
 // ParseFingerprint finds the fingerprint in the body of a comment that Render
-// made. It looks at the second line only, which Render alone writes: nothing
-// that a plan says can stand there. An error's comment has no fingerprint.
+// made. It looks at the second line only, which Render alone writes: no text of
+// a plan can be there. An error's comment has no fingerprint.
 func ParseFingerprint(body string) (fingerprint string, found bool) {
 	first, rest, _ := strings.Cut(body, "\n")
 	if !strings.HasPrefix(first, "<!-- gitops:review ") {

@@ -24,7 +24,7 @@ func (p *page) write(text string) bool {
 }
 
 // list adds head and as many rows as fit within budget bytes. more writes the row
-// that stands for those left out.
+// that counts those left out.
 func (p *page) list(budget int, head string, rows []string, more func(left int) string) {
 	budget = min(budget, p.left)
 	if len(rows) == 0 || len(head)+len(more(len(rows))) > budget {

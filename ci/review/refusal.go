@@ -20,7 +20,7 @@ func RefusalMarker(dir, workspace string) string {
 	return strings.Replace(Marker(dir, workspace), "gitops:review", "gitops:refusal", 1)
 }
 
-// RenderRefusal writes the comment that says so on the merged pull request. Its first
+// RenderRefusal writes the refusal as a comment for the merged pull request. Its first
 // line is RefusalMarker. ParseFingerprint finds nothing in it.
 func RenderRefusal(c Refusal) string {
 	r := renderer{Comment: c.Comment, clean: cleaner{c.Redactor}}

@@ -193,14 +193,14 @@ func writePath(steps []any) string {
 	return b.String()
 }
 
-// What stands in the place of a value that is not shown.
+// Replacements of values that are not shown.
 const (
 	shownSensitive = "(sensitive)"
 	shownUnknown   = "(known after apply)"
 )
 
-// shown writes a value for people. A value with a sensitive part is not shown at
-// all; one with an unknown part says so.
+// shown writes a value for people. It hides a value with a sensitive part, and notes
+// that a part is unknown.
 func shown(value, unknown, sensitive any) string {
 	switch {
 	case anyTrue(sensitive):
@@ -251,7 +251,7 @@ func anyTrue(marks any) bool {
 	return false
 }
 
-// reasons puts Terraform's keywords into words. An unknown keyword says nothing.
+// reasons puts Terraform's keywords into words. Unknown keywords have none.
 var reasons = map[tfjson.ActionReason]string{
 	tfjson.ActionReasonReplaceBecauseTainted:         "tainted",
 	tfjson.ActionReasonReplaceByRequest:              "asked for with -replace",

@@ -1,0 +1,85 @@
+package deploy
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"sort"
+	"strings"
+	"time"
+)
+
+// container is a line of containers.sh, in Docker's words.
+type container struct {
+	Labels                       map[string]string
+	ID, Name, Ref, Image, Policy string
+	Restarts                     int
+	State                        struct {
+		Status    string
+		ExitCode  int
+		StartedAt time.Time
+		Health    *struct{ Status string }
+	}
+}
+
+// containers returns the project's containers and the host's time.
+func (m *remote) containers(ctx context.Context) ([]Service, string, error) {
+	out, err := m.script(ctx, "containers", "")
+	if err != nil {
+		return nil, "", fmt.Errorf("listing containers: %w", err)
+	}
+	return parseContainers(out)
+}
+
+// parseContainers reads what containers.sh prints: the host's time, and containers and
+// images in Docker's words.
+func parseContainers(out string) (services []Service, now string, err error) {
+	digests := map[string][]string{}
+	for line := range strings.Lines(out) {
+		kind, rest, _ := strings.Cut(strings.TrimSpace(line), " ")
+		switch kind {
+		case "time":
+			now = rest
+		case "container":
+			var c container
+			if err := json.Unmarshal([]byte(rest), &c); err != nil {
+				return nil, "", fmt.Errorf("reading Docker's description of a container: %w", err)
+			}
+			services = append(services, c.service())
+		case "image":
+			var image struct {
+				ID      string
+				Digests []string
+			}
+			if err := json.Unmarshal([]byte(rest), &image); err != nil {
+				return nil, "", fmt.Errorf("reading Docker's description of an image: %w", err)
+			}
+			digests[image.ID] = image.Digests
+		}
+	}
+	return withDigests(services, digests), now, nil
+}
+
+// withDigests adds the digests of their images to services, and sorts them by name.
+func withDigests(services []Service, digests map[string][]string) []Service {
+	for i := range services {
+		services[i].Digest = digestOf(services[i].Ref, digests[services[i].ID])
+	}
+	sort.SliceStable(services, func(i, j int) bool {
+		return services[i].Service+" "+services[i].Container < services[j].Service+" "+services[j].Container
+	})
+	return services
+}
+
+func (c container) service() Service {
+	const label = "com.docker.compose."
+	s := Service{
+		Image:     Image{Service: c.Labels[label+"service"], Ref: c.Ref, ID: c.Image},
+		Container: strings.TrimPrefix(c.Name, "/"), State: c.State.Status, Restarts: c.Restarts, Started: c.State.StartedAt,
+		id: c.ID, exit: c.State.ExitCode, policy: c.Policy, file: c.Labels[label+"project.config_files"],
+	}
+	if c.State.Health != nil && c.State.Health.Status != "none" {
+		s.Health = c.State.Health.Status
+	}
+	return s
+}

@@ -1,0 +1,63 @@
+package deploy
+
+import (
+	"maps"
+	"slices"
+	"strings"
+)
+
+// Image is what a service runs.
+type Image struct {
+	Service string `json:"service"`
+	// Ref is the image as the manifest names it.
+	Ref string `json:"ref"`
+	// Digest is the image by digest, repository@sha256:…; empty when it was not pulled.
+	Digest string `json:"digest,omitempty"`
+	// ID is the image's identity on the host.
+	ID string `json:"id"`
+}
+
+// images returns what services run, one entry for each service, sorted.
+func images(services []Service) []Image {
+	byService := map[string]Image{}
+	for _, s := range services {
+		byService[s.Service] = s.Image
+	}
+	var list []Image
+	for _, name := range slices.Sorted(maps.Keys(byService)) {
+		list = append(list, byService[name])
+	}
+	return list
+}
+
+// digestOf returns the digest form of ref among those that an image has. An image
+// has others if it was pulled from other repositories too.
+func digestOf(ref string, digests []string) string {
+	repository := repositoryOf(ref)
+	for _, digest := range digests {
+		if repositoryOf(digest) == repository {
+			return digest
+		}
+	}
+	return ""
+}
+
+// repositoryOf returns ref without its tag and digest, and Docker Hub's
+// repositories in their short form, as the engine tells them.
+func repositoryOf(ref string) string {
+	ref, _, _ = strings.Cut(ref, "@")
+	if colon := strings.LastIndex(ref, ":"); colon > strings.LastIndex(ref, "/") {
+		ref = ref[:colon]
+	}
+	ref = strings.TrimPrefix(strings.TrimPrefix(ref, "index."), "docker.io/")
+	return strings.TrimPrefix(ref, "library/")
+}
+
+// canonical returns ref in the form by which two refs are the same image: by
+// digest when it has one.
+func canonical(ref string) string {
+	if repository, digest, found := strings.Cut(ref, "@"); found {
+		return repositoryOf(repository) + "@" + digest
+	}
+	return ref
+}

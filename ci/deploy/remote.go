@@ -1,0 +1,74 @@
+package deploy
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"path"
+	"strings"
+	"time"
+
+	"gitops/ci/host"
+	"gitops/ci/program"
+	"gitops/ci/secret"
+)
+
+// remote runs scripts in one place on a host.
+type remote struct {
+	Place
+	host Host
+	// token names the lock that this run has, "none" when it has none.
+	token string
+	// patience bounds what a script waits for and what Compose may take.
+	patience time.Duration
+	redactor *secret.Redactor
+}
+
+// reach checks that the host can be deployed to, and resolves the place on it.
+func reach(ctx context.Context, h Host, p Place) (*remote, error) {
+	if err := p.check(); err != nil {
+		return nil, err
+	}
+	m := &remote{Place: p, host: h, token: "none", patience: time.Minute}
+	out, err := m.script(ctx, "reach", "")
+	if err != nil {
+		return nil, fmt.Errorf("reaching Docker on the host: %w", err)
+	}
+	m.Place = p.in(program.LastLines(out, 1)) // the login shell may have said something first
+	return m, nil
+}
+
+// script runs the named script. preamble has the functions that it needs.
+func (m *remote) script(ctx context.Context, name, preamble string, args ...string) (string, error) {
+	out, err := m.host.Script(ctx, m.text(name, preamble), append([]string{m.Dir, m.Project, m.token}, args...)...)
+	return out.Stdout, m.explain(err, out)
+}
+
+func (m *remote) text(name, preamble string) string {
+	patience := fmt.Sprintf("patience=%d\n", int(math.Ceil(m.patience.Seconds())))
+	return patience + scriptText("prelude") + preamble + scriptText(name)
+}
+
+// path returns where a release's manifest is on the host.
+func (m *remote) path(release string) string {
+	return path.Join(m.Dir, "releases", release, "docker-compose.yml")
+}
+
+func (m *remote) explain(err error, out host.Output) error {
+	var exit *host.ExitError
+	switch {
+	case err == nil:
+		return nil
+	case !errors.As(err, &exit):
+		return &scriptError{text: m.redactor.Redact(err.Error()), cause: err}
+	}
+	said := strings.TrimSpace(out.Stderr)
+	if said == "" {
+		said = strings.TrimSpace(out.Stdout)
+	}
+	if said == "" {
+		said = fmt.Sprintf("exit code %d", exit.Exit)
+	}
+	return &scriptError{text: m.redactor.Redact(said), exit: exit.Exit, cause: err}
+}

@@ -6,10 +6,15 @@ GO ?= go
 export CGO_ENABLED = 0
 # How long one package's tests may take: the first run compiles the programs of the lab.
 TEST_TIMEOUT ?= 60m
+# The packages that have goroutines, by what their tests take under the race detector.
+RACE_QUICK = ./ci/ansible ./ci/github ./ci/host ./ci/lab/forward ./ci/lab/githubtest ./ci/progress ./ci/publish
+RACE_SLOW = ./ci/attest ./ci/deploy ./ci/infra ./ci/lab ./ci/robot
+# gotestsum, which writes the tests' events where .ci/test reads them.
+gotestsum = gotestsum --format pkgname-and-test-fails $(if $(TEST_EVENTS),--jsonfile $(TEST_EVENTS)/$@.json)
 # The rehearsal of `make test`; empty to leave it out.
 REHEARSE ?= rehearse-docker
 
-.PHONY: help rehearse rehearse-docker rehearse-dagger test setup lint test-go test-backend test-frontend test-terraform test-ansible bench pictures build clean
+.PHONY: help rehearse rehearse-docker rehearse-dagger test setup lint test-go test-race test-race-quick test-backend test-frontend test-terraform test-ansible bench pictures build clean
 
 help: ## Show the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 20
@@ -29,14 +34,20 @@ test: setup ## Every test, the rehearsal included; what cannot run here is named
 setup: ## Install what the tests need, where no Docker engine is
 	.ci/setup
 
-lint: ## Formatting and vet, of every Go module
+lint: ## Formatting, vet and golangci-lint of every Go module; the workflows
 	.ci/lint
 
 test-go: ## Tests of the stages
-	$(GO) tool gotestsum --format pkgname-and-test-fails -- -timeout $(TEST_TIMEOUT) ./ci/...
+	.ci/tool $(gotestsum) -- -timeout $(TEST_TIMEOUT) ./ci/...
+
+test-race: ## Tests of what has goroutines, under the race detector
+	.ci/race $(RACE_QUICK) $(RACE_SLOW)
+
+test-race-quick: ## Those of them that take seconds
+	.ci/race $(RACE_QUICK)
 
 test-backend: ## Tests of the backend
-	cd app/backend && $(GO) vet ./... && $(GO) test -timeout $(TEST_TIMEOUT) ./...
+	cd app/backend && $(GO) vet ./... && ../../.ci/tool $(gotestsum) -- -timeout $(TEST_TIMEOUT) ./...
 
 test-frontend: ## Lint, tests and build of the frontend
 	cd app/frontend && npm ci --no-audit --no-fund && npm run lint && npm test && npm run build
@@ -57,4 +68,4 @@ build: ## Build the gitops command into bin/
 	CGO_ENABLED=0 $(GO) build -trimpath -o bin/gitops ./ci/cmd/gitops
 
 clean: ## Remove what was built here
-	rm -rf bin plan rehearsal.html rehearsal.json
+	rm -rf bin dist plan rehearsal.html rehearsal.json

@@ -23,6 +23,7 @@ import (
 
 	"golang.org/x/crypto/ssh"
 
+	"gitops/ci/lab/golden"
 	"gitops/ci/program"
 	"gitops/ci/progress"
 )
@@ -337,7 +338,7 @@ func (a account) drift(t *testing.T, w *Workspace) {
 }
 
 func (a account) recordDrift(t *testing.T, w *Workspace) {
-	if !*update {
+	if !golden.Updating() {
 		return
 	}
 	plan, err := w.tf.ShowPlanFile(context.Background(), filepath.Join(w.tf.temp, "plan"))

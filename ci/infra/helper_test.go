@@ -3,18 +3,15 @@ package infra
 import (
 	"bytes"
 	"encoding/json"
-	"flag"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"testing"
 
 	tfjson "github.com/hashicorp/terraform-json"
-)
 
-// update records the files in testdata anew, from the Terraform at hand. Those
-// in the repository are from Terraform 1.11.4 and its AWS provider 5.100.0.
-var update = flag.Bool("update", false, "record testdata anew")
+	"gitops/ci/lab/golden"
+)
 
 func needTerraform(t *testing.T) {
 	t.Helper()
@@ -81,10 +78,11 @@ func readPlan(t *testing.T, name string) *tfjson.Plan {
 	return &plan
 }
 
-// record writes value to testdata when that was asked for.
+// record writes value to testdata when golden files are updated. The files in the
+// repository are from Terraform 1.11.4 and its AWS provider 5.100.0.
 func record(t *testing.T, name string, value any) {
 	t.Helper()
-	if !*update {
+	if !golden.Updating() {
 		return
 	}
 	data, ok := value.([]byte)

@@ -92,8 +92,10 @@ func addedAuthorities() (paths []string, content string, err error) {
 	return paths, content, nil
 }
 
-// goProgram is a program that is compiled from a published Go module.
+// goProgram is a program that is compiled from a module under ci/lab/programs,
+// which pins it and everything that it is made of.
 type goProgram struct {
+	folder               string // below ci/lab/programs
 	module, version, pkg string
 	setVersion           string // variable of the package that says the version
 	saysV                bool   // it says the version with its "v"
@@ -112,6 +114,7 @@ func (g goProgram) flags() string {
 	return flags
 }
 
+// key leaves out what else the program's go.mod pins: that follows from the version.
 func (g goProgram) key() string { return key(g.module, g.version, g.pkg, g.flags(), runtime.GOARCH) }
 
 // compile returns the program, compiled without C.
@@ -124,72 +127,30 @@ func (m *maker) compile(ctx context.Context, program goProgram) (string, error) 
 		defer m.compiling.Release(1)
 		end := m.progress.Start("compiling " + name + " " + program.version + " from its Go module, once")
 		defer func() { end(err) }()
-		work, err := os.MkdirTemp("", "gitops-lab-*")
+		dir, err := program.source(ctx)
 		if err != nil {
 			return fmt.Errorf("compiling %s: %w", name, err)
 		}
-		defer os.RemoveAll(work)
-		if err := wrapModule(ctx, work, program); err != nil {
-			return err
-		}
-		return run(ctx, []string{"CGO_ENABLED=0", "GOFLAGS=-mod=mod", "GOWORK=off"}, work,
+		return run(ctx, []string{"CGO_ENABLED=0", "GOFLAGS=-mod=readonly", "GOWORK=off"}, dir,
 			"nice", "-n", "10", "go", "build", "-trimpath", "-ldflags", program.flags(), "-o", target, program.pkg)
 	})
 }
 
-// goMod is what go mod edit -json prints, as far as it is needed here.
-type goMod struct {
-	Go      string
-	Replace []replacement
-	Exclude []moduleVersion
-}
-
-type replacement struct{ Old, New moduleVersion }
-
-type moduleVersion struct{ Path, Version string }
-
-// wrapper returns the go.mod of a module that requires the program's and repeats
-// its replacements: Go heeds those of the main module only.
-func (mod goMod) wrapper(program goProgram) string {
-	var text strings.Builder
-	fmt.Fprintf(&text, "module wrapper\n\ngo %s\n\nrequire %s %s\n", mod.Go, program.module, program.version)
-	for _, r := range mod.Replace {
-		// A folder inside the module is not published with it; its own module is.
-		if r.New.Version != "" {
-			fmt.Fprintf(&text, "replace %s => %s %s\n", strings.TrimSpace(r.Old.Path+" "+r.Old.Version), r.New.Path, r.New.Version)
-		}
-	}
-	for _, e := range mod.Exclude {
-		fmt.Fprintf(&text, "exclude %s %s\n", e.Path, e.Version)
-	}
-	return text.String()
-}
-
-// wrapModule writes a module in dir that the program can be built from.
-func wrapModule(ctx context.Context, dir string, program goProgram) error {
-	source, err := downloadModule(ctx, program.module, program.version)
+// source returns the folder with the go.mod that pins the program at its version.
+func (g goProgram) source(ctx context.Context) (string, error) {
+	lab, err := capture(ctx, "", "go", "list", "-f", "{{.Dir}}", "gitops/ci/lab")
 	if err != nil {
-		return err
+		return "", fmt.Errorf("finding ci/lab/programs (run this inside the gitops repository): %w", err)
 	}
-	output, err := capture(ctx, dir, "go", "mod", "edit", "-json", filepath.Join(source, "go.mod"))
+	dir := filepath.Join(strings.TrimSpace(lab), "programs", g.folder)
+	pinned, err := capture(ctx, dir, "go", "list", "-m", "-f", "{{.Version}}", g.module)
 	if err != nil {
-		return err
+		return "", err
 	}
-	var mod goMod
-	if err := json.Unmarshal([]byte(output), &mod); err != nil {
-		return fmt.Errorf("reading go.mod of %s: %w", program.module, err)
+	if pinned = strings.TrimSpace(pinned); pinned != g.version {
+		return "", fmt.Errorf("%s/go.mod has version %s, and %s is wanted: run go get -C %[1]s -tool %[4]s@%[3]s", dir, pinned, g.version, g.pkg)
 	}
-	sums, err := os.ReadFile(filepath.Join(source, "go.sum"))
-	if err == nil {
-		err = os.WriteFile(filepath.Join(dir, "go.sum"), sums, 0o644)
-	}
-	if err == nil {
-		err = os.WriteFile(filepath.Join(dir, "go.mod"), []byte(mod.wrapper(program)), 0o644)
-	}
-	if err != nil {
-		return fmt.Errorf("compiling %s: %w", program.module, err)
-	}
-	return nil
+	return dir, nil
 }
 
 // downloadModule returns the folder of the module in Go's module cache.
@@ -241,6 +202,11 @@ func installedTerraform(ctx context.Context, version string) string {
 	}
 	return path
 }
+
+// errNoTerraform says that Terraform is not on this machine in the version that
+// its image has.
+var errNoTerraform = errors.New("no Terraform of that version on this machine and no registry to get it from: " +
+	"put its program on PATH")
 
 // PluginMirrorVariable is the environment variable that names a folder with
 // Terraform providers, laid out as Terraform's own mirror folders are.

@@ -31,26 +31,31 @@ type plan struct {
 
 var (
 	traefik = goProgram{
+		folder:     "traefik",
 		module:     "github.com/traefik/traefik/v3",
 		pkg:        "github.com/traefik/traefik/v3/cmd/traefik",
 		setVersion: "github.com/traefik/traefik/v3/pkg/version.Version",
 	}
 	loki = goProgram{
+		folder:     "loki",
 		module:     "github.com/grafana/loki/v3",
 		pkg:        "github.com/grafana/loki/v3/cmd/loki",
 		setVersion: "github.com/grafana/loki/v3/pkg/util/build.Version",
 	}
 	promtail = goProgram{
+		folder:     "loki",
 		module:     "github.com/grafana/loki/v3",
 		pkg:        "github.com/grafana/loki/v3/clients/cmd/promtail",
 		setVersion: "github.com/grafana/loki/v3/pkg/util/build.Version",
 	}
 	syft = goProgram{
+		folder:     "syft",
 		module:     "github.com/anchore/syft",
 		pkg:        "github.com/anchore/syft/cmd/syft",
 		setVersion: "main.version",
 	}
 	cosign = goProgram{
+		folder:     "cosign",
 		module:     "github.com/sigstore/cosign/v2",
 		pkg:        "github.com/sigstore/cosign/v2/cmd/cosign",
 		setVersion: "sigs.k8s.io/release-utils/version.gitVersion",
@@ -116,23 +121,24 @@ func nodeArch() string {
 	return runtime.GOARCH
 }
 
-func planTerraform(ctx context.Context, m *maker, version string) (plan, error) {
+func planTerraform(ctx context.Context, _ *maker, version string) (plan, error) {
 	mirror, err := providerMirror()
 	if err != nil {
 		return plan{}, err
 	}
-	installed := installedTerraform(ctx, version)
-	holds := "Terraform " + version + ", compiled from its Go module, with its AWS provider"
-	if installed != "" {
-		holds = "Terraform " + version + ", the program on this machine, with its AWS provider"
+	// The published module lacks folders of its own that it replaces modules with,
+	// so that it cannot be compiled.
+	program := installedTerraform(ctx, version)
+	if program == "" {
+		return plan{}, errNoTerraform
 	}
-	return plan{key: key(version, installed, mirror), holds: holds, fetch: func(ctx context.Context) (map[string]string, error) {
-		program, err := installed, error(nil)
-		if program == "" {
-			program, err = m.compile(ctx, goProgram{module: "github.com/hashicorp/terraform", version: "v" + version, pkg: "github.com/hashicorp/terraform"})
-		}
-		return map[string]string{"terraform": program, "plugins": mirror}, err
-	}}, nil
+	return plan{
+		key:   key(version, program, mirror),
+		holds: "Terraform " + version + ", the program on this machine, with its AWS provider",
+		fetch: func(context.Context) (map[string]string, error) {
+			return map[string]string{"terraform": program, "plugins": mirror}, nil
+		},
+	}, nil
 }
 
 // compiled plans an image around a program from a Go module whose version is the

@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -197,27 +198,39 @@ func TestProvidersAreFoundInTheirMirror(t *testing.T) {
 	}
 }
 
-// The wrapper repeats what Go heeds in a main module alone, and leaves out
-// folders, which the published module does not have.
-func TestWrapperRepeatsReplacements(t *testing.T) {
-	var mod goMod
-	mod.Go = "1.25.0"
-	mod.Replace = append(mod.Replace,
-		replacement{Old: moduleVersion{"example.com/a", ""}, New: moduleVersion{"example.com/fork", "v1.0.0"}},
-		replacement{Old: moduleVersion{"example.com/b", "v2.0.0"}, New: moduleVersion{"example.com/b", "v2.0.1"}},
-		replacement{Old: moduleVersion{"example.com/c", ""}, New: moduleVersion{"./c", ""}})
-	mod.Exclude = []moduleVersion{{"example.com/d", "v0.1.0"}}
-	text := mod.wrapper(goProgram{module: "example.com/x", version: "v3.0.0"})
-	for _, line := range []string{
-		"go 1.25.0", "require example.com/x v3.0.0", "replace example.com/a => example.com/fork v1.0.0",
-		"replace example.com/b v2.0.0 => example.com/b v2.0.1", "exclude example.com/d v0.1.0",
+// The programs' modules have the versions of the images that the stages, the
+// manifest and the monitoring role name.
+func TestProgramsHaveTheImagesVersions(t *testing.T) {
+	named := []byte(strings.Join(stageImages, "\n"))
+	for _, file := range []string{"../../app/docker-compose.yml", "../../ansible/roles/monitoring/defaults/main.yml"} {
+		content, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		named = append(append(named, '\n'), content...)
+	}
+	for repository, program := range map[string]goProgram{
+		"traefik": traefik, "grafana/loki": loki, "grafana/promtail": promtail, "anchore/syft": syft, "sigstore/cosign/cosign": cosign,
 	} {
-		if !strings.Contains(text, line+"\n") {
-			t.Errorf("no line %q in\n%s", line, text)
+		found := regexp.MustCompile(`(?m)(?:^|[ /])` + repository + `:v?([0-9.]+)`).FindSubmatch(named)
+		if found == nil {
+			t.Errorf("nothing names an image of %s", repository)
+			continue
+		}
+		program.version = "v" + string(found[1])
+		if _, err := program.source(t.Context()); err != nil {
+			t.Errorf("%s: %v", repository, err)
 		}
 	}
-	if strings.Contains(text, "./c") {
-		t.Errorf("a folder is replaced in\n%s", text)
+}
+
+// A version that no module pins is refused with the command that changes that.
+func TestOtherVersionIsRefused(t *testing.T) {
+	program := syft
+	program.version = "v0.0.1"
+	_, err := program.source(t.Context())
+	if err == nil || !strings.Contains(err.Error(), "ci/lab/programs/syft -tool github.com/anchore/syft/cmd/syft@v0.0.1") {
+		t.Errorf("%v", err)
 	}
 }
 
@@ -244,17 +257,14 @@ func TestCompile(t *testing.T) {
 		t.Fatal(err)
 	}
 	m := newMaker(&Docker{}, c)
-	program := goProgram{module: "github.com/rogpeppe/go-internal", version: "v1.16.0", pkg: "github.com/rogpeppe/go-internal/cmd/txtar-c"}
+	program := goProgram{folder: "gotestsum", module: "gotest.tools/gotestsum", version: "v1.13.0", pkg: "gotest.tools/gotestsum"}
 	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
 	defer cancel()
 	path, err := m.compile(ctx, program)
 	if err != nil {
 		t.Fatal(err)
 	}
-	dir := t.TempDir()
-	os.WriteFile(filepath.Join(dir, "a.txt"), []byte("hello\n"), 0o644)
-	out, err := capture(ctx, "", path, dir)
-	if err != nil || !strings.Contains(out, "-- a.txt --\nhello") {
+	if out, err := capture(ctx, "", path, "--version"); err != nil || out != "gotestsum version v1.13.0\n" {
 		t.Errorf("%q, %v", out, err)
 	}
 }

@@ -94,7 +94,7 @@ func (p *provider) all(ctx context.Context, refs []string) (have []Image, missin
 			found, err := p.provide(ctx, ref)
 			mu.Lock()
 			defer mu.Unlock()
-			for _, why := range []error{errNoStandIn, errNoProvider} {
+			for _, why := range []error{errNoStandIn, errNoProvider, errNoTerraform} {
 				if errors.Is(err, why) {
 					missing = append(missing, Missing{ref, why.Error()})
 					return nil

@@ -2,7 +2,6 @@ package manifest
 
 import (
 	"errors"
-	"flag"
 	"fmt"
 	"io/fs"
 	"os"
@@ -10,10 +9,9 @@ import (
 	"strings"
 	"testing"
 
+	"gitops/ci/lab/golden"
 	"gitops/ci/progress"
 )
-
-var update = flag.Bool("update", false, "write what Bump does now into testdata, to be reviewed")
 
 // TestGolden runs every folder of testdata/bump: original.yml is bumped as
 // ask says, which gives expected.yml and the report, or is refused with error.
@@ -23,11 +21,11 @@ func TestGolden(t *testing.T) {
 		t.Fatal("no golden folders", err)
 	}
 	for _, folder := range folders {
-		t.Run(filepath.Base(folder), func(t *testing.T) { golden(t, folder) })
+		t.Run(filepath.Base(folder), func(t *testing.T) { bumpFolder(t, folder) })
 	}
 }
 
-func golden(t *testing.T, folder string) {
+func bumpFolder(t *testing.T, folder string) {
 	original := read(t, folder, "original.yml")
 	images, options := parseAsk(t, read(t, folder, "ask"))
 	rewritten, changes, err := Bump([]byte(original), images, options)
@@ -35,15 +33,15 @@ func golden(t *testing.T, folder string) {
 		if code := progress.ExitCode(err); code != progress.ExitInvalid {
 			t.Errorf("exit code %d for %v", code, err)
 		}
-		compare(t, folder, "error", err.Error()+"\n")
+		golden.Compare(t, filepath.Join(folder, "error"), err.Error()+"\n")
 		return
 	}
 	if len(changes) == 0 && string(rewritten) != original {
 		t.Error("no change is reported but the text differs")
 	}
-	compare(t, folder, "report", report(changes))
+	golden.Compare(t, filepath.Join(folder, "report"), report(changes))
 	if len(changes) > 0 {
-		compare(t, folder, "expected.yml", string(rewritten))
+		golden.Compare(t, filepath.Join(folder, "expected.yml"), string(rewritten))
 		idempotent(t, rewritten, images, options)
 	}
 }
@@ -95,22 +93,4 @@ func read(t *testing.T, folder, name string) string {
 		t.Fatal(err)
 	}
 	return string(data)
-}
-
-// compare checks got against the golden file; the other outcomes' files must
-// not be there.
-func compare(t *testing.T, folder, name, got string) {
-	t.Helper()
-	if *update {
-		if err := os.WriteFile(filepath.Join(folder, name), []byte(got), 0o644); err != nil {
-			t.Fatal(err)
-		}
-		return
-	}
-	if _, err := os.Stat(filepath.Join(folder, name)); err != nil {
-		t.Fatalf("unexpected outcome %s: %s", name, got)
-	}
-	if want := read(t, folder, name); got != want {
-		t.Errorf("%s\ngot:\n%s\nwant:\n%s", name, got, want)
-	}
 }

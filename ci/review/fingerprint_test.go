@@ -13,7 +13,7 @@ import (
 
 func TestCanonicalForm(t *testing.T) {
 	for _, name := range []string{"everything", "aws", "nochange"} {
-		golden(t, name+".canonical.json", string(Canonical(recordedPlan(t, name), extra))+"\n")
+		compare(t, name+".canonical.json", string(Canonical(recordedPlan(t, name), extra))+"\n")
 	}
 }
 

@@ -3,20 +3,17 @@ package review
 import (
 	"bytes"
 	"compress/gzip"
-	"flag"
 	"io"
 	"os"
 	"path/filepath"
-	"strings"
 	"testing"
 	"time"
 
 	tfjson "github.com/hashicorp/terraform-json"
 
 	"gitops/ci/cost"
+	"gitops/ci/lab/golden"
 )
-
-var update = flag.Bool("update", false, "write the golden files anew")
 
 // recorded reads a file of testdata, of which those that end in .gz are compressed.
 func recorded(t testing.TB, name string) []byte {
@@ -60,29 +57,10 @@ func recordedCost(t testing.TB, name string) *cost.Cost {
 	return &c
 }
 
-// golden compares got with a file of testdata/golden, or writes it with -update.
-func golden(t *testing.T, name, got string) {
+// compare compares got with a file of testdata/golden.
+func compare(t *testing.T, name, got string) {
 	t.Helper()
-	path := filepath.Join("testdata", "golden", name)
-	if *update {
-		if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if got == string(want) {
-		return
-	}
-	gotLines, wantLines := strings.Split(got, "\n"), strings.Split(string(want), "\n")
-	for i := range min(len(gotLines), len(wantLines)) {
-		if gotLines[i] != wantLines[i] {
-			t.Fatalf("%s differs in line %d:\n got %s\nwant %s\n(go test -update writes it anew)", path, i+1, gotLines[i], wantLines[i])
-		}
-	}
-	t.Fatalf("%s has %d lines, got %d", path, len(wantLines), len(gotLines))
+	golden.Compare(t, filepath.Join("testdata", "golden", name), got)
 }
 
 var extra = Extra{

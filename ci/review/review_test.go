@@ -33,7 +33,7 @@ func TestComments(t *testing.T) {
 				c.Workspace = "staging"
 			}
 			c.Effects = nil // packed: another version of Go may pack them otherwise
-			golden(t, name+".md", Render(c))
+			compare(t, name+".md", Render(c))
 		})
 	}
 }
@@ -60,7 +60,7 @@ func TestSummaryOfEverything(t *testing.T) {
 	if strings.Contains(string(data), "hunter2") {
 		t.Error("the summary holds a sensitive value")
 	}
-	golden(t, "everything-summary.json", string(data)+"\n")
+	compare(t, "everything-summary.json", string(data)+"\n")
 }
 
 func TestHeadline(t *testing.T) {
@@ -101,7 +101,7 @@ func TestFailureComment(t *testing.T) {
 	c := commentOn(t, "everything")
 	c.Redactor = secret.NewRedactor(secret.New("AKIA-very-secret"))
 	c.Failure = &Failure{Step: "plan", Output: "\x1b[31m╷\x1b[0m\n│ Error: AKIA-very-secret is wrong\n│ ```\n│ </details> @octocat\n╵\n"}
-	golden(t, "failure.md", Render(c))
+	compare(t, "failure.md", Render(c))
 	if _, found := ParseFingerprint(Render(c)); found {
 		t.Error("a failed plan's comment has a fingerprint that could be applied")
 	}
@@ -295,7 +295,7 @@ func TestDifference(t *testing.T) {
 	}
 	c := commentOn(t, "everything")
 	body := RenderRefusal(Refusal{Comment: c, Reviewed: "sha256:" + strings.Repeat("ab", 32), Difference: d})
-	golden(t, "refusal.md", body)
+	compare(t, "refusal.md", body)
 	if _, found := ParseFingerprint(body); found {
 		t.Error("a refusal passes for a review")
 	}

@@ -26,6 +26,9 @@ func main() {
 	os.Exit(run(ctx, os.Args[1:], os.Stdout, os.Stderr))
 }
 
+// version is set by the linker in releases.
+var version = "development"
+
 // run executes the command line and returns the exit code.
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	c := newConsole(stdout, stderr)
@@ -49,6 +52,7 @@ func newRoot(c *console) *cobra.Command {
 		Use:           "gitops",
 		Short:         "Run a stage of the GitOps loop",
 		Long:          longHelp,
+		Version:       version,
 		SilenceErrors: true,
 		SilenceUsage:  true,
 		Args:          cobra.NoArgs,

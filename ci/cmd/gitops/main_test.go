@@ -9,6 +9,8 @@ import (
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"gitops/ci/lab/golden"
 )
 
 func TestMain(m *testing.M) {
@@ -21,7 +23,8 @@ func TestMain(m *testing.M) {
 // Their command exits runs a command and expects an exit code: exits 2 gitops bump
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
-		Dir: "testdata/script",
+		Dir:           "testdata/script",
+		UpdateScripts: golden.Updating(),
 		Setup: func(env *testscript.Env) error {
 			// Terraform keeps to itself, whatever this machine's settings are.
 			env.Setenv("CHECKPOINT_DISABLE", "1")

@@ -5,6 +5,7 @@ package ansible
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	_ "embed"
 	"errors"
@@ -57,9 +58,9 @@ type Options struct {
 	ExtraVarsFiles []string
 	// Check only tells what would change; Diff also shows how.
 	Check, Diff bool
-	// Secrets are taken out of the log wherever they show. The roles read them
-	// from environment variables or ExtraVarsFiles.
-	Secrets []secret.Value
+	// Redactor takes secrets out of the log, and learns PrivateKey. The roles read
+	// secrets from environment variables or ExtraVarsFiles.
+	Redactor *secret.Redactor
 	// Pass are the names of further variables of this process's environment that the
 	// playbook reads; "APP_*" is every name that begins with APP_.
 	Pass []string
@@ -152,13 +153,14 @@ func (o Options) run(ctx context.Context, files *files) (Recap, error) {
 	if err != nil {
 		return Recap{}, err
 	}
-	redactor := secret.NewRedactor(append(o.Secrets, o.PrivateKey)...)
-	log := newLog(o.Log, redactor)
+	redactor := cmp.Or(o.Redactor, &secret.Redactor{})
+	redactor.Add(o.PrivateKey)
+	log := redactor.Writer(cmp.Or(o.Log, io.Discard))
 	_, err = program.Run(ctx, program.Command{
 		Name: playbookProgram, Args: args, Dir: o.Dir, Pass: append(slices.Clip(variables), o.Pass...), Env: files.environment(),
 		Merge: true, Log: log, Redactor: redactor,
 	})
-	log.flush()
+	err = errors.Join(err, log.Close())
 	recap, failure := files.events()
 	if failure != nil && ctx.Err() == nil {
 		return recap, failure

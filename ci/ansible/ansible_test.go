@@ -155,7 +155,7 @@ func TestExtraVarsFilesAndSecretsInTheLog(t *testing.T) {
 	o := prepare(t, strings.Replace(fmt.Sprintf(twoTasks, target), "when: false", "when: true", 1))
 	write(t, filepath.Join(o.Dir, "site.yml"), strings.Replace(string(read(t, filepath.Join(o.Dir, "site.yml"))), "msg: never", "var: greeting", 1))
 	o.ExtraVarsFiles = []string{write(t, filepath.Join(t.TempDir(), "vars.yml"), "greeting: correct-horse-battery\n")}
-	o.Secrets = []secret.Value{secret.New("correct-horse-battery")}
+	o.Redactor = secret.NewRedactor(secret.New("correct-horse-battery"))
 	var log bytes.Buffer
 	o.Log = &log
 	if _, err := ansible.Run(t.Context(), o); err != nil {

@@ -2,7 +2,9 @@ package stages
 
 import (
 	"context"
+	"maps"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -114,8 +116,7 @@ func (o RollOptions) environment(address string) (map[string]secret.Value, error
 			env[name] = secret.New(value)
 		}
 	}
-	for name, value := range o.Variables {
-		env[name] = value
-	}
+	maps.Copy(env, o.Variables)
+	o.Output.redactor().Add(slices.Collect(maps.Values(env))...)
 	return env, nil
 }

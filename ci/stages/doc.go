@@ -21,13 +21,14 @@ import (
 type Output struct {
 	// Progress is told what begins and ends.
 	Progress *progress.Progress
-	// Secrets are taken out of everything that leaves the stage.
-	Secrets []secret.Value
+	// Redactor takes secrets out of everything that leaves the stage, and learns those
+	// that the stage finds; nil knows none.
+	Redactor *secret.Redactor
 	// Log gets the output of tools that print for people, such as Ansible.
 	Log io.Writer
 }
 
-func (o Output) redactor() *secret.Redactor { return secret.NewRedactor(o.Secrets...) }
+func (o Output) redactor() *secret.Redactor { return o.Redactor }
 
 // firstError returns the first error that is not nil.
 func firstError(errs ...error) error {

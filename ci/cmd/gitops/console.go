@@ -1,8 +1,10 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -14,27 +16,31 @@ import (
 	"gitops/ci/registry"
 	"gitops/ci/secret"
 	"gitops/ci/stages"
+	"gitops/ci/terminal"
 )
 
-// console is where a command prints: results on out, everything else on err.
-// Secrets of the environment are taken out of both.
+// console is where a command prints: results on out, everything else on err, as
+// text for people (see secret.Terminal), or the result as one JSON document.
 type console struct {
-	out     io.Writer
-	err     io.Writer
+	out     *secret.Terminal
+	err     *secret.Terminal
+	stdout  io.Writer
 	json    bool
 	entered bool // a stage began: its arguments were well-formed
 	stage   stages.Output
 }
 
+// newConsole knows the secrets of the environment, and has GitHub Actions mask them
+// too. Masks go to stderr: stdout has the result. Close it.
 func newConsole(stdout, stderr io.Writer) *console {
-	secrets := knownSecrets()
-	redactor := secret.NewRedactor(secrets...)
-	stderr = redactor.Writer(stderr)
-	return &console{
-		out: redactor.Writer(stdout), err: stderr,
-		stage: stages.Output{Progress: progress.NewProgress(stderr), Secrets: secrets, Log: stderr},
-	}
+	redactor := secret.NewRedactor(knownSecrets()...)
+	c := &console{out: redactor.Terminal(stdout), err: redactor.Terminal(stderr), stdout: stdout}
+	redactor.Announce(c.err.Commands())
+	c.stage = stages.Output{Progress: progress.NewProgress(c.err), Redactor: redactor, Log: c.err}
+	return c
 }
+
+func (c *console) close() error { return errors.Join(c.out.Close(), c.err.Close()) }
 
 // command returns a subcommand that runs a stage and prints its result, as JSON or
 // as text has it. A result that is not empty is printed beside an error too: it
@@ -65,12 +71,25 @@ func (c *console) print(r any, text string) {
 		}
 		return
 	}
-	encoder := json.NewEncoder(c.out)
+	if err := c.printJSON(r); err != nil {
+		fmt.Fprintf(c.err, "gitops: %v\n", err)
+	}
+}
+
+// printJSON prints a document that stays valid without secrets, control characters
+// and workflow commands.
+func (c *console) printJSON(r any) error {
+	var document bytes.Buffer
+	encoder := json.NewEncoder(&document)
 	encoder.SetEscapeHTML(false)
 	encoder.SetIndent("", "  ")
 	if err := encoder.Encode(r); err != nil {
-		fmt.Fprintf(c.err, "gitops: encoding the result: %v\n", err)
+		return fmt.Errorf("encoding the result: %w", err)
 	}
+	if _, err := c.stdout.Write(terminal.JSON(c.stage.Redactor.JSON(document.Bytes()))); err != nil {
+		return fmt.Errorf("printing the result: %w", err)
+	}
+	return nil
 }
 
 // nothing is the result of a step that only leaves files.
@@ -78,20 +97,9 @@ type nothing struct{}
 
 func noText(nothing) string { return "" }
 
-// secretVariables are the environment variables whose values never appear in
-// anything that gitops prints.
-var secretVariables = []string{
-	"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "INFRACOST_API_KEY", "GITHUB_TOKEN",
-	"SSH_PRIVATE_KEY", "REGISTRY_PASSWORD", registry.AuthVariable, "COSIGN_PRIVATE_KEY", "COSIGN_PASSWORD", "SIGSTORE_ID_TOKEN",
-	"ACTIONS_ID_TOKEN_REQUEST_TOKEN",
-	"GIT_TOKEN", "TF_VAR_ssh_host_private_key",
-}
-
+// knownSecrets returns the secrets of the environment.
 func knownSecrets() []secret.Value {
-	var values []secret.Value
-	for _, name := range secretVariables {
-		values = append(values, secret.FromEnv(name))
-	}
+	values := secret.InEnvironment(os.Environ())
 	// Logins that cannot be read are told of by the stage that needs them.
 	logins, _ := registry.LoginsFromEnv("")
 	for _, login := range logins {

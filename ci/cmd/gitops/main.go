@@ -32,6 +32,7 @@ var version = "development"
 // run executes the command line and returns the exit code.
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	c := newConsole(stdout, stderr)
+	defer c.close()
 	root := newRoot(c)
 	root.SetArgs(args)
 	root.SetOut(c.out)

@@ -63,21 +63,26 @@ func (m *Gitops) WithVariable(
 // environment returns c with the variables and with the secrets of a stage. Its tool
 // gets them too, also those that it would not get by their names.
 func (m *Gitops) environment(c *dagger.Container, stage string) *dagger.Container {
-	var names []string
+	var public, secrets []string
 	for _, v := range m.Variables {
-		c, names = c.WithEnvVariable(v.Name, v.Value), append(names, v.Name)
+		c, public = c.WithEnvVariable(v.Name, v.Value), append(public, v.Name)
 	}
 	for _, s := range m.Secrets {
 		if slices.Contains(s.Stages, stage) {
-			c, names = c.WithSecretVariable(s.Name, s.Value), append(names, s.Name)
+			c, secrets = c.WithSecretVariable(s.Name, s.Value), append(secrets, s.Name)
 		}
 	}
+	names := strings.Join(slices.Concat(public, secrets), ",")
 	switch {
-	case len(names) == 0:
+	case names == "":
+		return c
 	case slices.Contains(terraformStages, stage):
-		return c.WithEnvVariable("GITOPS_TERRAFORM_ENV", strings.Join(names, ","))
+		c = c.WithEnvVariable("GITOPS_TERRAFORM_ENV", names)
 	case stage == "configure":
-		return c.WithEnvVariable("GITOPS_ANSIBLE_ENV", strings.Join(names, ","))
+		c = c.WithEnvVariable("GITOPS_ANSIBLE_ENV", names)
 	}
-	return c
+	// The command takes the values of secrets out of all that it prints and writes,
+	// whatever their names are, and leaves the others in.
+	return c.WithEnvVariable("GITOPS_SECRETS", strings.Join(secrets, ",")).
+		WithEnvVariable("GITOPS_PUBLIC", strings.Join(public, ","))
 }

@@ -15,7 +15,7 @@ import (
 )
 
 // shared are the packages that every package may know.
-var shared = []string{"images", "program", "progress", "retry", "secret"}
+var shared = []string{"images", "program", "progress", "retry", "secret", "terminal"}
 
 // leaves do one thing each. They know the shared packages, and of each other only
 // the arrows that docs/architecture.md explains.

@@ -103,17 +103,29 @@ func (x *index) match(text []byte, at int, final bool) (length int, open bool) {
 		if string(rest[:len(f.text)]) != f.text {
 			continue
 		}
-		if last := len(f.text) - 1; f.word && isWord(rest[last]) {
-			if last+1 == len(rest) && !final {
-				return 0, true
-			}
-			if last+1 < len(rest) && isWord(rest[last+1]) {
-				continue
-			}
+		ends, open := f.ends(rest, final)
+		if open {
+			return 0, true
+		}
+		if !ends {
+			continue
 		}
 		return len(f.text), false
 	}
 	return 0, false
+}
+
+// ends reports whether a word of text, which begins with f, may end with f. It is
+// open when only further text can tell.
+func (f form) ends(text []byte, final bool) (ends, open bool) {
+	length := len(f.text)
+	if !f.word || !isWord(text[length-1]) {
+		return true, false
+	}
+	if length == len(text) {
+		return final, !final
+	}
+	return !isWord(text[length]), false
 }
 
 // isWord reports whether a word goes on at b. Every byte of a character beyond

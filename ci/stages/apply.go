@@ -133,7 +133,7 @@ func (o ApplyOptions) refuse(ctx context.Context, p planned, r found) error {
 
 // refusal returns the comment that shows the plan that was refused.
 func (o ApplyOptions) refusal(p planned) review.Comment {
-	c := review.Comment{Dir: o.Terraform.Dir, Commit: o.Commit, Time: time.Now().UTC(), Redactor: o.Output.redactor()}
+	c := review.Comment{Dir: o.Terraform.Dir, Commit: o.Commit, Time: time.Now().UTC(), Redactor: o.Output.Redactor}
 	p.show(&c)
 	return c
 }

@@ -48,7 +48,7 @@ func Configure(ctx context.Context, o ConfigureOptions) (ConfigureResult, error)
 	if o.VarsFiles, err = o.check(); err != nil {
 		return ConfigureResult{}, err
 	}
-	o.Output.redactor().Add(fileSecrets(o.VarsFiles)...)
+	o.Output.Redactor.Add(fileSecrets(o.VarsFiles)...)
 	client, err := host.Wait(ctx, config, host.Needs{CloudInit: true, Packages: true}, o.Output.Progress)
 	if err != nil {
 		return ConfigureResult{}, err
@@ -90,7 +90,7 @@ func (o ConfigureOptions) play(ctx context.Context, config host.Config) (Configu
 	recap, err := ansible.Run(ctx, ansible.Options{
 		Dir: o.Dir, Playbook: o.Playbook, Inventory: inventory, Tags: o.Tags, ExtraVarsFiles: o.VarsFiles,
 		PrivateKey: config.Key, KnownHosts: config.KnownHosts, Check: o.Check, Diff: o.Check, Pass: o.Pass,
-		Redactor: o.Output.redactor(), Progress: o.Output.Progress, Log: o.Output.Log,
+		Redactor: o.Output.Redactor, Progress: o.Output.Progress, Log: o.Output.Log,
 	})
 	if recap.Hosts == nil {
 		return ConfigureResult{}, err

@@ -117,6 +117,6 @@ func (o RollOptions) environment(address string) (map[string]secret.Value, error
 		}
 	}
 	maps.Copy(env, o.Variables)
-	o.Output.redactor().Add(slices.Collect(maps.Values(env))...)
+	o.Output.Redactor.Add(slices.Collect(maps.Values(env))...)
 	return env, nil
 }

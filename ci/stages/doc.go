@@ -28,8 +28,6 @@ type Output struct {
 	Log io.Writer
 }
 
-func (o Output) redactor() *secret.Redactor { return o.Redactor }
-
 // firstError returns the first error that is not nil.
 func firstError(errs ...error) error {
 	for _, err := range errs {

@@ -37,7 +37,7 @@ func Plan(ctx context.Context, o PlanOptions) (PlanResult, error) {
 	if err == nil {
 		return p.PlanResult, nil
 	}
-	reason := []byte(o.Output.redactor().Redact(err.Error()))
+	reason := []byte(o.Output.Redactor.Redact(err.Error()))
 	return PlanResult{}, firstError(err, os.WriteFile(filepath.Join(o.Dir, planError), reason, 0o600))
 }
 

@@ -94,7 +94,7 @@ func (o ReviewOptions) deliver(ctx context.Context, c review.Comment, r *ReviewR
 // comment that says so beside the error.
 func (o ReviewOptions) comment(ctx context.Context) (review.Comment, error) {
 	c := review.Comment{
-		Dir: o.Terraform.Dir, Commit: o.Commit, Time: time.Now().UTC(), Redactor: o.Output.redactor(),
+		Dir: o.Terraform.Dir, Commit: o.Commit, Time: time.Now().UTC(), Redactor: o.Output.Redactor,
 	}
 	switch {
 	case o.Plan != "":

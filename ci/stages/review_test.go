@@ -98,7 +98,7 @@ func TestRefusalNamesOnlyWhatDiffers(t *testing.T) {
 	server := httptest.NewServer(double)
 	t.Cleanup(server.Close)
 	apply := ApplyOptions{
-		Terraform: terraform, Output: Output{Secrets: []secret.Value{secret.New(passedSecret)}},
+		Terraform: terraform, Output: Output{Redactor: secret.NewRedactor(secret.New(passedSecret))},
 		GitHub: GitHubOptions{Repo: "owner/shop", APIURL: server.URL, Token: secret.New("ghs_token-of-the-job")},
 	}
 	first := apply
@@ -111,7 +111,7 @@ func TestRefusalNamesOnlyWhatDiffers(t *testing.T) {
 
 	t.Setenv("TF_VAR_size", "2")
 	wiser := apply
-	wiser.Output.Secrets = append(wiser.Output.Secrets, secret.New("Infracost room"))
+	wiser.Output.Redactor = secret.NewRedactor(secret.New(passedSecret), secret.New("Infracost room"))
 	_, err := Apply(t.Context(), wiser)
 	if progress.ExitCode(err) != progress.ExitRefused {
 		t.Fatalf("error is %v, want a refusal", err)

@@ -27,7 +27,7 @@ type TerraformOptions struct {
 func (t TerraformOptions) open(ctx context.Context, out Output) (*infra.Workspace, error) {
 	return infra.Open(ctx, infra.Options{
 		Dir: t.Dir, BackendConfig: t.Backend, Workspace: t.Workspace, VarFiles: t.VarFiles, LockTimeout: t.LockTimeout, Pass: t.Pass,
-		Progress: out.Progress, Redactor: out.redactor(),
+		Progress: out.Progress, Redactor: out.Redactor,
 	})
 }
 

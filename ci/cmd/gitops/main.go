@@ -88,4 +88,10 @@ environment variables or files, never from flags' values:
   REGISTRY_AUTH         several registries, in the form of Docker's config.json
   COSIGN_PRIVATE_KEY    signs images (with COSIGN_PASSWORD)
   SIGSTORE_ID_TOKEN     signs images without a key
-  GIT_TOKEN             the robot's pushes (with GIT_USERNAME)`
+  GIT_TOKEN             the robot's pushes (with GIT_USERNAME)
+
+Their values are taken out of what is printed and written, and so are those of
+variables that are named as secrets are, and of every TF_VAR_ that does not have
+the form of a setting. Names of variables, separated by commas:
+  GITOPS_SECRETS        further secrets
+  GITOPS_PUBLIC         no secrets, such as TF_VAR_name`

@@ -5,8 +5,10 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"net"
 	"net/netip"
 	"regexp"
+	"strconv"
 
 	"github.com/hashicorp/terraform-exec/tfexec"
 	"github.com/skeema/knownhosts"
@@ -18,6 +20,7 @@ import (
 // Outputs are Terraform's outputs that later stages need, about the host.
 type Outputs struct {
 	StaticIP         string          // the host's address
+	SSHPort          int             // where its sshd listens; 22 when Terraform does not put it out
 	SSHUser          string          // who logs in
 	SSHHostPublicKey string          // the host's key in OpenSSH format
 	Raw              json.RawMessage // all outputs as `terraform output -json` prints them, sensitive values masked
@@ -53,6 +56,12 @@ func ParseOutputs(data []byte) (Outputs, error) {
 	} {
 		if err := json.Unmarshal(all[name].Value, target); err != nil || *target == "" {
 			return Outputs{}, fmt.Errorf("reading the outputs: %s is missing or not a text: declare it in outputs.tf and apply", name)
+		}
+	}
+	o.SSHPort = 22
+	if port, set := all["ssh_port"]; set {
+		if err := json.Unmarshal(port.Value, &o.SSHPort); err != nil || o.SSHPort < 1 || o.SSHPort > 65535 {
+			return Outputs{}, fmt.Errorf("reading the outputs: ssh_port is %s, and must be a port number", port.Value)
 		}
 	}
 	raw, err := json.MarshalIndent(maskedOutputs(all), "", "  ")
@@ -99,6 +108,14 @@ func (o Outputs) hostKey() (ssh.PublicKey, error) {
 	return key, nil
 }
 
+// Address returns the host's address, with its port when that is not 22.
+func (o Outputs) Address() string {
+	if o.SSHPort == 0 || o.SSHPort == 22 {
+		return o.StaticIP
+	}
+	return net.JoinHostPort(o.StaticIP, strconv.Itoa(o.SSHPort))
+}
+
 // KnownHosts returns the known_hosts file that makes the host known before the
 // first connection.
 func (o Outputs) KnownHosts() ([]byte, error) {
@@ -106,5 +123,5 @@ func (o Outputs) KnownHosts() ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	return []byte(knownhosts.Line([]string{o.StaticIP}, key) + "\n"), nil
+	return []byte(knownhosts.Line([]string{o.Address()}, key) + "\n"), nil
 }

@@ -42,6 +42,21 @@ func TestParseOutputs(t *testing.T) {
 	}
 }
 
+func withPort(port string) []byte {
+	return []byte(strings.Replace(string(output("203.0.113.7", "ubuntu", hostKey)), "{", `{"ssh_port": {"sensitive": false, "type": "number", "value": `+port+`},`, 1))
+}
+
+func TestOutputsWithAPort(t *testing.T) {
+	o, err := ParseOutputs(withPort("2222"))
+	if err != nil || o.Address() != "203.0.113.7:2222" {
+		t.Fatalf("%+v, %v", o, err)
+	}
+	hosts, err := o.KnownHosts()
+	if want := "[203.0.113.7]:2222 " + hostKey + "\n"; err != nil || string(hosts) != want {
+		t.Errorf("known_hosts %q, %v, want %q", hosts, err, want)
+	}
+}
+
 func TestParseOutputsRefuses(t *testing.T) {
 	for name, test := range map[string]struct {
 		data []byte
@@ -53,6 +68,8 @@ func TestParseOutputsRefuses(t *testing.T) {
 		"empty address":      {output("", "ubuntu", hostKey), "static_ip is missing"},
 		"option as user":     {output("203.0.113.7", "-oProxyCommand=x", hostKey), "not a user name"},
 		"no key":             {output("203.0.113.7", "ubuntu", "ssh-ed25519 AAAA"), "ssh_host_public_key"},
+		"no port number":     {withPort(`"ssh"`), "ssh_port"},
+		"no such port":       {withPort("65536"), "ssh_port"},
 		"two lines of keys":  {output("203.0.113.7", "ubuntu", hostKey+"\n"+hostKey), "more than one line"},
 		"list as an address": {[]byte(strings.Replace(string(output("203.0.113.7", "ubuntu", hostKey)), `"203.0.113.7"`, `[1]`, 1)), "static_ip"},
 	} {

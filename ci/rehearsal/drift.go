@@ -58,7 +58,7 @@ func (l *loop) changeHost(ctx context.Context) error {
 		return err
 	}
 	client, err := host.Dial(ctx, host.Config{
-		Address: outputs.StaticIP, User: outputs.SSHUser, Key: l.world.SSHKey, KnownHosts: known, Dial: l.world.Dial,
+		Address: outputs.Address(), User: outputs.SSHUser, Key: l.world.SSHKey, KnownHosts: known, Dial: l.world.Dial,
 	})
 	if err != nil {
 		return fmt.Errorf("logging in to change the host by hand: %w", err)

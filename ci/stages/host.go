@@ -74,7 +74,7 @@ func (h HostOptions) login(outputs infra.Outputs) (host.Config, error) {
 		return host.Config{}, err
 	}
 	key := secret.New(strings.TrimRight(h.Key.Reveal(), "\n") + "\n")
-	return host.Config{Address: outputs.StaticIP, User: outputs.SSHUser, Key: key, KnownHosts: known, Timeout: h.Wait}, nil
+	return host.Config{Address: outputs.Address(), User: outputs.SSHUser, Key: key, KnownHosts: known, Timeout: h.Wait}, nil
 }
 
 func (h HostOptions) checkKey() error {

@@ -33,11 +33,8 @@ func Deploy(ctx context.Context, h Host, o Options) (Receipt, error) {
 	if err != nil {
 		return Receipt{}, err
 	}
-	file, err := parseManifest(o.Manifest)
+	file, err := readManifest(o.Manifest, o.Env)
 	if err != nil {
-		return Receipt{}, err
-	}
-	if err := file.needs(o.Env); err != nil {
 		return Receipt{}, err
 	}
 	r := newRun(h, o, KindDeploy)

@@ -43,6 +43,7 @@ func TestStarts(t *testing.T) {
 		"replicas by variables":    {"services: {a: {image: a, scale: '${NONE:-0}'}, b: {image: b, deploy: {replicas: '${N}'}}, c: {image: c, scale: '${ONE}'}, d: {image: d, scale: '${GONE}'}}", "c d"},
 		"a merged anchored list":   {"x-a: &a {restart: always}\nx-l: &l [*a]\nservices: {web: {<<: *l, image: nginx:1}}", "web"},
 		"a service reset":          {"services: {web: {image: a}, app: {image: b}}\n---\nservices: {web: !reset null}", "app"},
+		"of another file, reset":   {"services: {web: {extends: {file: common.yml, service: base}}, app: {image: b}}\n---\nservices: {web: !reset null}", "app"},
 		"of another file":          {"include: [more.yml]\nservices: {web: {extends: {file: common.yml, service: base}}, app: {extends: {file: common.yml, service: 'the app'}, image: b}}", "app web"},
 	} {
 		t.Run(name, func(t *testing.T) {

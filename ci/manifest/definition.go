@@ -155,12 +155,11 @@ func distinct(values []entry) (kept []entry) {
 // Extended returns the names of the services that the manifest extends from other
 // files, by the files' paths as they are written.
 func (m *Document) Extended() map[string][]string {
+	m.services()
 	files := map[string][]string{}
-	for _, name := range sortedKeys(m.services()) {
-		for _, d := range m.services()[name] {
-			if base, file := extends(d.value); file != "" {
-				files[file] = append(files[file], base)
-			}
+	for _, d := range m.own {
+		if base, file := extends(d.value); file != "" {
+			files[file] = append(files[file], base)
 		}
 	}
 	for file, names := range files {

@@ -66,6 +66,9 @@ func Deploy(ctx context.Context, o DeployOptions) (DeployResult, error) {
 		return DeployResult{}, err
 	}
 	options.Manifest, options.Commit = text, o.Commit
+	if err := options.Check(); err != nil {
+		return DeployResult{}, err
+	}
 	if err := o.Verify.check(ctx, text, o.Logins, o.Output); err != nil {
 		return DeployResult{}, err
 	}

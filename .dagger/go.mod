@@ -14,12 +14,7 @@ require (
 	go.opentelemetry.io/otel/trace v1.43.0
 )
 
-require (
-	github.com/distribution/reference v0.6.0 // indirect
-	github.com/opencontainers/go-digest v1.0.0 // indirect
-	github.com/sergi/go-diff v1.3.2-0.20230802210424-5b0b94c5c0d3 // indirect
-	gopkg.in/yaml.v3 v3.0.1 // indirect
-)
+require github.com/sergi/go-diff v1.3.2-0.20230802210424-5b0b94c5c0d3 // indirect
 
 require (
 	github.com/99designs/gqlgen v0.17.89 // indirect

@@ -13,8 +13,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"gitops/.dagger/internal/dagger"
-	"gitops/ci/dockerfile"
-	"gitops/ci/manifest"
+	"gitops/ci/builds"
 )
 
 // Publish builds images, attests and signs them, and pushes them under the commit's SHA.
@@ -84,49 +83,11 @@ func (m *Gitops) Publish(
 
 // publish builds what has changed and pushes it; it returns the result of the step push.
 func (m *Gitops) publish(ctx context.Context, p publication) (string, error) {
-	builds, err := selectBuilds(ctx, p.source, p.manifest, p.services, p.buildArgs, p.commit)
-	if err != nil {
-		return "", err
-	}
 	p.Gitops = m
 	p.flags = concat([]string{"--manifest", p.manifest, "--commit", p.commit, "--created", p.created, "--builder-id", p.builderID},
 		optional("--source-url", p.sourceURL), optional("--invocation-id", p.invocationID), repeated("--service", p.services),
-		repeated("--build-arg", p.buildArgs), given("--rebuild", p.rebuild), given("--no-attestations", p.noAttestations), m.plainHTTP(builds))
-	return p.run(ctx, builds)
-}
-
-func selectBuilds(ctx context.Context, source *dagger.Directory, manifestPath string, services, buildArgs []string, commit string) ([]manifest.Build, error) {
-	text, err := source.File(manifestPath).Contents(ctx)
-	if err != nil {
-		return nil, fmt.Errorf("reading the manifest: %w", err)
-	}
-	o := manifest.BuildOptions{Manifest: []byte(text), ManifestPath: manifestPath, Services: services, BuildArgs: map[string]string{}, Commit: commit}
-	there, err := source.Exists(ctx, manifest.ConfigFile)
-	if err == nil && there {
-		text, err = source.File(manifest.ConfigFile).Contents(ctx)
-		o.Config = []byte(text)
-	}
-	if err != nil {
-		return nil, fmt.Errorf("reading %s: %w", manifest.ConfigFile, err)
-	}
-	for _, pair := range buildArgs {
-		name, value, found := strings.Cut(pair, "=")
-		if !found {
-			return nil, fmt.Errorf("build argument %q is not of the form NAME=value", pair)
-		}
-		o.BuildArgs[name] = value
-	}
-	return manifest.Builds(o)
-}
-
-// plainHTTP returns the flag for a registry among the services, which speaks no TLS.
-func (m *Gitops) plainHTTP(builds []manifest.Build) []string {
-	for _, build := range builds {
-		if m.bound(build.Image) {
-			return []string{"--plain-http"}
-		}
-	}
-	return nil
+		repeated("--build-arg", p.buildArgs), given("--rebuild", p.rebuild), given("--no-attestations", p.noAttestations), repeated("--plain-http-host", m.aliases()))
+	return p.run(ctx)
 }
 
 // publication is one call of Publish. The gitops command decides what to build and
@@ -141,14 +102,13 @@ type publication struct {
 	flags                              []string // of every step
 }
 
-// found is what the step reuse reports.
+// found is what the step reuse reports of a service.
 type found struct {
-	Found []struct {
-		Service, Inputs, Ref string
-	}
+	Service, Inputs, Ref string
+	Build                builds.Plan
 }
 
-func (p *publication) run(ctx context.Context, builds []manifest.Build) (string, error) {
+func (p *publication) run(ctx context.Context) (string, error) {
 	step, err := p.step(ctx)
 	if err != nil {
 		return "", err
@@ -157,11 +117,11 @@ func (p *publication) run(ctx context.Context, builds []manifest.Build) (string,
 	if err != nil {
 		return "", err
 	}
-	var before found
+	var before struct{ Found []found }
 	if err := json.Unmarshal([]byte(reuse), &before); err != nil {
-		return "", fmt.Errorf("reading what publish reuse found in %q: %w", reuse, err)
+		return "", fmt.Errorf("reading what publish reuse found: %w", err)
 	}
-	built, err := p.build(ctx, builds, before)
+	built, err := p.build(ctx, before.Found)
 	if err != nil {
 		return "", err
 	}
@@ -183,20 +143,19 @@ func (p *publication) step(ctx context.Context) (*dagger.Container, error) {
 
 // build has the engine build what was not found, in parallel, and returns the
 // folder that the step push reads.
-func (p *publication) build(ctx context.Context, builds []manifest.Build, before found) (*dagger.Directory, error) {
+func (p *publication) build(ctx context.Context, services []found) (*dagger.Directory, error) {
 	var parts []*part
 	group, ctx := errgroup.WithContext(ctx)
-	for i, build := range builds {
-		if before.Found[i].Ref != "" {
+	for _, service := range services {
+		if service.Ref != "" {
 			continue
 		}
-		for n, platform := range platforms(build) {
-			one := &part{publication: p, build: build, platform: platform, inputs: before.Found[i].Inputs, path: path.Join(build.Service, strconv.Itoa(n))}
+		for n, platform := range service.Build.Parts {
+			one := &part{publication: p, found: service, Part: platform, path: path.Join(service.Service, strconv.Itoa(n))}
 			parts = append(parts, one)
 			group.Go(func() error {
-				err := one.run(ctx)
-				if err != nil {
-					return fmt.Errorf("building %s: %w", one.build.Service, err)
+				if err := one.run(ctx); err != nil {
+					return fmt.Errorf("building %s: %w", one.Service, err)
 				}
 				return nil
 			})
@@ -212,48 +171,29 @@ func (p *publication) build(ctx context.Context, builds []manifest.Build, before
 	return dir, nil
 }
 
-func platforms(build manifest.Build) []dagger.Platform {
-	if len(build.Platforms) == 0 {
-		return []dagger.Platform{""}
-	}
-	var all []dagger.Platform
-	for _, platform := range build.Platforms {
-		all = append(all, dagger.Platform(platform))
-	}
-	return all
-}
-
 // part is a service's image for one platform.
 type part struct {
 	*publication
-	build    manifest.Build
-	platform dagger.Platform
-	inputs   string
-	path     string
-	result   *dagger.Directory
+	found
+	builds.Part
+	path   string
+	result *dagger.Directory
 }
 
-func (p *part) run(ctx context.Context) error {
-	name := either(p.build.Dockerfile, "Dockerfile")
-	file := path.Join(p.build.Context, name)
-	text, err := p.source.File(file).Contents(ctx)
-	if err != nil {
-		return fmt.Errorf("reading its Dockerfile: %w", err)
-	}
-	context := p.source.Directory(p.build.Context)
-	if strings.HasPrefix(name, "../") {
-		if context, err = p.bringIn(ctx, context, file); err != nil {
+func (p *part) run(ctx context.Context) (err error) {
+	context, name := p.source.Directory(p.Build.Context), p.Build.Dockerfile
+	if !p.Build.IsInside() {
+		if context, err = p.bringIn(ctx, context); err != nil {
 			return fmt.Errorf("reading what its Dockerfile ignores: %w", err)
 		}
 		name = broughtIn
 	}
-	image := context.DockerBuild(dagger.DirectoryDockerBuildOpts{
-		Dockerfile: name, Target: p.build.Target, BuildArgs: buildArguments(p.build.Args), Platform: p.platform,
-	})
-	layout := p.layout(image, dockerfile.Base([]byte(text), p.build.Target, p.build.Args))
+	layout := p.layout(context.DockerBuild(dagger.DirectoryDockerBuildOpts{
+		Dockerfile: name, Target: p.Build.Target, BuildArgs: buildArguments(p.Build.Args), Platform: dagger.Platform(p.Platform),
+	}))
 	p.result = dag.Directory().WithDirectory("image", layout)
 	if !p.noAttestations {
-		p.result = p.result.WithFile("sbom.json", p.sbom(layout)).WithNewFile("bases.json", p.bases(ctx, dockerfile.Images([]byte(text), p.build.Args)))
+		p.result = p.result.WithFile("sbom.json", p.sbom(layout)).WithNewFile("bases.json", p.bases(ctx))
 	}
 	p.result, err = p.result.Sync(ctx)
 	return err
@@ -264,21 +204,16 @@ const broughtIn = ".gitops.Dockerfile"
 
 // bringIn adds a Dockerfile to the context, where the engine wants it, with what it
 // ignores and itself left out of what the build sees.
-func (p *part) bringIn(ctx context.Context, context *dagger.Directory, file string) (*dagger.Directory, error) {
+func (p *part) bringIn(ctx context.Context, context *dagger.Directory) (*dagger.Directory, error) {
 	var ignored string
-	for _, name := range []string{file + ".dockerignore", path.Join(p.build.Context, ".dockerignore")} {
-		there, err := p.source.Exists(ctx, name)
-		if err == nil && there {
-			ignored, err = p.source.File(name).Contents(ctx)
-		}
+	if p.Build.IgnoreFile != "" {
+		text, err := p.source.File(p.Build.IgnoreFile).Contents(ctx)
 		if err != nil {
 			return nil, err
 		}
-		if there {
-			break
-		}
+		ignored = text
 	}
-	return context.WithFile(broughtIn, p.source.File(file)).
+	return context.WithFile(broughtIn, p.source.File(p.Build.DockerfilePath())).
 		WithNewFile(broughtIn+".dockerignore", ignored+"\n"+broughtIn+"*\n"), nil
 }
 
@@ -291,20 +226,20 @@ func buildArguments(args map[string]string) []dagger.BuildArg {
 }
 
 // layout makes the image that is pushed of the one that the engine built.
-func (p *part) layout(image *dagger.Container, base string) *dagger.Directory {
+func (p *part) layout(image *dagger.Container) *dagger.Directory {
 	tarball := dagger.ContainerAsTarballOpts{MediaTypes: dagger.ImageMediaTypesDockerMediaTypes}
 	c := p.container(p.GitImage, "layout").WithMountedFile("/gitops/image.tar", image.AsTarball(tarball))
-	args := concat([]string{"gitops", "publish", "layout", "--image", "/gitops/image.tar", "--inputs", p.inputs, "--out", "/gitops/layout"},
-		optional("--platform", string(p.platform)), p.flags)
-	if base != "" {
-		c = c.WithMountedFile("/gitops/base.tar", p.from(base).AsTarball(tarball))
+	args := concat([]string{"gitops", "publish", "layout", "--image", "/gitops/image.tar", "--inputs", p.Inputs, "--out", "/gitops/layout"},
+		optional("--platform", p.Platform), p.flags)
+	if p.Base != "" {
+		c = c.WithMountedFile("/gitops/base.tar", p.from(p.Base).AsTarball(tarball))
 		args = append(args, "--base", "/gitops/base.tar")
 	}
 	return c.WithExec(args).Directory("/gitops/layout")
 }
 
 func (p *part) from(ref string) *dagger.Container {
-	return dag.Container(dagger.ContainerOpts{Platform: p.platform}).From(ref)
+	return dag.Container(dagger.ContainerOpts{Platform: dagger.Platform(p.Platform)}).From(ref)
 }
 
 // sbom returns the image's bill of materials.
@@ -313,18 +248,18 @@ func (p *part) sbom(layout *dagger.Directory) *dagger.File {
 		WithMountedDirectory("/gitops/layout", layout).
 		// The image has its program in the root and no PATH.
 		WithEnvVariable("PATH", "/:/usr/local/bin").
-		WithExec(concat([]string{"gitops", "publish", "sbom", "--image", "/gitops/layout", "--name", p.build.Service, "--out", "/gitops/sbom.json"}, p.flags)).
+		WithExec(concat([]string{"gitops", "publish", "sbom", "--image", "/gitops/layout", "--name", p.Service, "--out", "/gitops/sbom.json"}, p.flags)).
 		File("/gitops/sbom.json")
 }
 
 // bases names what the image was built from by digest, where the engine knows it.
-func (p *part) bases(ctx context.Context, refs []string) string {
+func (p *part) bases(ctx context.Context) string {
 	type material struct {
 		Name   string `json:"name"`
 		Digest string `json:"digest,omitempty"`
 	}
 	var all []material
-	for _, ref := range refs {
+	for _, ref := range p.Images {
 		pulled, err := p.from(ref).ImageRef(ctx)
 		_, digest, _ := strings.Cut(pulled, "@")
 		if err != nil {

@@ -1,10 +1,6 @@
 package main
 
-import (
-	"strings"
-
-	"gitops/.dagger/internal/dagger"
-)
+import "gitops/.dagger/internal/dagger"
 
 // Binding is a service that every stage reaches under an alias.
 type Binding struct {
@@ -26,14 +22,11 @@ func (m *Gitops) WithService(
 	return m
 }
 
-// bound reports whether a service is bound to the host of an image's name.
-func (m *Gitops) bound(image string) bool {
-	host, _, _ := strings.Cut(image, "/")
-	name, _, _ := strings.Cut(host, ":")
+// aliases returns the host names of the bound services: a registry among them
+// speaks no TLS.
+func (m *Gitops) aliases() (names []string) {
 	for _, b := range m.Bindings {
-		if b.Alias == name {
-			return true
-		}
+		names = append(names, b.Alias)
 	}
-	return false
+	return names
 }

@@ -3,12 +3,12 @@ package attest
 import (
 	"encoding/json"
 	"net/url"
-	"path"
 	"regexp"
 	"slices"
 	"strings"
 
-	"github.com/google/go-containerregistry/pkg/name"
+	"github.com/distribution/reference"
+	"github.com/opencontainers/go-digest"
 
 	"gitops/ci/progress"
 )
@@ -143,21 +143,25 @@ func gitURI(source string) string {
 
 // dependency returns the image by its package URL, as BuildKit writes it.
 func (m Material) dependency() (dependency, error) {
-	ref, err := name.ParseReference(m.Name)
+	named, err := reference.ParseDockerRef(m.Name)
 	if err != nil {
 		return dependency{}, progress.Invalid("reading the name of the base image %q: %w", m.Name, err)
 	}
-	repository, version := path.Join(ref.Context().RegistryStr(), ref.Context().RepositoryStr()), ref.Identifier()
-	if short, ok := strings.CutPrefix(repository, name.DefaultRegistry+"/"); ok {
-		repository = strings.TrimPrefix(short, "library/")
+	var version string
+	switch ref := named.(type) { // by digest, or else by tag: "latest" where none is written
+	case reference.Digested:
+		version = ref.Digest().String()
+	case reference.Tagged:
+		version = ref.Tag()
 	}
-	algorithm, hash, found := strings.Cut(m.Digest, ":")
-	d := dependency{URI: "pkg:docker/" + repository + "@" + url.PathEscape(version)}
-	switch {
-	case found:
-		d.Digest = map[string]string{algorithm: hash}
-	case m.Digest != "":
+	d := dependency{URI: "pkg:docker/" + reference.FamiliarName(named) + "@" + url.PathEscape(version)}
+	if m.Digest == "" {
+		return d, nil
+	}
+	sum, err := digest.Parse(m.Digest)
+	if err != nil {
 		return dependency{}, progress.Invalid("reading the digest of the base image %s: %q is not of the form sha256:…", m.Name, m.Digest)
 	}
+	d.Digest = map[string]string{sum.Algorithm().String(): sum.Encoded()}
 	return d, nil
 }

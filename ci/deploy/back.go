@@ -64,7 +64,7 @@ func (r *run) restore(ctx context.Context) error {
 	if err := r.up(ctx, r.previous, r.env); err != nil {
 		return err
 	}
-	if err := r.gate(ctx, file, r.troubled()); err != nil {
+	if err := r.gate(ctx, file.Starts(variables(r.env)), r.troubled()); err != nil {
 		return err
 	}
 	if r.opened {

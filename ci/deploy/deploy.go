@@ -12,6 +12,7 @@ import (
 	"context"
 	"io/fs"
 
+	"gitops/ci/compose"
 	"gitops/ci/host"
 )
 
@@ -25,19 +26,29 @@ type Host interface {
 	Upload(ctx context.Context, path string, mode fs.FileMode, content []byte) error
 }
 
+// Check reports what is wrong with the options and the manifest of a deploy. It needs
+// no host. All errors are progress.Invalid.
+func (o Options) Check() error {
+	_, _, err := o.prepared()
+	return err
+}
+
+// prepared returns o with its defaults, and what its manifest means.
+func (o Options) prepared() (Options, *compose.Project, error) {
+	o, err := o.checked()
+	if err != nil {
+		return o, nil, err
+	}
+	file, err := readManifest(o.Manifest, o.Env)
+	return o, file, err
+}
+
 // Deploy puts o.Manifest on the host, waits until it is healthy and returns the
 // receipt. When it fails, it starts what ran before, the receipt says what was tried,
 // and the error has the last words of the service that failed.
 func Deploy(ctx context.Context, h Host, o Options) (Receipt, error) {
-	o, err := o.checked()
+	o, file, err := o.prepared()
 	if err != nil {
-		return Receipt{}, err
-	}
-	file, err := parseManifest(o.Manifest)
-	if err != nil {
-		return Receipt{}, err
-	}
-	if err := file.needs(o.Env); err != nil {
 		return Receipt{}, err
 	}
 	r := newRun(h, o, KindDeploy)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -209,6 +210,27 @@ func TestBadManifestsTouchNothing(t *testing.T) {
 	}
 	if _, err := os.Stat(l.dir); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("the folder was made: %v", err)
+	}
+}
+
+// Services that only a profile starts, by themselves or by what they extend, are not
+// waited for; variables whose names other programs know reach the containers.
+func TestDeployWaitsForWhatComposeStarts(t *testing.T) {
+	l := newLab(t)
+	manifest := l.manifest(image("v1")) + fmt.Sprintf(`---
+services:
+  base: {image: %[1]s, profiles: [never], environment: {NEVER: "${NEVER_GIVEN}"}}
+  child: {extends: base}
+  more: {extends: base, profiles: !reset null, environment: !override {GID: "${DOCKER_GID}", WHERE: "${ENV}"}, labels: {of: "${COMPOSE_PROJECT_NAME}"}}
+`, image("v1"))
+	options := l.options(commitA, manifest)
+	options.Env["DOCKER_GID"], options.Env["ENV"] = secret.New("999"), secret.New("production")
+	if receipt := l.deploy(options); actions(receipt) != "db created, more created, web created" {
+		t.Errorf("deployed: %s", actions(receipt))
+	}
+	got := run(t, exec.Command("docker", "inspect", "--format", `{{.Config.Env}} {{index .Config.Labels "of"}}`, l.containers("more")))
+	if !strings.Contains(got, "GID=999") || !strings.Contains(got, "WHERE=production") || !strings.HasSuffix(got, " "+l.project) {
+		t.Errorf("the container has %s", got)
 	}
 }
 

@@ -3,9 +3,8 @@ package deploy
 import (
 	"context"
 	"fmt"
-	"slices"
-	"strings"
 
+	"gitops/ci/compose"
 	"gitops/ci/secret"
 )
 
@@ -50,7 +49,7 @@ func (d Drift) Any() bool { return len(d.Findings) > 0 }
 // Running compares what runs with the manifest. env gives values for variables
 // in image names, and may be nil; other variables are not needed.
 func Running(ctx context.Context, h Host, p Place, content []byte, env map[string]secret.Value) (Drift, error) {
-	file, err := parseManifest(content)
+	file, err := compose.Read(content, "manifest")
 	if err != nil {
 		return Drift{}, err
 	}
@@ -62,41 +61,38 @@ func Running(ctx context.Context, h Host, p Place, content []byte, env map[strin
 	if err != nil {
 		return Drift{}, err
 	}
-	lookup := func(name string) (string, bool) {
-		value, ok := env[name]
-		return value.Reveal(), ok
-	}
-	return compare(file, services, lookup), nil
+	return compare(file, services, variables(env)), nil
 }
 
-func compare(file *manifest, services []Service, lookup func(string) (string, bool)) Drift {
+func compare(file *compose.Project, services []Service, set compose.Lookup) Drift {
 	d := Drift{Findings: []Finding{}}
-	for _, name := range file.names() {
+	for _, name := range file.Starts(set) {
 		found := false
 		for _, s := range services {
 			if s.Service == name {
 				found = true
-				d.add(s, file.Services[name].Image, lookup)
+				want, known := file.Image(name, set)
+				d.add(s, want, known)
 			}
 		}
 		if !found {
-			d.Findings = append(d.Findings, Finding{Service: name, Kind: DriftMissing, Want: file.Services[name].Image})
+			d.Findings = append(d.Findings, Finding{Service: name, Kind: DriftMissing, Want: file.WrittenImage(name)})
 		}
 	}
 	for _, s := range services {
 		// A service behind a profile may have been started on purpose.
-		if _, known := file.Services[s.Service]; !known {
+		if !file.Has(s.Service) {
 			d.Findings = append(d.Findings, Finding{Service: s.Service, Kind: DriftExtra, Have: s.Ref})
 		}
 	}
 	return d
 }
 
-// add compares one container with the image that the manifest names.
-func (d *Drift) add(s Service, image string, lookup func(string) (string, bool)) {
-	want, known := expand(image, lookup)
+// add compares one container with the image that the manifest names, if that is
+// known.
+func (d *Drift) add(s Service, want string, known bool) {
 	switch {
-	case image != "" && known && !s.runs(want):
+	case known && !s.runs(want):
 		have := s.Ref
 		if have == want {
 			have = s.Digest // the tag is right, what it names is not
@@ -115,6 +111,6 @@ func (s Service) runs(want string) bool {
 	if s.Ref != want {
 		return false
 	}
-	_, digest, pinned := strings.Cut(want, "@")
-	return !pinned || slices.Contains(strings.Split(s.Digest, "@"), digest)
+	digest := digestIn(want)
+	return digest == "" || digestIn(s.Digest) == digest
 }

@@ -3,10 +3,12 @@ package deploy
 import (
 	"fmt"
 	"testing"
+
+	"gitops/ci/compose"
 )
 
 func TestCompare(t *testing.T) {
-	file, err := parseManifest([]byte(`
+	file, err := compose.Read([]byte(long(`
 services:
   good: {image: "r.local/good:1@sha256:aa"}
   variable: {image: "${REG:-r.local}/v:1"}
@@ -20,12 +22,12 @@ services:
   tool: {image: t, profiles: [tools]}
   none: {image: n, scale: 0}
   never: {image: n, deploy: {replicas: "0"}}
-`))
+`)), "manifest")
 	if err != nil {
 		t.Fatal(err)
 	}
 	running := func(name, ref, digest string) Service {
-		return Service{Image: Image{Service: name, Ref: ref, Digest: digest}, State: "running"}
+		return Service{Image: Image{Service: name, Ref: long(ref), Digest: long(digest)}, State: "running"}
 	}
 	services := []Service{
 		running("good", "r.local/good:1@sha256:aa", "r.local/good@sha256:aa"),
@@ -42,10 +44,10 @@ services:
 	got := compare(file, services, func(string) (string, bool) { return "", false })
 	want := `[missing has no container moved runs r.local/moved@sha256:dd, the manifest says r.local/moved:1@sha256:cc ` +
 		`older runs r.local/older:1, the manifest says r.local/older:2 sick is unhealthy stopped is exited stranger runs z:1 and is not in the manifest]`
-	if fmt.Sprint(got.Findings) != want {
+	if fmt.Sprint(got.Findings) != long(want) {
 		t.Errorf("got  %v\nwant %s", got.Findings, want)
 	}
-	if !got.Any() || compare(file, nil, nil).Findings[0].Kind != DriftMissing {
+	if !got.Any() || compare(file, nil, func(string) (string, bool) { return "", false }).Findings[0].Kind != DriftMissing {
 		t.Error("drift was not noticed")
 	}
 }

@@ -3,12 +3,10 @@ package deploy
 import (
 	"encoding/base64"
 	"maps"
-	"regexp"
 	"slices"
 	"strings"
 
-	"gopkg.in/yaml.v3"
-
+	"gitops/ci/compose"
 	"gitops/ci/program"
 	"gitops/ci/registry"
 	"gitops/ci/secret"
@@ -48,18 +46,23 @@ func document(content []byte) string {
 // recoverEnv reads the values that the manifest's variables had when its
 // containers were made off the containers' own environment and labels. Going
 // back uses them, because a deploy may have failed for a value given with it.
-func recoverEnv(m *manifest, containers []environment) map[string]secret.Value {
+func recoverEnv(p *compose.Project, containers []environment) map[string]secret.Value {
 	found := map[string]secret.Value{}
+	recover := func(template, value string) {
+		for name, value := range compose.Match(template, value) {
+			found[name] = secret.New(value)
+		}
+	}
 	for _, c := range containers {
-		service := m.Services[c.Service]
-		for key, template := range entries(service.Environment) {
+		environment, labels := p.Templates(c.Service)
+		for key, template := range environment {
 			if value, ok := c.value(key); ok {
-				maps.Copy(found, match(template, value))
+				recover(template, value)
 			}
 		}
-		for key, template := range entries(service.Labels) {
+		for key, template := range labels {
 			if value, ok := c.Labels[key]; ok {
-				maps.Copy(found, match(template, value))
+				recover(template, value)
 			}
 		}
 	}
@@ -80,44 +83,4 @@ func (e environment) value(key string) (string, bool) {
 		}
 	}
 	return "", false
-}
-
-// entries returns a section of keys and values, whichever of its two forms it has.
-func entries(section yaml.Node) map[string]string {
-	found := map[string]string{}
-	if section.Decode(&found) == nil {
-		return found
-	}
-	var list []string
-	if section.Decode(&list) == nil {
-		for _, entry := range list {
-			if key, value, ok := strings.Cut(entry, "="); ok {
-				found[key] = value
-			}
-		}
-	}
-	return found
-}
-
-// match returns the value of template's variable that makes it value. It is empty
-// when template has no variable, several, or does not fit.
-func match(template, value string) map[string]secret.Value {
-	var pattern strings.Builder
-	var name string
-	for _, p := range split(template) {
-		switch {
-		case p.name == "":
-			pattern.WriteString(regexp.QuoteMeta(p.text))
-		case name != "" && name != p.name, strings.HasSuffix(p.operator, "+"):
-			return nil // the value does not tell what the variables were
-		default:
-			name = p.name
-			pattern.WriteString("(.*)")
-		}
-	}
-	groups := regexp.MustCompile(`(?s)^` + pattern.String() + `$`).FindStringSubmatch(value)
-	if name == "" || groups == nil || len(slices.Compact(groups[1:])) > 1 {
-		return nil
-	}
-	return map[string]secret.Value{name: secret.New(groups[1])}
 }

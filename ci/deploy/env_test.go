@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"gitops/ci/compose"
 	"gitops/ci/registry"
 	"gitops/ci/secret"
 )
@@ -53,7 +54,7 @@ func TestLoginKeepsThePasswordOffTheCommandLine(t *testing.T) {
 }
 
 func TestRecoverEnv(t *testing.T) {
-	m, err := parseManifest([]byte(`
+	m, err := compose.Read([]byte(`
 services:
   map:
     image: a
@@ -73,7 +74,7 @@ services:
   mapped:
     image: c
     labels: {rule: "Host(${HOST})"}
-`))
+`), "manifest")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -83,28 +84,13 @@ services:
 		{Service: "mapped", Labels: map[string]string{"rule": "Host(h.org)"}},
 		{Service: "gone", Env: []string{"X=y"}},
 	})
-	want := map[string]string{"DB_PASSWORD": "a=b\nc", "DOMAIN": "x.org", "TOKEN": "none", "USERS": "admin:$apr1$x", "HOST": "h.org"}
+	want := map[string]string{"DB_PASSWORD": "a=b\nc", "DOMAIN": "x.org", "TOKEN": "none", "PASSED": "yes", "USERS": "admin:$apr1$x", "HOST": "h.org"}
 	if len(got) != len(want) {
 		t.Errorf("recovered %d values, want %d", len(got), len(want))
 	}
 	for name, value := range want {
 		if got[name].Reveal() != value {
 			t.Errorf("%s = %q, want %q", name, got[name].Reveal(), value)
-		}
-	}
-}
-
-func TestMatchRefusesWhatDoesNotFit(t *testing.T) {
-	for template, value := range map[string]string{
-		"http://${D}":         "https://x",
-		"${D},${D}":           "a,b",
-		"${D:+set}":           "set",
-		"no variable":         "no variable",
-		"${A}${B}":            "ab",
-		"prefix ${D} postfix": "prefix x",
-	} {
-		if got := match(template, value); len(got) > 0 {
-			t.Errorf("match(%q, %q) = %q, want nothing", template, value, got)
 		}
 	}
 }

@@ -3,7 +3,6 @@ package deploy
 import (
 	"maps"
 	"slices"
-	"strings"
 )
 
 // Image is what a service runs.
@@ -40,24 +39,4 @@ func digestOf(ref string, digests []string) string {
 		}
 	}
 	return ""
-}
-
-// repositoryOf returns ref without its tag and digest, and Docker Hub's
-// repositories in their short form, as the engine tells them.
-func repositoryOf(ref string) string {
-	ref, _, _ = strings.Cut(ref, "@")
-	if colon := strings.LastIndex(ref, ":"); colon > strings.LastIndex(ref, "/") {
-		ref = ref[:colon]
-	}
-	ref = strings.TrimPrefix(strings.TrimPrefix(ref, "index."), "docker.io/")
-	return strings.TrimPrefix(ref, "library/")
-}
-
-// canonical returns ref in the form by which two refs are the same image: by
-// digest when it has one.
-func canonical(ref string) string {
-	if repository, digest, found := strings.Cut(ref, "@"); found {
-		return repositoryOf(repository) + "@" + digest
-	}
-	return ref
 }

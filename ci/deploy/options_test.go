@@ -32,6 +32,13 @@ func TestBadInputIsRefusedBeforeTheHostIsReached(t *testing.T) {
 		"registry option":  {func(o *Options) { o.Logins = []registry.Login{{Host: "-x"}} }, "not the name of a registry"},
 		"variable name":    {func(o *Options) { o.Env = map[string]secret.Value{"A B": {}} }, "not a name"},
 		"reserved":         {func(o *Options) { o.Env = map[string]secret.Value{"DOCKER_HOST": {}} }, "another name"},
+		"project by name":  {func(o *Options) { o.Env = map[string]secret.Value{"COMPOSE_PROJECT_NAME": {}} }, "give that with --project"},
+		"reserved, needed": {func(o *Options) { o.Manifest = []byte("services: {a: {image: x, hostname: $DOCKER_HOST}}") }, "the manifest needs DOCKER_HOST, and it cannot be given: variable DOCKER_HOST would change"},
+		"no image":         {func(o *Options) { o.Manifest = []byte("services:\n  a: {image: x}\n  b: {build: .}\n") }, `reading manifest:3:3: service "b" has no image: a deploy builds nothing`},
+		"second document": {func(o *Options) {
+			o.Manifest = []byte("services: {a: {image: x}}\n---\nservices: {b: {image: x, environment: {P: $PASSWORD}}}\n")
+		}, "needs PASSWORD, which is not set"},
+		"passed through":   {func(o *Options) { o.Manifest = []byte("services: {a: {image: x, environment: [PASSWORD, B=c]}}") }, "needs PASSWORD, which is not set"},
 		"NUL":              {func(o *Options) { o.Env = map[string]secret.Value{"A": secret.New("a\x00b")} }, "NUL"},
 		"missing variable": {func(o *Options) { o.Manifest = []byte("services: {a: {image: x, environment: {A: \"${B:?}${C}\"}}}") }, "B, C, which are not set"},
 	} {
@@ -40,6 +47,28 @@ func TestBadInputIsRefusedBeforeTheHostIsReached(t *testing.T) {
 		_, err := Deploy(context.Background(), nil, o)
 		if err == nil || progress.ExitCode(err) != progress.ExitInvalid || !strings.Contains(err.Error(), c.says) {
 			t.Errorf("%s: got %v (exit %d), want exit 2 and %q", name, err, progress.ExitCode(err), c.says)
+		}
+	}
+}
+
+// What Compose itself takes is not asked for, and what it does not mind is accepted.
+func TestNeeds(t *testing.T) {
+	env := map[string]secret.Value{"DOCKER_GID": secret.New("999"), "ENV": secret.New("production"), "SHELL_COLOUR": secret.New("red"), "PASSWORD": secret.New("p")}
+	if err := checkEnv(env); err != nil {
+		t.Error(err)
+	}
+	for _, manifest := range []string{
+		"services: {a: {image: x, labels: {a: $COMPOSE_PROJECT_NAME, b: $HOME}}}",
+		"services: {a: {image: x, environment: {G: $DOCKER_GID, E: $ENV}}}",
+		"services: {a: {image: x, environment: [PASSWORD]}}",
+		"services: {a: {image: x}, job: {image: y, profiles: [tools], environment: {T: $ONLY_TOOLS}}}",
+		"services: {base: {image: x, profiles: [never], hostname: $NEVER}, a: {extends: base}, b: {image: y}}",
+		"services: {db: {provider: {type: cloud}}, a: {image: x}}",
+		"services: {a: {image: x, build: {context: ., args: {V: $V}}}}",
+		"x-a: &a {image: x}\nx-l: &l [*a]\nservices: {a: {<<: *l}}",
+	} {
+		if _, err := readManifest([]byte(manifest), env); err != nil {
+			t.Errorf("%s: %v", manifest, err)
 		}
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"path"
 	"strings"
 
+	"gitops/ci/compose"
 	"gitops/ci/progress"
 	"gitops/ci/secret"
 )
@@ -75,7 +76,7 @@ func (r *run) recoverEnv(ctx context.Context) error {
 	}
 	maps.Copy(r.env, recoverEnv(file, containers))
 	r.redactor = redactor(r.o, r.env)
-	if err := file.needs(r.env); err != nil {
+	if err := needs(file, r.env); err != nil {
 		r.warn("a failed deploy could not go back: release %s: %v", r.state.Current, err)
 	}
 	return nil
@@ -98,10 +99,10 @@ func (r *run) environments(ctx context.Context) ([]environment, error) {
 	return containers, nil
 }
 
-func (r *run) oldManifest(ctx context.Context) (*manifest, error) {
+func (r *run) oldManifest(ctx context.Context) (*compose.Project, error) {
 	content, err := r.script(ctx, "manifest", "", r.previous)
 	if err != nil {
 		return nil, err
 	}
-	return parseManifest([]byte(content))
+	return compose.Read([]byte(content), r.previous)
 }

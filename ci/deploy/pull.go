@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"gitops/ci/registry"
@@ -26,7 +25,7 @@ func (r *run) wanted() []string {
 // ref by digest needs neither.
 func pin(ref string, images []Image) string {
 	i := slices.IndexFunc(images, func(image Image) bool { return image.Ref == ref })
-	if i < 0 || strings.Contains(ref, "@") {
+	if i < 0 || digestIn(ref) != "" {
 		return ref + "||"
 	}
 	return ref + "|" + images[i].ID + "|" + images[i].Digest

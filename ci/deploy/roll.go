@@ -25,7 +25,7 @@ func (r *run) roll(ctx context.Context) error {
 		return r.up(ctx, r.path(r.target.release), r.o.Env)
 	})
 	if err == nil {
-		err = r.step(ctx, "gate", func(ctx context.Context) error { return r.gate(ctx, r.target.file, nil) })
+		err = r.step(ctx, "gate", func(ctx context.Context) error { return r.gate(ctx, r.target.file.Starts(variables(r.o.Env)), nil) })
 	}
 	if err != nil {
 		r.lastWords(ctx, err)
@@ -66,9 +66,9 @@ func (e *gateError) Error() string {
 // gatePoll is how often the gate looks at the containers.
 const gatePoll = time.Second
 
-// gate waits until every service of file is healthy, or running and stable when
+// gate waits until every named service is healthy, or running and stable when
 // it has no health check. Services in forgiven may be as bad as they are.
-func (r *run) gate(ctx context.Context, file *manifest, forgiven []string) error {
+func (r *run) gate(ctx context.Context, names []string, forgiven []string) error {
 	deadline := time.Now().Add(r.o.GateTimeout)
 	watch := watch{stable: r.o.Stable, restarts: r.o.Restarts, before: r.state.Services, forgiven: forgiven, since: map[string]time.Time{}, exits: map[string]int{}}
 	told := ""
@@ -77,7 +77,7 @@ func (r *run) gate(ctx context.Context, file *manifest, forgiven []string) error
 		if err != nil {
 			return err
 		}
-		waiting, err := watch.judge(file.names(), services, time.Now())
+		waiting, err := watch.judge(names, services, time.Now())
 		if err != nil || waiting == nil {
 			return err
 		}

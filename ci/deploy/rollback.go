@@ -53,12 +53,9 @@ func (r *run) choose(ctx context.Context, wanted string) error {
 		return progress.Refused("the manifest of release %s is not what was deployed: somebody changed %s; deploy that commit from git instead",
 			release.Name, r.path(release.Name))
 	}
-	file, err := parseManifest([]byte(content))
-	if err != nil {
-		return err
-	}
+	file, err := readManifest([]byte(content), r.o.Env)
 	r.target = target{release: release.Name, commit: release.Commit, manifest: []byte(content), file: file, images: release.Images}
-	return file.needs(r.o.Env)
+	return err
 }
 
 // find returns the release with this name or commit, or the one before the

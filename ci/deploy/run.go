@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"gitops/ci/compose"
 	"gitops/ci/progress"
 	"gitops/ci/secret"
 )
@@ -19,7 +20,7 @@ type target struct {
 	release  string
 	commit   string
 	manifest []byte
-	file     *manifest
+	file     *compose.Project
 	// images have the IDs and digests that the refs of an earlier release had.
 	images []Image
 }

@@ -3,6 +3,7 @@ package deploy
 import (
 	"encoding/base64"
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -18,7 +19,7 @@ image {"id":"sha256:1","digests":null}
 `
 
 func TestParseContainers(t *testing.T) {
-	services, now, err := parseContainers(listing)
+	services, now, err := parseContainers(long(listing))
 	if err != nil || now != "20260102T030405Z" || len(services) != 2 {
 		t.Fatalf("got %v, %q, %v", services, now, err)
 	}
@@ -26,7 +27,7 @@ func TestParseContainers(t *testing.T) {
 	if db.Service != "db" || db.Digest != "" || db.failing(5) != "exited with code 3" || db.fine() {
 		t.Errorf("db is %+v", db)
 	}
-	if web.Container != "deploy-web-1" || web.Digest != "r.local/web@sha256:aa" || !web.fine() || web.failing(2) != "" {
+	if web.Container != "deploy-web-1" || web.Digest != long("r.local/web@sha256:aa") || !web.fine() || web.failing(2) != "" {
 		t.Errorf("web is %+v", web)
 	}
 	if got := web.failing(1); !strings.HasPrefix(got, "was restarted 2 times") {
@@ -49,14 +50,24 @@ func TestDigestOf(t *testing.T) {
 		{"r.local:5000/web:1@sha256:1", "r.local:5000/web@sha256:1", true},
 		{"r.local/web:1", "other.local/web@sha256:1", false},
 	} {
-		if got := digestOf(c.ref, []string{"x/y@sha256:0", c.digest}); (got == c.digest) != c.same {
+		ref, digest := long(c.ref), long(c.digest)
+		if got := digestOf(ref, []string{long("x/y@sha256:0"), digest}); (got == digest) != c.same {
 			t.Errorf("digestOf(%s) = %q with %s there", c.ref, got, c.digest)
 		}
 	}
 }
 
 func b64(format string, args ...any) string {
-	return base64.StdEncoding.EncodeToString(fmt.Appendf(nil, format, args...))
+	return base64.StdEncoding.EncodeToString([]byte(long(fmt.Sprintf(format, args...))))
+}
+
+var shortDigest = regexp.MustCompile(`(@sha256:)([0-9a-f])[0-9a-f]*`)
+
+// long makes digests of their full length of those in text, such as sha256:aa.
+func long(text string) string {
+	return shortDigest.ReplaceAllStringFunc(text, func(digest string) string {
+		return "@sha256:" + strings.Repeat(digest[len("@sha256:"):][:1], 64)
+	})
 }
 
 func someState(t *testing.T) State {
@@ -72,7 +83,7 @@ func someState(t *testing.T) State {
 		"image x/a:1", "image x/a:2@sha256:2", "image x/a:3", "image x/old:9",
 		"lock 7 " + b64("token\nalice\n333333333333\n2026-01-02T03:04:05Z\n"),
 	}
-	s, err := parseState(strings.Join(lines, "\n") + "\n")
+	s, err := parseState(long(strings.Join(lines, "\n") + "\n"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -122,7 +133,7 @@ func TestSuperfluousKeepsWhatIsNeeded(t *testing.T) {
 	for keep, want := range map[int][]string{
 		3: {"release:r4", "release:r5"},
 		2: {"release:r1", "release:r4", "release:r5", "image:x/a:1"},
-		1: {"release:r1", "release:r2", "release:r4", "release:r5", "image:x/a:1", "image:x/a:2@sha256:2"},
+		1: {"release:r1", "release:r2", "release:r4", "release:r5", "image:x/a:1", long("image:x/a:2@sha256:2")},
 	} {
 		if got := s.superfluous(keep); !slices.Equal(got, want) {
 			t.Errorf("keeping %d removes %v, want %v", keep, got, want)

@@ -1,129 +1,188 @@
-// Package dockerfile reads out of a Dockerfile which images it starts from. It is
-// no parser of all that a Dockerfile can say: that is the builder's.
+// Package dockerfile says which images a Dockerfile builds from. It reads the file
+// with BuildKit's own parser.
 package dockerfile
 
 import (
-	"bufio"
 	"bytes"
 	"fmt"
-	"os"
 	"slices"
+	"strconv"
 	"strings"
+
+	"github.com/moby/buildkit/frontend/dockerfile/instructions"
+	"github.com/moby/buildkit/frontend/dockerfile/parser"
+	"github.com/moby/buildkit/frontend/dockerfile/shell"
 )
 
-// Base returns the image that the target stage, or the last, starts from
-// after following stages that start from others; empty for scratch.
-func Base(dockerfile []byte, target string, args map[string]string) string {
-	from, last := stages(dockerfile, args)
-	current := strings.ToLower(target)
-	if current == "" {
-		current = last
-	}
-	base := ""
-	// A stage can only start from an earlier one, so this ends.
-	for range len(from) + 1 {
-		next, known := from[strings.ToLower(current)]
-		if !known {
-			break
-		}
-		base, current = next, next
-	}
-	if strings.EqualFold(base, "scratch") {
-		return ""
-	}
-	return base
+// Build says how a Dockerfile is built.
+type Build struct {
+	// Target is the name or the number of a stage; the last when empty.
+	Target string
+	// Args are the build arguments.
+	Args map[string]string
+	// Platform is what is built for, as in "linux/arm64"; the builder's own when
+	// empty, and then taken to be Linux on this machine's processor.
+	Platform string
 }
 
-// Images returns every image that a stage starts from, in order of their
-// names.
-func Images(dockerfile []byte, args map[string]string) []string {
-	from, _ := stages(dockerfile, args)
-	var refs []string
-	for _, ref := range from {
-		start, stage := from[strings.ToLower(ref)]
-		if isImage := !stage || start == ref; isImage && ref != "" && !strings.EqualFold(ref, "scratch") {
-			refs = append(refs, ref)
+// Images are what a build starts from.
+type Images struct {
+	// Base is the image that the target starts from, after following stages that
+	// start from others; empty for scratch.
+	Base string
+	// All are the images of every stage, and those that COPY --from and RUN
+	// --mount take files from, in order of their names.
+	All []string
+}
+
+// Read returns the images that a build of the file starts from. Errors say what is
+// wrong with the file, with the line where the parser tells it.
+func Read(file []byte, b Build) (Images, error) {
+	parsed, err := parser.Parse(bytes.NewReader(file))
+	if err != nil {
+		return Images{}, err
+	}
+	r := reader{lex: shell.NewLex(parsed.EscapeToken), known: b.automatic()}
+	for _, node := range parsed.AST.Children {
+		if err := r.take(node, b.Args); err != nil {
+			return Images{}, fmt.Errorf("line %d: %w", node.StartLine, err)
+		}
+	}
+	base, err := r.base(b.Target)
+	return Images{Base: base, All: r.images()}, err
+}
+
+// reader collects what the instructions say.
+type reader struct {
+	lex    *shell.Lex
+	known  arguments // that FROM may use
+	stages []stage
+	// taken are the values of --from.
+	taken []string
+}
+
+// stage is one FROM.
+type stage struct {
+	name string // in lower case; empty when it has none
+	from string // an image, when parent is nil
+	// parent is the earlier stage that it starts from.
+	parent *stage
+}
+
+// take reads one instruction.
+func (r *reader) take(node *parser.Node, given map[string]string) error {
+	switch strings.ToLower(node.Value) {
+	case "arg":
+		if len(r.stages) == 0 {
+			return r.declare(node, given)
+		}
+	case "from":
+		return r.from(node)
+	case "copy":
+		r.taken = append(r.taken, flags(node, "--from=")...)
+	case "run":
+		for _, mount := range flags(node, "--mount=") {
+			r.taken = append(r.taken, mountedFrom(mount)...)
+		}
+	}
+	return nil
+}
+
+// declare takes in an ARG before the first stage.
+func (r *reader) declare(node *parser.Node, given map[string]string) error {
+	parsed, err := instructions.ParseInstruction(node)
+	if err != nil {
+		return err
+	}
+	for _, arg := range parsed.(*instructions.ArgCommand).Args {
+		if value, ok := given[arg.Key]; ok {
+			r.known[arg.Key] = value
+			continue
+		}
+		if arg.Value == nil {
+			continue
+		}
+		if r.known[arg.Key], _, err = r.lex.ProcessWord(*arg.Value, r.known); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// from begins a stage.
+func (r *reader) from(node *parser.Node) error {
+	parsed, err := instructions.ParseInstruction(node)
+	if err != nil {
+		return err
+	}
+	said := parsed.(*instructions.Stage)
+	image, _, err := r.lex.ProcessWord(said.BaseName, r.known)
+	if err != nil {
+		return err
+	}
+	if image == "" {
+		return fmt.Errorf("FROM %s names no image with these build arguments", said.BaseName)
+	}
+	r.stages = append(r.stages, stage{name: said.Name, from: image, parent: r.named(image)})
+	return nil
+}
+
+// named returns the last stage of this name, nil when there is none.
+func (r *reader) named(name string) *stage {
+	for i := len(r.stages) - 1; i >= 0; i-- {
+		if r.stages[i].name != "" && r.stages[i].name == strings.ToLower(name) {
+			found := r.stages[i]
+			return &found
+		}
+	}
+	return nil
+}
+
+// numbered returns the stage of this number.
+func (r *reader) numbered(text string) *stage {
+	if number, err := strconv.Atoi(text); err == nil && number >= 0 && number < len(r.stages) {
+		return &r.stages[number]
+	}
+	return nil
+}
+
+// base returns the image that target starts from.
+func (r *reader) base(target string) (string, error) {
+	if len(r.stages) == 0 {
+		return "", fmt.Errorf("it has no FROM")
+	}
+	s := &r.stages[len(r.stages)-1]
+	if target != "" {
+		if s = r.named(target); s == nil {
+			s = r.numbered(target)
+		}
+		if s == nil {
+			return "", fmt.Errorf("it has no stage %q", target)
+		}
+	}
+	for s.parent != nil {
+		s = s.parent
+	}
+	if isScratch(s.from) {
+		return "", nil
+	}
+	return s.from, nil
+}
+
+// images returns every image by its name.
+func (r *reader) images() (refs []string) {
+	for _, s := range r.stages {
+		if s.parent == nil {
+			refs = append(refs, s.from)
+		}
+	}
+	for _, name := range r.taken {
+		if r.named(name) == nil && r.numbered(name) == nil {
+			refs = append(refs, name)
 		}
 	}
 	slices.Sort(refs)
-	return slices.Compact(refs)
+	return slices.Compact(slices.DeleteFunc(refs, isScratch))
 }
 
-// stages returns what each stage starts from, by its lower-case name, and the
-// name of the last. Stages are also named by their number.
-func stages(dockerfile []byte, args map[string]string) (from map[string]string, last string) {
-	from, known := map[string]string{}, map[string]string{}
-	number := 0
-	for _, words := range instructions(dockerfile) {
-		switch strings.ToUpper(words[0]) {
-		case "ARG":
-			if number == 0 {
-				declare(known, args, words[1:])
-			}
-		case "FROM":
-			words = withoutFlags(words[1:])
-			if len(words) == 0 {
-				continue
-			}
-			last = fmt.Sprint(number)
-			number++
-			from[last] = expandArgs(words[0], known)
-			if len(words) == 3 && strings.EqualFold(words[1], "as") {
-				from[strings.ToLower(words[2])] = from[last]
-			}
-		}
-	}
-	return from, last
-}
-
-// instructions returns the words of each instruction, without comments and with
-// continued lines joined.
-func instructions(dockerfile []byte) [][]string {
-	var list [][]string
-	var pending string
-	for scanner := bufio.NewScanner(bytes.NewReader(dockerfile)); scanner.Scan(); {
-		line := strings.TrimSpace(scanner.Text())
-		if strings.HasPrefix(line, "#") {
-			continue
-		}
-		joined, continued := strings.CutSuffix(line, `\`)
-		pending += joined + " "
-		if continued {
-			continue
-		}
-		if words := strings.Fields(pending); len(words) > 0 {
-			list = append(list, words)
-		}
-		pending = ""
-	}
-	return list
-}
-
-// declare takes in ARG instructions before the first stage.
-func declare(known, args map[string]string, words []string) {
-	for _, word := range words {
-		name, value, _ := strings.Cut(word, "=")
-		known[name] = strings.Trim(value, `"'`)
-		if given, ok := args[name]; ok {
-			known[name] = given
-		}
-	}
-}
-
-func withoutFlags(words []string) []string {
-	for len(words) > 0 && strings.HasPrefix(words[0], "--") {
-		words = words[1:]
-	}
-	return words
-}
-
-// expandArgs replaces $NAME, ${NAME} and ${NAME:-default}.
-func expandArgs(text string, known map[string]string) string {
-	return os.Expand(text, func(name string) string {
-		name, otherwise, _ := strings.Cut(name, ":-")
-		if value := known[name]; value != "" {
-			return value
-		}
-		return otherwise
-	})
-}
+func isScratch(image string) bool { return image == "scratch" }

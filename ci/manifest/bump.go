@@ -47,7 +47,7 @@ func (c Change) String() string { return fmt.Sprintf("%s: %s → %s", c.Service,
 // its image already, it returns original itself and no change. All errors
 // about the input are progress.Invalid and name file, line and column.
 func Bump(original []byte, images map[string]string, o Options) ([]byte, []Change, error) {
-	m, err := parse(original, o.file())
+	m, err := Parse(original, o.file())
 	if err != nil {
 		return nil, nil, err
 	}
@@ -73,7 +73,7 @@ type edit struct {
 }
 
 // plan turns the asked images into edits; images that are there already need none.
-func (m *document) plan(images map[string]string, o Options) ([]edit, []Change, error) {
+func (m *Document) plan(images map[string]string, o Options) ([]edit, []Change, error) {
 	if len(images) == 0 {
 		return nil, nil, progress.Invalid("%s: no image was asked for: name at least one SERVICE=REF", m.file)
 	}
@@ -104,7 +104,7 @@ func (m *document) plan(images map[string]string, o Options) ([]edit, []Change, 
 
 // target returns the scalar that gives service its image and the ref to write
 // there, or why it must stay.
-func (m *document) target(service string, images map[string]string, o Options) (*site, string, error) {
+func (m *Document) target(service string, images map[string]string, o Options) (*site, string, error) {
 	s, err := m.imageOf(service)
 	if err != nil {
 		return nil, "", err
@@ -121,7 +121,7 @@ func (m *document) target(service string, images map[string]string, o Options) (
 
 // unshared refuses a scalar that also reaches places which did not ask for the
 // same ref: through an anchor, a merge key or extends.
-func (m *document) unshared(s *site, service string, images map[string]string, o Options) error {
+func (m *Document) unshared(s *site, service string, images map[string]string, o Options) error {
 	for _, use := range m.uses(s) {
 		if use.service == "" {
 			return m.invalid(s.node, "image of service %q is also used at %s (%s): "+

@@ -1,5 +1,5 @@
-// Package manifest reads and rewrites the compose file that says what runs, and
-// says what a release builds for it.
+// Package manifest rewrites the compose file that says what runs, and knows where
+// in its text things stand. What they mean is the compose package's.
 //
 // Rewriting keeps every byte that was not asked for: an image is found through
 // the positions that the YAML parser reports, replaced in the original text,

@@ -15,20 +15,23 @@ import (
 	"gitops/ci/progress"
 )
 
-// document is a parsed manifest: one or more YAML documents in one file.
-type document struct {
+// Document is a parsed manifest: one or more YAML documents in one file. It knows
+// where things stand; what they mean is the compose package's.
+type Document struct {
 	file  string
 	text  []byte
 	roots []*yaml.Node // the root value of each YAML document
 	sites map[*yaml.Node]*site
 
-	defined map[string][]*yaml.Node // what services returns
+	defined map[string][]definition // what services returns
+	own     map[ownName]definition  // of each document, whatever the others say
 	reached map[*yaml.Node][]use    // what uses looks up
 }
 
-// parse reads text, refusing what a compose implementation would refuse.
-func parse(text []byte, file string) (*document, error) {
-	m := &document{file: file, text: text, sites: map[*yaml.Node]*site{}}
+// Parse reads text, which errors call file. Text that is no YAML is refused as
+// progress.Invalid, with line and column.
+func Parse(text []byte, file string) (*Document, error) {
+	m := &Document{file: file, text: text, sites: map[*yaml.Node]*site{}}
 	if at := invalidUTF8(text); at >= 0 {
 		line, column := position(text, at)
 		return nil, progress.Invalid("%s:%d:%d: not UTF-8 text: save the manifest as UTF-8", file, line, column)
@@ -56,7 +59,28 @@ func decode(text []byte) (nodes []*yaml.Node, err error) {
 		} else if err != nil {
 			return nil, err
 		}
+		spellOutMerges(&node)
 		nodes = append(nodes, &node)
+	}
+}
+
+// spellOutMerges turns `<<: *list`, where list is an anchored list of mappings,
+// into `<<: [*first, *second]`. Compose accepts the first form, and the YAML
+// library the second alone.
+func spellOutMerges(node *yaml.Node) {
+	for i, child := range node.Content {
+		spellOutMerges(child)
+		if node.Kind != yaml.MappingNode || i%2 == 0 || !isMerge(node.Content[i-1]) || child.Kind != yaml.AliasNode || child.Alias.Kind != yaml.SequenceNode {
+			continue
+		}
+		list := &yaml.Node{Kind: yaml.SequenceNode, Tag: "!!seq", Line: child.Line, Column: child.Column}
+		for _, item := range child.Alias.Content {
+			if item.Kind != yaml.AliasNode {
+				item = &yaml.Node{Kind: yaml.AliasNode, Value: child.Value, Alias: item, Line: child.Line, Column: child.Column}
+			}
+			list.Content = append(list.Content, item)
+		}
+		node.Content[i] = list
 	}
 }
 
@@ -102,14 +126,16 @@ func yamlProblem(text []byte, err error) (line, column int, problem string) {
 	problem = strings.TrimPrefix(problem, "unmarshal errors:\n  ")
 	if found := yamlLine.FindStringSubmatch(problem); found != nil {
 		line, _ = strconv.Atoi(found[1])
-		return line, firstColumn(text, line), problem[len(found[0]):]
+		line, problem = brokenLine(text, line), problem[len(found[0]):]
+		return line, firstColumn(text, line), problem
 	}
 	if found := yamlAnchor.FindStringSubmatch(problem); found != nil {
 		sign := map[string]string{"anchor": "&", "unknown anchor": "*"}[found[1]]
 		line, column = position(text, max(bytes.Index(text, []byte(sign+found[2])), 0))
 		return line, column, problem
 	}
-	return 1, firstColumn(text, 1), problem
+	line = brokenLine(text, 1)
+	return line, firstColumn(text, line), problem
 }
 
 func invalidUTF8(text []byte) int {
@@ -124,12 +150,12 @@ func invalidUTF8(text []byte) int {
 }
 
 // invalid returns an error at node's value.
-func (m *document) invalid(node *yaml.Node, format string, args ...any) error {
+func (m *Document) invalid(node *yaml.Node, format string, args ...any) error {
 	return progress.Invalid("%s: %s", m.where(node), fmt.Sprintf(format, args...))
 }
 
 // where returns file:line:column of node's value.
-func (m *document) where(node *yaml.Node) string {
+func (m *Document) where(node *yaml.Node) string {
 	line, column := node.Line, node.Column
 	if at := m.valueOffset(node); at >= 0 {
 		line, column = position(m.text, at)

@@ -13,17 +13,32 @@ import (
 // it gets by an alias, a merge key or extends within the file. Variables stand
 // in it as they are written.
 func Images(text []byte) (map[string]string, error) {
-	m, err := parse(text, "manifest")
+	m, err := Parse(text, "manifest")
 	if err != nil {
 		return nil, err
 	}
+	return m.Images(), nil
+}
+
+// Images is the function of this name, for a manifest that is parsed.
+func (m *Document) Images() map[string]string {
 	images := map[string]string{}
 	for name := range m.services() {
 		if s, err := m.imageOf(name); err == nil {
 			images[name] = s.ref()
 		}
 	}
-	return images, nil
+	return images
+}
+
+// Image returns a service's image as it is written, and where that stands. A
+// service without one is progress.Invalid.
+func (m *Document) Image(service string) (ref, where string, err error) {
+	s, err := m.imageOf(service)
+	if err != nil {
+		return "", "", err
+	}
+	return s.ref(), m.where(s.node), nil
 }
 
 // site is a scalar in the text that gives at least one service its image.
@@ -40,59 +55,35 @@ func (s *site) ending() string {
 	return s.node.Value[len(strings.TrimRight(s.node.Value, "\n")):]
 }
 
-func (m *document) site(node *yaml.Node) *site {
+func (m *Document) site(node *yaml.Node) *site {
 	if m.sites[node] == nil {
 		m.sites[node] = &site{node}
 	}
 	return m.sites[node]
 }
 
-// services returns the definitions of each service, one per YAML document that
-// has it; the later one wins, as compose merges them.
-func (m *document) services() map[string][]*yaml.Node {
-	if m.defined != nil {
-		return m.defined
-	}
-	found := map[string][]*yaml.Node{}
-	for _, root := range m.roots {
-		for _, e := range entries(lookup(root, "services")) {
-			found[e.key.Value] = append(found[e.key.Value], resolve(e.value))
-		}
-	}
-	m.defined = found
-	return found
-}
-
 // imageOf returns the scalar that gives service its image.
-func (m *document) imageOf(service string) (*site, error) {
-	return m.inheritedImage(service, service, map[string]bool{})
-}
-
-func (m *document) inheritedImage(service, asked string, seen map[string]bool) (*site, error) {
+func (m *Document) imageOf(service string) (*site, error) {
 	definitions := m.services()[service]
 	if len(definitions) == 0 {
 		return nil, m.unknown(service)
 	}
-	seen[service] = true
-	for i := len(definitions) - 1; i >= 0; i-- {
-		if image := lookup(definitions[i], "image"); image != nil && image.Tag != "!reset" {
-			return m.textual(image, service)
-		}
+	images, reset := m.settings(service, "image")
+	if len(images) > 0 {
+		return m.textual(images[0].value, service)
 	}
-	for i := len(definitions) - 1; i >= 0; i-- {
-		base, file := extends(definitions[i])
-		if file != "" {
-			return nil, m.invalid(definitions[i], "service %q has no image: here, it extends a service in %s: bump that file", asked, file)
-		}
-		if base != "" && !seen[base] {
-			return m.inheritedImage(base, asked, seen)
-		}
+	at := definitions[0].value
+	if reset != nil {
+		at = reset
 	}
-	return nil, m.invalid(definitions[0], "service %q has no image: add one by hand, then it can be bumped", asked)
+	if node, file := m.extendsFile(service, map[string]bool{}); file != "" && reset == nil {
+		return nil, m.invalid(node, "service %q has no image: here, it extends a service in %s: bump that file", service, file)
+	}
+	return nil, m.invalid(at, "service %q has no image: add one by hand, then it can be bumped", service)
 }
 
 // textual accepts an image that is text, whatever its tag or style.
-func (m *document) textual(image *yaml.Node, service string) (*site, error) {
+func (m *Document) textual(image *yaml.Node, service string) (*site, error) {
 	switch {
 	case image.Kind != yaml.ScalarNode:
 		return nil, m.invalid(image, "image of service %q is not a text", service)
@@ -104,7 +95,7 @@ func (m *document) textual(image *yaml.Node, service string) (*site, error) {
 	return m.site(image), nil
 }
 
-func (m *document) unknown(service string) error {
+func (m *Document) unknown(service string) error {
 	var hint string
 	for _, root := range m.roots {
 		if include := lookup(root, "include"); include != nil {
@@ -120,27 +111,8 @@ func (m *document) unknown(service string) error {
 	return progress.Invalid("%s:1:1: no service %q, the manifest has no services%s", m.file, service, hint)
 }
 
-// extends returns the service, and the file if it is another one, that a
-// definition extends.
-func extends(definition *yaml.Node) (service, file string) {
-	node := lookup(definition, "extends")
-	if node == nil {
-		return "", ""
-	}
-	if node.Kind == yaml.ScalarNode {
-		return node.Value, ""
-	}
-	if f := lookup(node, "file"); f != nil {
-		file = f.Value
-	}
-	if s := lookup(node, "service"); s != nil {
-		service = s.Value
-	}
-	return service, file
-}
-
 // replaceable refuses images whose text is not the whole truth.
-func (m *document) replaceable(s *site, service string, force bool) error {
+func (m *Document) replaceable(s *site, service string, force bool) error {
 	if strings.Contains(s.node.Value, "$") && !force {
 		return m.invalid(s.node, "image of service %q is %s: a variable decides what runs, so a ref written here would end that; "+
 			"set the variable instead, or replace it with --force", service, s.node.Value)
@@ -157,7 +129,7 @@ type use struct {
 
 // uses returns the places that s reaches, following aliases, merge keys and
 // extends. Definitions under x- keys are no use.
-func (m *document) uses(s *site) []use {
+func (m *Document) uses(s *site) []use {
 	if m.reached != nil {
 		return m.reached[s.node]
 	}
@@ -175,7 +147,7 @@ func (m *document) uses(s *site) []use {
 }
 
 // walk visits every scalar below node, as often as it can be reached.
-func (m *document) walk(node *yaml.Node, path []string, visit func(use, *yaml.Node)) {
+func (m *Document) walk(node *yaml.Node, path []string, visit func(use, *yaml.Node)) {
 	if depth := len(path); depth > 0 && depth != 2 && strings.HasPrefix(path[depth-1], "x-") {
 		return // an extension; on the second level it is a name
 	}

@@ -60,12 +60,19 @@ func mergedEntries(value *yaml.Node) []entry {
 	return found
 }
 
-// lookup returns the value of key in a mapping, nil when there is none.
-func lookup(node *yaml.Node, key string) *yaml.Node {
+// find returns the entry of key in a mapping, its value resolved.
+func find(node *yaml.Node, key string) (entry, bool) {
 	for _, e := range entries(node) {
 		if e.key.Kind == yaml.ScalarNode && e.key.Value == key {
-			return resolve(e.value)
+			e.value = resolve(e.value)
+			return e, true
 		}
 	}
-	return nil
+	return entry{}, false
+}
+
+// lookup returns the value of key in a mapping, nil when there is none.
+func lookup(node *yaml.Node, key string) *yaml.Node {
+	e, _ := find(node, key)
+	return e.value
 }

@@ -52,23 +52,6 @@ func TestImages(t *testing.T) {
 	}
 }
 
-func TestBuildServices(t *testing.T) {
-	got, err := BuildServices([]byte(readable))
-	want := []Build{{
-		Service: "backend", Image: "owner/backend:1", Context: "backend", Dockerfile: "prod.Dockerfile", Target: "final",
-		Platforms: []string{"linux/amd64", "linux/arm64"}, Args: map[string]string{"GO_IMAGE": "golang:1", "EMPTY": "", "FROM_ENV": "${FROM_ENV}"},
-		Line: 11, Column: 7,
-	}, {
-		Service: "frontend", Image: "owner/frontend:${TAG}", Context: "./frontend", Line: 21, Column: 12,
-	}, {
-		Service: "worker", Image: "owner/web:1", Context: "app/common", Args: map[string]string{"N": "5", "ALSO_ENV": "${ALSO_ENV}"},
-		Line: 25, Column: 7,
-	}}
-	if err != nil || !reflect.DeepEqual(got, want) {
-		t.Errorf("%+v\n%v", got, err)
-	}
-}
-
 func TestParseReference(t *testing.T) {
 	const digest = "sha256:aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
 	for ref, want := range map[string]Reference{

@@ -2,7 +2,6 @@ package manifest
 
 import (
 	"fmt"
-	"strings"
 
 	"github.com/distribution/reference"
 )
@@ -17,18 +16,22 @@ type Reference struct {
 // ParseReference takes ref apart by the grammar that container engines use. It
 // does not add defaults.
 func ParseReference(ref string) (Reference, error) {
-	named, err := reference.ParseNormalizedNamed(ref)
-	if err != nil {
+	_, err := reference.ParseNormalizedNamed(ref)
+	var written reference.Reference
+	if err == nil {
+		written, err = reference.Parse(ref) // without Docker Hub's defaults
+	}
+	named, ok := written.(reference.Named)
+	if err != nil || !ok {
 		return Reference{}, fmt.Errorf("invalid image reference %q: %w", ref, err)
 	}
-	var parsed Reference
-	if tagged, ok := named.(reference.Tagged); ok {
+	parsed := Reference{Name: named.Name()}
+	if tagged, ok := written.(reference.Tagged); ok {
 		parsed.Tag = tagged.Tag()
 	}
-	if digested, ok := named.(reference.Digested); ok {
+	if digested, ok := written.(reference.Digested); ok {
 		parsed.Digest = digested.Digest().String()
 	}
-	parsed.Name = strings.TrimSuffix(strings.TrimSuffix(ref, "@"+parsed.Digest), ":"+parsed.Tag)
 	return parsed, nil
 }
 

@@ -19,7 +19,7 @@ const quotedOrBlock = yaml.DoubleQuotedStyle | yaml.SingleQuotedStyle | yaml.Lit
 
 // token finds node's scalar in the text. Scalars over several lines are refused:
 // no image needs them, and where their ends are depends on their surroundings.
-func (m *document) token(node *yaml.Node) (token, error) {
+func (m *Document) token(node *yaml.Node) (token, error) {
 	at := m.valueOffset(node)
 	length := -1
 	if at >= 0 {
@@ -43,7 +43,7 @@ func (m *document) token(node *yaml.Node) (token, error) {
 
 // valueOffset returns where node's value starts: behind its anchor and tag. It
 // is -1 when the text and the parser disagree.
-func (m *document) valueOffset(node *yaml.Node) int {
+func (m *Document) valueOffset(node *yaml.Node) int {
 	at := offset(m.text, node.Line, node.Column)
 	if at < 0 || node.Kind != yaml.ScalarNode || (node.Anchor == "" && node.Style&yaml.TaggedStyle == 0) {
 		return at

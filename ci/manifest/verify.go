@@ -8,7 +8,7 @@ import (
 
 // verify parses the rewritten text and compares it with m, node by node: only
 // the edited scalars may differ, and they must hold their new refs.
-func (m *document) verify(rewritten []byte, edits []edit) error {
+func (m *Document) verify(rewritten []byte, edits []edit) error {
 	nodes, err := decode(rewritten)
 	if err != nil {
 		return fmt.Errorf("checking the rewritten manifest, nothing was written: %w", err)

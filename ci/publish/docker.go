@@ -11,8 +11,10 @@ import (
 	"strings"
 	"sync"
 
+	"github.com/distribution/reference"
+
 	"gitops/ci/attest"
-	"gitops/ci/dockerfile"
+	"gitops/ci/builds"
 	"gitops/ci/program"
 )
 
@@ -34,30 +36,26 @@ type output struct {
 	bases   []attest.Material // every image that it was built from
 }
 
-// build has the engine build a service for a platform, the engine's own when
-// empty, and takes the image from it into dir.
-func (d *docker) build(ctx context.Context, s Service, platform, dir string) (output, error) {
+// build has the engine build a part of a service, and takes the image from it into
+// dir.
+func (d *docker) build(ctx context.Context, s Service, part builds.Part, dir string) (output, error) {
 	if len(s.Platforms) > 0 {
 		d.oneByOne.Lock()
 		defer d.oneByOne.Unlock()
 	}
 	result := output{archive: filepath.Join(dir, "image.tar")}
 	idFile := filepath.Join(dir, "id")
-	if _, err := d.run(ctx, d.buildArgs(s, platform, idFile)...); err != nil {
+	if _, err := d.run(ctx, d.buildArgs(s, part.Platform, idFile)...); err != nil {
 		return result, err
 	}
 	id, err := os.ReadFile(idFile)
 	if err != nil {
 		return result, fmt.Errorf("reading the image's identity: %w", err)
 	}
-	content, err := os.ReadFile(s.dockerfile())
-	if err != nil {
+	if result.base, err = d.layers(ctx, part.Base, part.Platform); err != nil {
 		return result, err
 	}
-	if result.base, err = d.layers(ctx, dockerfile.Base(content, s.Target, s.Args), platform); err != nil {
-		return result, err
-	}
-	for _, ref := range dockerfile.Images(content, s.Args) {
+	for _, ref := range part.Images {
 		result.bases = append(result.bases, attest.Material{Name: ref, Digest: d.digest(ctx, ref)})
 	}
 	_, err = d.run(ctx, "save", "--output", result.archive, strings.TrimSpace(string(id)))
@@ -76,8 +74,7 @@ func (d *docker) buildArgs(s Service, platform, idFile string) []string {
 	if d.rebuild {
 		args = append(args, "--no-cache", "--pull")
 	}
-	values := map[string]string{"GIT_SHA": d.tag}
-	maps.Copy(values, s.Args)
+	values := s.arguments(d.tag)
 	for _, name := range slices.Sorted(maps.Keys(values)) {
 		args = append(args, "--build-arg", name+"="+values[name])
 	}
@@ -119,8 +116,11 @@ func (d *docker) digest(ctx context.Context, ref string) string {
 	if err != nil || json.Unmarshal([]byte(out), &digests) != nil || len(digests) == 0 {
 		return ""
 	}
-	_, digest, _ := strings.Cut(digests[0], "@")
-	return digest
+	pulled, err := reference.ParseNormalizedNamed(digests[0])
+	if digested, ok := pulled.(reference.Digested); ok && err == nil {
+		return digested.Digest().String()
+	}
+	return ""
 }
 
 // dockerVariables are those that the Docker CLI gets from here: those that it

@@ -3,6 +3,7 @@ package publish
 import (
 	"testing"
 
+	"gitops/ci/builds"
 	"gitops/ci/lab/envtest"
 )
 
@@ -14,7 +15,7 @@ func TestDockerGetsWhatItNeeds(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			tool := envtest.New(t, "docker", "")
 			p, _ := newPublisher(Options{Pass: c.pass}) // there is nothing to publish, which is an error
-			if _, err := p.docker.build(t.Context(), Service{Context: t.TempDir()}, "", t.TempDir()); err == nil {
+			if _, err := p.docker.build(t.Context(), Service{Context: t.TempDir()}, builds.Part{}, t.TempDir()); err == nil {
 				t.Error("the program in Docker's place fails, and build does not")
 			}
 			tool.Got(t, c.want...)

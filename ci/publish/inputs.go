@@ -3,7 +3,6 @@ package publish
 import (
 	"crypto/sha256"
 	"encoding/hex"
-	"errors"
 	"fmt"
 	"hash"
 	"io"
@@ -95,25 +94,25 @@ func hashFile(sum hash.Hash, path, relative string, kind fs.FileMode) error {
 	return err
 }
 
-// ignored reads the patterns of what the builder does not see. A file beside the
-// Dockerfile and named after it goes before the folder's own.
+// ignored reads the patterns of what the builder does not see.
 func (s Service) ignored() (*patternmatcher.PatternMatcher, error) {
-	for _, path := range []string{s.dockerfile() + ".dockerignore", filepath.Join(s.Context, ".dockerignore")} {
-		file, err := os.Open(path)
-		if errors.Is(err, fs.ErrNotExist) {
-			continue
-		}
-		if err != nil {
-			return nil, err
-		}
-		defer file.Close()
-		patterns, err := ignorefile.ReadAll(file)
-		if err != nil {
-			return nil, fmt.Errorf("reading %s: %w", filepath.Base(path), err)
-		}
-		return newMatcher(patterns)
+	path, err := s.ignoreFile()
+	if err != nil {
+		return nil, err
 	}
-	return newMatcher(nil)
+	if path == "" {
+		return newMatcher(nil)
+	}
+	file, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer file.Close()
+	patterns, err := ignorefile.ReadAll(file)
+	if err != nil {
+		return nil, fmt.Errorf("reading %s: %w", filepath.Base(path), err)
+	}
+	return newMatcher(patterns)
 }
 
 func newMatcher(patterns []string) (*patternmatcher.PatternMatcher, error) {

@@ -25,6 +25,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"gitops/ci/attest"
+	"gitops/ci/builds"
 	"gitops/ci/progress"
 	"gitops/ci/registry"
 )
@@ -249,7 +250,7 @@ func (p *publisher) buildAll(ctx context.Context, found []Found, dir string) ([]
 		group.Go(func() error {
 			begun := time.Now()
 			end := p.Progress.Start("build " + f.Service)
-			err := p.build(ctx, p.Services[i], f.Inputs, filepath.Join(dir, f.Service))
+			err := p.build(ctx, p.Services[i], f, filepath.Join(dir, f.Service))
 			end(err)
 			took[i] = seconds(time.Since(begun))
 			if err != nil {
@@ -261,25 +262,21 @@ func (p *publisher) buildAll(ctx context.Context, found []Found, dir string) ([]
 	return took, group.Wait()
 }
 
-// build builds a service for each platform, into the folder that Push reads.
-func (p *publisher) build(ctx context.Context, s Service, inputs, dir string) error {
-	platforms := s.Platforms
-	if len(platforms) == 0 {
-		platforms = []string{""}
-	}
-	for i, platform := range platforms {
-		if err := p.buildPart(ctx, s, platform, inputs, filepath.Join(dir, fmt.Sprint(i))); err != nil {
+// build builds every part of a service, into the folder that Push reads.
+func (p *publisher) build(ctx context.Context, s Service, f Found, dir string) error {
+	for i, part := range f.Build.Parts {
+		if err := p.buildPart(ctx, s, part, f.Inputs, filepath.Join(dir, fmt.Sprint(i))); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (p *publisher) buildPart(ctx context.Context, s Service, platform, inputs, dir string) error {
+func (p *publisher) buildPart(ctx context.Context, s Service, part builds.Part, inputs, dir string) error {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return err
 	}
-	built, err := p.docker.build(ctx, s, platform, dir)
+	built, err := p.docker.build(ctx, s, part, dir)
 	if err != nil {
 		return err
 	}
@@ -288,7 +285,7 @@ func (p *publisher) buildPart(ctx context.Context, s Service, platform, inputs, 
 	if err != nil {
 		return fmt.Errorf("reading the built image: %w", err)
 	}
-	if err := checkPlatform(image, platform); err != nil {
+	if err := checkPlatform(image, part.Platform); err != nil {
 		return err
 	}
 	if err := p.layout(image, built.base, nil, inputs, filepath.Join(dir, ImageFolder)); err != nil {

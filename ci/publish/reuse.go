@@ -10,6 +10,8 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/remote"
 	"github.com/google/go-containerregistry/pkg/v1/remote/transport"
 	"golang.org/x/sync/errgroup"
+
+	"gitops/ci/builds"
 )
 
 // inputsKey is the annotation of an image's manifest that names its inputs.
@@ -26,6 +28,9 @@ type Found struct {
 	// From is the ref of an earlier commit with the same inputs, which gets the
 	// commit's tag too; empty when the tag is there.
 	From string `json:"from,omitempty"`
+	// Build is how the image is built where it has to be, whole: an engine that
+	// does what it says reads neither the manifest nor the Dockerfile.
+	Build builds.Plan `json:"build"`
 }
 
 // Reuse looks for each service's image in its registry: under the commit's tag,
@@ -58,8 +63,13 @@ func (p *publisher) reuse(ctx context.Context) ([]Found, error) {
 }
 
 func (p *publisher) find(ctx context.Context, s Service, repository name.Repository) (Found, error) {
+	found := Found{Service: s.Name}
+	var err error
+	if found.Build, err = s.plan(p.Tag); err != nil {
+		return found, err
+	}
 	inputs, err := s.inputs(p.Tag)
-	found := Found{Service: s.Name, Inputs: inputs}
+	found.Inputs = inputs
 	if err != nil || p.Rebuild {
 		return found, err
 	}

@@ -12,6 +12,7 @@ import (
 
 	"gopkg.in/yaml.v3"
 
+	"gitops/ci/compose"
 	"gitops/ci/manifest"
 )
 
@@ -35,13 +36,12 @@ func NeededImages(source string) (Needed, error) {
 	if err != nil {
 		return n, fmt.Errorf("%s: %w", ManifestPath, err)
 	}
-	builds, err := manifest.BuildServices(text)
+	own, err := compose.OwnImages(text, nil, nil)
 	if err != nil {
 		return n, fmt.Errorf("%s: %w", ManifestPath, err)
 	}
 	for service, ref := range all {
-		built := slices.ContainsFunc(builds, func(b manifest.Build) bool { return b.Service == service })
-		if !built {
+		if _, built := own[service]; !built {
 			n.Manifest = append(n.Manifest, ref)
 		}
 	}

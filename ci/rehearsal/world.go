@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"gitops/ci/compose"
 	"gitops/ci/manifest"
 )
 
@@ -59,17 +60,17 @@ func pointManifest(path, registry string) error {
 	if err != nil {
 		return fmt.Errorf("reading the manifest: %w", err)
 	}
-	builds, err := manifest.BuildServices(text)
+	own, err := compose.OwnImages(text, nil, nil)
 	if err != nil {
 		return fmt.Errorf("reading the manifest: %w", err)
 	}
 	images := map[string]string{}
-	for _, build := range builds {
-		reference, err := manifest.ParseReference(build.Image)
+	for service, ref := range own {
+		reference, err := manifest.ParseReference(ref)
 		if err != nil {
 			return err
 		}
-		images[build.Service] = registry + "/" + filepath.Base(reference.Name) + ":" + reference.Tag
+		images[service] = registry + "/" + filepath.Base(reference.Name) + ":" + reference.Tag
 	}
 	_, err = manifest.BumpFile(path, images, manifest.Options{})
 	return err

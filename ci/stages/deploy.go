@@ -5,9 +5,9 @@ import (
 	"maps"
 	"os"
 	"slices"
-	"strings"
 	"time"
 
+	"gitops/ci/compose"
 	"gitops/ci/deploy"
 	"gitops/ci/host"
 	"gitops/ci/progress"
@@ -24,7 +24,8 @@ type RollOptions struct {
 	// Variables are values for the manifest. DOMAIN is the host's address unless it is
 	// given.
 	Variables map[string]secret.Value `json:"-"`
-	// EnvFile is a file of NAME=value lines with more of them; Variables win.
+	// EnvFile is a file of NAME=value lines with more of them, as Docker Compose reads
+	// it; Variables win.
 	EnvFile string `json:"env_file,omitempty"`
 	// Logins are those of the registries that the host pulls from.
 	Logins []registry.Login `json:"-"`
@@ -65,6 +66,9 @@ func Deploy(ctx context.Context, o DeployOptions) (DeployResult, error) {
 		return DeployResult{}, err
 	}
 	options.Manifest, options.Commit = text, o.Commit
+	if err := options.Check(); err != nil {
+		return DeployResult{}, err
+	}
 	if err := o.Verify.check(ctx, text, o.Logins, o.Output); err != nil {
 		return DeployResult{}, err
 	}
@@ -100,21 +104,11 @@ func (o RollOptions) options() (deploy.Options, error) {
 func (o RollOptions) environment(address string) (map[string]secret.Value, error) {
 	env := map[string]secret.Value{"DOMAIN": secret.New(address)}
 	if o.EnvFile != "" {
-		data, err := os.ReadFile(o.EnvFile)
+		values, err := compose.EnvironmentFile(o.EnvFile)
 		if err != nil {
-			return nil, progress.Invalid("reading the environment file: %w", err)
+			return nil, err
 		}
-		for number, line := range strings.Split(string(data), "\n") {
-			line = strings.TrimRight(line, "\r")
-			if strings.TrimSpace(line) == "" || strings.HasPrefix(line, "#") {
-				continue
-			}
-			name, value, found := strings.Cut(line, "=")
-			if !found {
-				return nil, progress.Invalid("%s:%d: not of the form NAME=value", o.EnvFile, number+1)
-			}
-			env[name] = secret.New(value)
-		}
+		maps.Copy(env, values)
 	}
 	maps.Copy(env, o.Variables)
 	o.Output.Redactor.Add(slices.Collect(maps.Values(env))...)

@@ -4,13 +4,18 @@ import (
 	"context"
 	"errors"
 	"io/fs"
+	"net/url"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"time"
 
+	"github.com/distribution/reference"
+
 	"gitops/ci/attest"
+	"gitops/ci/builds"
+	"gitops/ci/compose"
 	"gitops/ci/manifest"
 	"gitops/ci/program"
 	"gitops/ci/progress"
@@ -39,6 +44,9 @@ type PublishOptions struct {
 	// Logins are those of the registries. PlainHTTP reaches them without TLS.
 	Logins    []registry.Login `json:"-"`
 	PlainHTTP bool             `json:"plain_http,omitempty"`
+	// PlainHosts are hosts without their ports: PlainHTTP is on when one of them is the
+	// registry of an image that is built.
+	PlainHosts []string `json:"plain_hosts,omitempty"`
 	// Rebuild builds everything, also what has not changed.
 	Rebuild bool `json:"rebuild,omitempty"`
 	// Pass are the names of variables that the Docker CLI gets besides its own, such as
@@ -147,6 +155,7 @@ func (o PublishOptions) options(ctx context.Context) (publish.Options, error) {
 	if err != nil {
 		return publish.Options{}, err
 	}
+	o.PlainHTTP = o.PlainHTTP || slices.ContainsFunc(services, o.isOnPlainHost)
 	signer := o.Signer
 	signer.Logins, signer.PlainHTTP, signer.Progress = o.Logins, o.PlainHTTP, o.Output.Progress
 	return publish.Options{
@@ -154,6 +163,16 @@ func (o PublishOptions) options(ctx context.Context) (publish.Options, error) {
 		Registry: registry.Options{Logins: o.Logins, PlainHTTP: o.PlainHTTP}, Rebuild: o.Rebuild, NoAttestations: o.NoAttestations,
 		Signer: signer, BuilderID: o.BuilderID, InvocationID: o.InvocationID, Pass: o.Pass, Progress: o.Output.Progress,
 	}, nil
+}
+
+// isOnPlainHost reports whether a service's registry is one of PlainHosts.
+func (o PublishOptions) isOnPlainHost(s publish.Service) bool {
+	named, err := reference.ParseNormalizedNamed(s.Image)
+	if err != nil {
+		return false // publish says what is wrong with it
+	}
+	registry := url.URL{Host: reference.Domain(named)}
+	return slices.Contains(o.PlainHosts, registry.Hostname())
 }
 
 // services returns what is built, as manifest, config and options say.
@@ -166,7 +185,7 @@ func (o PublishOptions) services() ([]publish.Service, error) {
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, progress.Invalid("reading %s: %w", o.Config, err)
 	}
-	builds, err := manifest.Builds(manifest.BuildOptions{
+	selected, err := compose.Builds(builds.Options{
 		Manifest: text, ManifestPath: filepath.ToSlash(o.Manifest), Config: config, ConfigPath: filepath.ToSlash(o.Config),
 		Services: o.Services, BuildArgs: o.BuildArgs, Commit: o.Commit,
 	})
@@ -174,7 +193,7 @@ func (o PublishOptions) services() ([]publish.Service, error) {
 		return nil, err
 	}
 	var services []publish.Service
-	for _, build := range builds {
+	for _, build := range selected {
 		reference, err := manifest.ParseReference(build.Image)
 		if err != nil {
 			return nil, progress.Invalid("%s: image of service %s: %w", o.Manifest, build.Service, err)

@@ -13,8 +13,8 @@ import (
 	"github.com/rhysd/actionlint"
 
 	"gitops/ci/ansible"
+	"gitops/ci/compose"
 	"gitops/ci/infra"
-	"gitops/ci/manifest"
 	"gitops/ci/progress"
 )
 
@@ -113,10 +113,8 @@ func checkManifest(path string) ([]string, error) {
 	if err != nil {
 		return nil, progress.Invalid("reading the manifest: %w", err)
 	}
-	if _, err := manifest.Images(data); err != nil {
-		return []string{fmt.Sprintf("%s: %v", path, err)}, nil
-	}
-	return nil, nil
+	_, err = compose.Read(data, path)
+	return asFinding(err)
 }
 
 // asFinding turns the failure of a check into a finding; a cancelled run and a

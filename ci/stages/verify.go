@@ -9,7 +9,7 @@ import (
 	"slices"
 
 	"gitops/ci/attest"
-	"gitops/ci/manifest"
+	"gitops/ci/compose"
 	"gitops/ci/progress"
 	"gitops/ci/registry"
 )
@@ -73,7 +73,7 @@ func (v VerifyOptions) images(text []byte) (map[string]string, error) {
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, progress.Invalid("reading %s: %w", v.Config, err)
 	}
-	images, err := manifest.OwnImages(text, config, v.Services)
+	images, err := compose.OwnImages(text, config, v.Services)
 	if err == nil && len(images) == 0 {
 		err = progress.Invalid("nothing to verify: no service has a build section or is named by --verify-service")
 	}

@@ -34,6 +34,7 @@ func (f *publishFlags) add(flags *pflag.FlagSet) {
 	flags.StringVar(&f.Version, "image-version", "", "version, for the images' labels (default: the commit)")
 	addRegistry(flags, &f.registry)
 	flags.BoolVar(&f.PlainHTTP, "plain-http", false, "the registry speaks plain HTTP")
+	flags.StringArrayVar(&f.PlainHosts, "plain-http-host", nil, "host, without its port, that speaks plain HTTP if it is the registry of an image that is built (repeatable)")
 	addPass(flags, &f.Pass, "docker")
 	flags.BoolVar(&f.Rebuild, "rebuild", false, "build everything from newly pulled bases, also what has not changed")
 	flags.BoolVar(&f.NoAttestations, "no-attestations", false, "leave out the bill of materials and the provenance")

@@ -1,6 +1,11 @@
-package manifest
+package builds
 
-import "gitops/ci/progress"
+import (
+	"maps"
+	"slices"
+
+	"gitops/ci/progress"
+)
 
 // ReleaseArgument is the build argument that holds the commit an image is built
 // from. Whatever the manifest says for builds by hand, a release sets it.
@@ -9,22 +14,20 @@ const ReleaseArgument = "GIT_SHA"
 // arguments completes the arguments of a build. Given ones win over written ones.
 // An argument that compose would take from the environment has to be given: a
 // release does not depend on where it runs.
-func arguments(service string, written map[string]setting, given map[string]string, commit string) (map[string]string, error) {
+func arguments(service string, written map[string]Setting, given map[string]string, commit string) (map[string]string, error) {
 	if value, ok := given[ReleaseArgument]; ok && value != commit {
 		return nil, progress.Invalid("build argument %s of %s is given as %q: a release sets it to its commit, %s", ReleaseArgument, service, value, commit)
 	}
 	all := map[string]string{}
-	for _, name := range sortedKeys(written) {
+	for _, name := range slices.Sorted(maps.Keys(written)) {
 		value, ok := written[name].literal()
 		if _, isGiven := given[name]; !ok && !isGiven && name != ReleaseArgument {
 			return nil, progress.Invalid("%s: build argument %s of %s is %q, which depends on the environment: give it with --build-arg %s=VALUE",
-				written[name].where, name, service, written[name].text, name)
+				written[name].Where, name, service, written[name].Text, name)
 		}
 		all[name] = value
 	}
-	for name, value := range given {
-		all[name] = value
-	}
+	maps.Copy(all, given)
 	all[ReleaseArgument] = commit
 	return all, nil
 }

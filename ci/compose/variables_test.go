@@ -1,11 +1,11 @@
-package deploy
+package compose
 
 import (
 	"slices"
 	"testing"
 )
 
-func TestMissing(t *testing.T) {
+func TestMissingIn(t *testing.T) {
 	set := map[string]string{"SET": "x", "EMPTY": ""}
 	lookup := func(name string) (string, bool) { value, ok := set[name]; return value, ok }
 	for _, c := range []struct {
@@ -29,7 +29,7 @@ func TestMissing(t *testing.T) {
 		{"100$ or $1 or ${", nil},
 		{"http://${GONE}:80/${SET}", []string{"GONE"}},
 	} {
-		if got := missing(c.scalar, lookup); !slices.Equal(got, c.want) {
+		if got := missing(c.scalar, lookup, true); !slices.Equal(got, c.want) {
 			t.Errorf("missing(%q) = %q, want %q", c.scalar, got, c.want)
 		}
 	}
@@ -47,11 +47,26 @@ func TestExpand(t *testing.T) {
 		"${REG:+mirror/}b${NO:+never}": "mirror/b",
 		"a$$b":                         "a$b",
 	} {
-		if got, ok := expand(scalar, lookup); got != want || !ok {
+		if got, ok := Expand(scalar, lookup); got != want || !ok {
 			t.Errorf("expand(%q) = %q, %v, want %q", scalar, got, ok, want)
 		}
 	}
-	if got, ok := expand("${GONE}/backend", lookup); ok {
+	if got, ok := Expand("${GONE}/backend", lookup); ok {
 		t.Errorf("expand without a value = %q, want none", got)
+	}
+}
+
+func TestMatchRefusesWhatDoesNotFit(t *testing.T) {
+	for template, value := range map[string]string{
+		"http://${D}":         "https://x",
+		"${D},${D}":           "a,b",
+		"${D:+set}":           "set",
+		"no variable":         "no variable",
+		"${A}${B}":            "ab",
+		"prefix ${D} postfix": "prefix x",
+	} {
+		if got := Match(template, value); len(got) > 0 {
+			t.Errorf("Match(%q, %q) = %q, want nothing", template, value, got)
+		}
 	}
 }

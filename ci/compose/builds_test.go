@@ -1,11 +1,12 @@
-package manifest_test
+package compose_test
 
 import (
 	"reflect"
 	"strings"
 	"testing"
 
-	"gitops/ci/manifest"
+	"gitops/ci/builds"
+	"gitops/ci/compose"
 	"gitops/ci/progress"
 )
 
@@ -25,8 +26,8 @@ func args(pairs ...string) map[string]string {
 	return all
 }
 
-func options(text, config string, services ...string) manifest.BuildOptions {
-	o := manifest.BuildOptions{Manifest: []byte(text), ManifestPath: "app/compose.yml", Services: services, Commit: commit}
+func options(text, config string, services ...string) builds.Options {
+	o := builds.Options{Manifest: []byte(text), ManifestPath: "app/compose.yml", Services: services, Commit: commit}
 	if config != "" {
 		o.Config = []byte(config)
 	}
@@ -34,76 +35,88 @@ func options(text, config string, services ...string) manifest.BuildOptions {
 }
 
 func TestBuilds(t *testing.T) {
-	webBuild := manifest.Build{
+	webBuild := builds.Build{
 		Service: "web", Image: "owner/web:1", Context: "app/web", Dockerfile: "prod.Dockerfile", Target: "run",
 		Platforms: []string{"linux/amd64"}, Args: args("MODE", "fast", "PRICE", "5$"), Line: 5, Column: 7,
 	}
-	changed := func(change func(*manifest.Build)) []manifest.Build {
+	changed := func(change func(*builds.Build)) []builds.Build {
 		b := webBuild
 		change(&b)
-		return []manifest.Build{b}
+		return []builds.Build{b}
 	}
-	plain := manifest.Build{Service: "web", Image: "owner/web:1", Context: ".", Args: args()}
+	plain := builds.Build{Service: "web", Image: "owner/web:1", Context: ".", Args: args()}
 	for name, c := range map[string]struct {
-		o    manifest.BuildOptions
-		want []manifest.Build
+		o    builds.Options
+		want []builds.Build
 	}{
-		"manifest alone":            {options(built, ""), []manifest.Build{webBuild}},
-		"empty configuration":       {options(built, "# nothing yet\n"), []manifest.Build{webBuild}},
-		"configuration of nothing":  {options(built, "x-note: {a: b}\nservices:\n"), []manifest.Build{webBuild}},
-		"manifest named by flag":    {options(built, "", "web"), []manifest.Build{webBuild}},
-		"flag: context":             {options(built, "", "web=src/web/"), changed(func(b *manifest.Build) { b.Context = "src/web" })},
-		"flag: context is the root": {options(built, "", "web=."), changed(func(b *manifest.Build) { b.Context = "." })},
-		"flag: dockerfile":          {options(built, "", "web,dockerfile=../Other"), changed(func(b *manifest.Build) { b.Dockerfile = "../Other" })},
-		"flag: target":              {options(built, "", "web,target=test$"), changed(func(b *manifest.Build) { b.Target = "test$" })},
+		"manifest alone":            {options(built, ""), []builds.Build{webBuild}},
+		"empty configuration":       {options(built, "# nothing yet\n"), []builds.Build{webBuild}},
+		"configuration of nothing":  {options(built, "x-note: {a: b}\nservices:\n"), []builds.Build{webBuild}},
+		"manifest named by flag":    {options(built, "", "web"), []builds.Build{webBuild}},
+		"flag: context":             {options(built, "", "web=src/web/"), changed(func(b *builds.Build) { b.Context = "src/web" })},
+		"flag: context is the root": {options(built, "", "web=."), changed(func(b *builds.Build) { b.Context = "." })},
+		"flag: dockerfile":          {options(built, "", "web,dockerfile=../Other"), changed(func(b *builds.Build) { b.Dockerfile = "../Other" })},
+		"flag: target":              {options(built, "", "web,target=test$"), changed(func(b *builds.Build) { b.Target = "test$" })},
 		"flag: platforms replace": {options(built, "", "web,platform=linux/arm64/v8,platform=linux/arm/v6"),
-			changed(func(b *manifest.Build) { b.Platforms = []string{"linux/arm64/v8", "linux/arm/v6"} })},
+			changed(func(b *builds.Build) { b.Platforms = []string{"linux/arm64/v8", "linux/arm/v6"} })},
 		"flag: args add and win": {options(built, "", `web,arg=MODE=slow=er,"arg=LIST=a,""b""",arg=EMPTY=`),
-			changed(func(b *manifest.Build) {
+			changed(func(b *builds.Build) {
 				b.Args = args("MODE", "slow=er", "PRICE", "5$", "LIST", `a,"b"`, "EMPTY", "")
 			})},
 		"flag wins over what would be refused": {
 			options(web+"    build: {context: https://host.invalid/x.git, target: $T}\n", "", "web=web,target=run"),
-			[]manifest.Build{{Service: "web", Image: "owner/web:1", Context: "web", Target: "run", Args: args(), Line: 4, Column: 12}}},
+			[]builds.Build{{Service: "web", Image: "owner/web:1", Context: "web", Target: "run", Args: args(), Line: 4, Column: 12}}},
 		"flag alone": {options(built, "", "db=database,dockerfile=Db"),
-			[]manifest.Build{{Service: "db", Image: "postgres:17", Context: "database", Dockerfile: "Db", Args: args()}}},
+			[]builds.Build{{Service: "db", Image: "postgres:17", Context: "database", Dockerfile: "Db", Args: args()}}},
 		"several flags, in order of names": {options(built, "", "web", "db=."),
-			[]manifest.Build{{Service: "db", Image: "postgres:17", Context: ".", Args: args()}, webBuild}},
+			[]builds.Build{{Service: "db", Image: "postgres:17", Context: ".", Args: args()}, webBuild}},
 		"configuration alone": {options(web, "services:\n  web:\n    build: ./src/web\n"),
-			[]manifest.Build{{Service: "web", Image: "owner/web:1", Context: "src/web", Args: args(), Line: 3, Column: 12}}},
+			[]builds.Build{{Service: "web", Image: "owner/web:1", Context: "src/web", Args: args(), Line: 3, Column: 12}}},
 		"configuration replaces all of the manifest's, and adds": {
 			options(built, "services: {db: {build: {}}, web: {build: {target: other, args: [A=1]}}}"),
-			[]manifest.Build{
+			[]builds.Build{
 				{Service: "db", Image: "postgres:17", Context: ".", Args: args(), Line: 1, Column: 24},
 				{Service: "web", Image: "owner/web:1", Context: ".", Target: "other", Args: args("A", "1"), Line: 1, Column: 42}}},
 		"configuration replaces what would be refused": {
 			options(web+"    build: {secrets: [token]}\n", "services: {web: {build: x}}"),
-			[]manifest.Build{{Service: "web", Image: "owner/web:1", Context: "x", Args: args(), Line: 1, Column: 25}}},
+			[]builds.Build{{Service: "web", Image: "owner/web:1", Context: "x", Args: args(), Line: 1, Column: 25}}},
 		"flag wins over the configuration": {options(built, "services: {web: {build: {context: a, target: b}}}", "web=c"),
-			[]manifest.Build{{Service: "web", Image: "owner/web:1", Context: "c", Target: "b", Args: args(), Line: 1, Column: 25}}},
+			[]builds.Build{{Service: "web", Image: "owner/web:1", Context: "c", Target: "b", Args: args(), Line: 1, Column: 25}}},
 		"what cannot change the content is ignored": {
 			options(web+"    build: {cache_from: [a], cache_to: [b], no_cache: true, no_cache_filter: [c], pull: true, tags: [d], "+
 				"provenance: true, sbom: true, shm_size: 1g, ulimits: {nproc: 1}, x-y: 1, secrets: [], privileged: false, network: }\n", ""),
-			[]manifest.Build{{Service: "web", Image: "owner/web:1", Context: "app", Args: args(), Line: 4, Column: 12}}},
+			[]builds.Build{{Service: "web", Image: "owner/web:1", Context: "app", Args: args(), Line: 4, Column: 12}}},
 		"the service's platform": {options(web+"    platform: linux/arm64\n", "", "web=."),
-			[]manifest.Build{{Service: "web", Image: "owner/web:1", Context: ".", Platforms: []string{"linux/arm64"}, Args: args()}}},
+			[]builds.Build{{Service: "web", Image: "owner/web:1", Context: ".", Platforms: []string{"linux/arm64"}, Args: args()}}},
 		"the section's platforms win over the service's": {options(web+"    platform: linux/arm64\n    build: {platforms: [linux/amd64, linux/arm64]}\n", ""),
-			[]manifest.Build{{Service: "web", Image: "owner/web:1", Context: "app", Platforms: []string{"linux/amd64", "linux/arm64"}, Args: args(), Line: 5, Column: 12}}},
-		"extends in a circle": {options(web+"    build: a\n    extends: other\n  other: {extends: web, image: owner/other, build: !reset }\n", ""),
-			[]manifest.Build{{Service: "web", Image: "owner/web:1", Context: "app/a", Args: args(), Line: 4, Column: 12}}},
+			[]builds.Build{{Service: "web", Image: "owner/web:1", Context: "app", Platforms: []string{"linux/amd64", "linux/arm64"}, Args: args(), Line: 5, Column: 12}}},
+		"merged from two documents": {options(web+"    build: {context: a, args: [A=1, B=1]}\n---\nservices: {web: {build: {target: b, args: {B: 2}}}}\n", ""),
+			[]builds.Build{{Service: "web", Image: "owner/web:1", Context: "app/a", Target: "b", Args: args("A", "1", "B", "2"), Line: 6, Column: 25}}},
+		"merged by extends": {options(web+"    build: {context: a, args: {A: 1}}\n  x: {extends: web, image: owner/x, build: {dockerfile: X, args: {B: 2}}}\n", ""),
+			[]builds.Build{
+				{Service: "web", Image: "owner/web:1", Context: "app/a", Args: args("A", "1"), Line: 4, Column: 12},
+				{Service: "x", Image: "owner/x", Context: "app/a", Dockerfile: "X", Args: args("A", "1", "B", "2"), Line: 5, Column: 44}}},
+		"of an anchored list": {options("x-b: &b {build: {context: b}}\nx-l: &l [*b]\n"+web+"    <<: *l\n", ""),
+			[]builds.Build{{Service: "web", Image: "owner/web:1", Context: "app/b", Args: args(), Line: 1, Column: 17}}},
+		"arg twice, the last wins": {options(web+"    build: {args: [A=1, A=2]}\n", ""),
+			[]builds.Build{{Service: "web", Image: "owner/web:1", Context: "app", Args: args("A", "2"), Line: 4, Column: 12}}},
+		"configuration of two documents": {options(web, "services: {web: {build: {context: a}}}\n---\nservices: {web: {build: {target: b}}}\n"),
+			[]builds.Build{{Service: "web", Image: "owner/web:1", Context: "a", Target: "b", Args: args(), Line: 3, Column: 25}}},
+		"extends another file": {options(web+"    build: a\n    extends: {file: common.yml, service: base}\n", ""),
+			[]builds.Build{{Service: "web", Image: "owner/web:1", Context: "app/a", Args: args(), Line: 4, Column: 12}}},
 		"extends": {options(web+"    build: a\n  child: {extends: {service: web}}\n  other: {extends: web, image: owner/other, build: !reset }\n", ""),
-			[]manifest.Build{
+			[]builds.Build{
 				{Service: "child", Image: "owner/web:1", Context: "app/a", Args: args(), Line: 4, Column: 12},
 				{Service: "web", Image: "owner/web:1", Context: "app/a", Args: args(), Line: 4, Column: 12}}},
 		"override": {options(web+"    build: a\n---\nservices: {web: {build: !override {context: b}}}\n", ""),
-			[]manifest.Build{{Service: "web", Image: "owner/web:1", Context: "app/b", Args: args(), Line: 6, Column: 25}}},
+			[]builds.Build{{Service: "web", Image: "owner/web:1", Context: "app/b", Args: args(), Line: 6, Column: 25}}},
 		"reset of one key": {options(web+"    build: {context: ., secrets: !reset [a], target: !reset x}\n", ""),
-			[]manifest.Build{{Service: "web", Image: "owner/web:1", Context: "app", Args: args(), Line: 4, Column: 12}}},
-		"unsupported sections of others": {options(built+"    build: {secrets: [a], context: $X}\n", "", "web"), []manifest.Build{webBuild}},
-		"given commit":                   {options(web, "", "web=.,arg=GIT_SHA="+commit), []manifest.Build{plain}},
+			[]builds.Build{{Service: "web", Image: "owner/web:1", Context: "app", Args: args(), Line: 4, Column: 12}}},
+		"unsupported sections of others": {options(built+"    build: {secrets: [a], context: $X}\n", "", "web"), []builds.Build{webBuild}},
+		"given commit":                   {options(web, "", "web=.,arg=GIT_SHA="+commit), []builds.Build{plain}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			got, err := manifest.Builds(c.o)
+			got, err := compose.Builds(c.o)
 			if err != nil || !reflect.DeepEqual(got, c.want) {
 				t.Errorf("\n got %#v\nwant %#v\n%v", got, c.want, err)
 			}
@@ -126,7 +139,7 @@ func TestPlacesOfBuilds(t *testing.T) {
 			o = options(web, "services: {web: {build: "+c.context+"}}")
 		}
 		o.ManifestPath, o.ConfigPath = c.manifest, c.config
-		got, err := manifest.Builds(o)
+		got, err := compose.Builds(o)
 		if err != nil || got[0].Context != c.want {
 			t.Errorf("%+v: got %+v, %v", c, got, err)
 		}
@@ -138,7 +151,7 @@ func TestArgumentsOfBuilds(t *testing.T) {
 	text := web + "    build:\n      args:\n      - A=section\n      - B=section\n      - C=section\n      - D\n"
 	o := options(text, "", "web,arg=A=flag")
 	o.BuildArgs = map[string]string{"A": "given", "B": "given", "D": "$given", "E": "given"}
-	got, err := manifest.Builds(o)
+	got, err := compose.Builds(o)
 	want := args("A", "flag", "B", "given", "C", "section", "D", "$given", "E", "given")
 	if err != nil || !reflect.DeepEqual(got[0].Args, want) {
 		t.Errorf("got %+v, %v", got, err)
@@ -149,13 +162,13 @@ func TestArgumentsOfBuilds(t *testing.T) {
 }
 
 func TestBuildsRefuse(t *testing.T) {
-	section := func(build string) manifest.BuildOptions { return options(web+"    build: "+build+"\n", "") }
-	flag := func(value ...string) manifest.BuildOptions { return options(built, "", value...) }
-	config := func(text string) manifest.BuildOptions { return options(built, text) }
+	section := func(build string) builds.Options { return options(web+"    build: "+build+"\n", "") }
+	flag := func(value ...string) builds.Options { return options(built, "", value...) }
+	config := func(text string) builds.Options { return options(built, text) }
 	given := section(".")
 	given.BuildArgs = map[string]string{"GIT_SHA": "other"}
 	type cases map[string]struct {
-		o    manifest.BuildOptions
+		o    builds.Options
 		want string
 	}
 	all := cases{
@@ -163,8 +176,8 @@ func TestBuildsRefuse(t *testing.T) {
 		"nothing to build":           {options(web, ""), "app/compose.yml: no service has a build section, here or in gitops.yml"},
 		"no image":                   {options("services:\n  web:\n    build: .\n", ""), `app/compose.yml:3:5: service "web" has no image`},
 		"image with a variable":      {options("services:\n  web:\n    image: a/b:$T\n    build: .\n", ""), `app/compose.yml:3:12: image of service "web"`},
-		"a list":                     {section("[a]"), `app/compose.yml:4:12: build of service "web" is neither a path nor a mapping`},
-		"a number":                   {section("5"), `app/compose.yml:4:12: build of service "web" is not a text`},
+		"a list":                     {section("[a]"), "app/compose.yml:4:12: services.web.build: invalid type list for build"},
+		"a number":                   {section("5"), "app/compose.yml:4:12: services.web.build: invalid type int for build"},
 		"URL":                        {section("https://host.invalid/a.git#main"), `app/compose.yml:4:12: context of service "web" is https://host.invalid/a.git#main`},
 		"URL in a mapping":           {section("{context: git@host.invalid:a/b}"), "app/compose.yml:4:22: context"},
 		"GitHub":                     {section("github.com/a/b"), "app/compose.yml:4:12: context"},
@@ -190,15 +203,14 @@ func TestBuildsRefuse(t *testing.T) {
 		"the service's platform":     {options(web+"    platform: [a]\n    build: .\n", ""), "app/compose.yml:4:15: platform"},
 		"args are a text":            {section("{args: a}"), "app/compose.yml:4:19: build args of service \"web\" are neither"},
 		"arg is a list":              {section("{args: {A: [b]}}"), "app/compose.yml:4:20: a build argument"},
-		"arg in a list is a list":    {section("{args: [[b]]}"), "app/compose.yml:4:20: a build argument"},
+		"arg in a list is a list":    {section("{args: [[b]]}"), "app/compose.yml:4:19: services.web.build.args.[0]: unexpected type list"},
+		"extends in a circle":        {options(web+"    build: a\n    extends: web\n", ""), "app/compose.yml:5:14: Circular reference"},
+		"extends what is not there":  {options(web+"    build: a\n    extends: other\n", ""), "app/compose.yml:5:14: cannot extend service \"web\""},
 		"arg without a name":         {section("{args: ['=x']}"), "has no name"},
-		"arg twice":                  {section("{args: [A=1, A=2]}"), "app/compose.yml:4:25: build argument A of service \"web\" is given twice"},
 		"arg of the environment":     {section("{args: [A]}"), `app/compose.yml:4:20: build argument A of web is "${A}", which depends on the environment: give it with --build-arg A=VALUE`},
 		"arg with a variable":        {section("{args: {A: 'x${A:-b}'}}"), "app/compose.yml:4:20: build argument A"},
 		"other commit":               {given, "build argument GIT_SHA of web is given as \"other\": a release sets it"},
 		"unknown key":                {section("{contxt: a}"), `app/compose.yml:4:13: build of service "web" has the key "contxt"`},
-		"merged by compose":          {options(web+"    build: a\n---\nservices: {web: {build: {target: b}}}\n", ""), "app/compose.yml:6:25: build of service \"web\": compose would merge it with the one at app/compose.yml:4:12"},
-		"merged by extends":          {options(web+"    build: a\n  x: {extends: web, image: c, build: d}\n", ""), "app/compose.yml:5:38: build of service \"x\": compose would merge"},
 		"one image built differently": {options("services:\n  a: {image: o/x:1, build: a}\n  b: {image: docker.io/o/x:2, build: b}\n", ""),
 			`app/compose.yml:3:14: services "a" and "b" are built differently and pushed as one image, docker.io/o/x`},
 
@@ -232,7 +244,6 @@ func TestBuildsRefuse(t *testing.T) {
 		"config: no YAML":         {config("a: ["), "gitops.yml:1:"},
 		"config: a list":          {config("[a]"), "gitops.yml:1:1: the configuration is not a mapping with services"},
 		"config: unknown key":     {config("services:\nservice: {}\n"), `gitops.yml:2:1: the configuration has the key "service"`},
-		"config: two documents":   {config("x-a: 1\n---\nx-b: 2\n"), "gitops.yml:3:1: a second YAML document"},
 		"config: services a list": {config("services: [web]"), "gitops.yml:1:11: services is not a mapping"},
 		"config: no mapping":      {config("services: {web: ./web}"), "gitops.yml:1:17: service web is not a mapping with build"},
 		"config: more than build": {config("services: {web: {build: ., image: a}}"), `gitops.yml:1:28: service web has the key "image"`},
@@ -249,13 +260,13 @@ func TestBuildsRefuse(t *testing.T) {
 		"isolation: hyperv", "labels: {a: b}", "network: host", "privileged: true", "secrets: [a]", "ssh: [default]"} {
 		name, _, _ := strings.Cut(key, ":")
 		all["refused: "+name] = struct {
-			o    manifest.BuildOptions
+			o    builds.Options
 			want string
 		}{section("{" + key + "}"), `app/compose.yml:4:13: build of service "web" has ` + name + ", which a release cannot honour: "}
 	}
 	for name, c := range all {
 		t.Run(name, func(t *testing.T) {
-			got, err := manifest.Builds(c.o)
+			got, err := compose.Builds(c.o)
 			if progress.ExitCode(err) != progress.ExitInvalid || !strings.Contains(err.Error(), c.want) {
 				t.Errorf("got %+v\nand  %v\nwant %s", got, err, c.want)
 			}

@@ -1,4 +1,4 @@
-package manifest
+package builds
 
 import (
 	"encoding/csv"
@@ -9,17 +9,18 @@ import (
 	"gitops/ci/progress"
 )
 
-// override is a --service flag: what it says wins over the build sections.
-type override struct {
+// Override is a --service flag: what it says wins over the build sections.
+type Override struct {
 	service                     string
 	context, dockerfile, target string
 	platforms                   []string
 	args                        map[string]string
 }
 
-// parseOverrides parses the values of --service, by the services' names.
-func parseOverrides(values []string) (map[string]override, error) {
-	all := map[string]override{}
+// ParseOverrides parses the values of --service, by the services' names. Errors are
+// progress.Invalid and quote the flag.
+func ParseOverrides(values []string) (map[string]Override, error) {
+	all := map[string]Override{}
 	for _, value := range values {
 		o, err := parseOverride(value)
 		if err != nil {
@@ -33,12 +34,12 @@ func parseOverrides(values []string) (map[string]override, error) {
 	return all, nil
 }
 
-func parseOverride(value string) (override, error) {
+func parseOverride(value string) (Override, error) {
 	fields, err := splitFields(value)
 	if err != nil {
-		return override{}, err
+		return Override{}, err
 	}
-	o := override{args: map[string]string{}}
+	o := Override{args: map[string]string{}}
 	name, context, given := strings.Cut(fields[0], "=")
 	if name == "" || given && context == "" {
 		return o, errors.New("want NAME or NAME=CONTEXT first, such as web=./web")
@@ -73,7 +74,7 @@ func splitFields(value string) ([]string, error) {
 }
 
 // set takes one field after the first.
-func (o *override) set(key, value string) error {
+func (o *Override) set(key, value string) error {
 	switch key {
 	case "dockerfile":
 		return setOnce(&o.dockerfile, key, value)
@@ -105,21 +106,27 @@ func setOnce(into *string, key, value string) error {
 }
 
 // apply replaces what the flag says.
-func (o override) apply(r *recipe) {
+func (o Override) apply(s *Section) {
 	where := "--service " + o.service
 	if o.context != "" {
-		r.context, r.folder = setting{text: o.context, where: where}, "."
+		s.Context, s.Folder = Setting{Text: o.context, Where: where}, "."
 	}
 	if o.dockerfile != "" {
-		r.dockerfile = setting{text: o.dockerfile, where: where}
+		s.Dockerfile = Setting{Text: o.dockerfile, Where: where}
 	}
 	if o.target != "" {
-		r.target = setting{text: o.target, where: where}
+		s.Target = Setting{Text: o.target, Where: where}
 	}
 	if o.platforms != nil {
-		r.platforms = nil
+		s.Platforms = nil
 	}
 	for _, platform := range o.platforms {
-		r.platforms = append(r.platforms, setting{text: platform, where: where})
+		s.Platforms = append(s.Platforms, Setting{Text: platform, Where: where})
 	}
 }
+
+// HasContext reports whether the flag names a context.
+func (o Override) HasContext() bool { return o.context != "" }
+
+// HasPlatforms reports whether the flag names platforms.
+func (o Override) HasPlatforms() bool { return len(o.platforms) > 0 }

@@ -1,10 +1,16 @@
-package deploy
+package compose
 
 import (
+	"regexp"
+	"slices"
 	"strings"
+
+	"github.com/compose-spec/compose-go/v2/template"
 )
 
-// part is a piece of a scalar with variables: literal text, or a variable.
+// part is a piece of a text with variables: literal text, or a variable. compose-go
+// replaces variables and does not tell which of them lack a value; for that the text
+// is taken apart here, and a test compares both.
 type part struct {
 	text     string // literal, when name is empty
 	name     string // variable
@@ -104,55 +110,54 @@ func operation(text string) (operator, operand string) {
 	return "", ""
 }
 
-// missing returns the variables of scalar that have no value and no default.
-func missing(scalar string, set func(name string) (value string, ok bool)) []string {
-	var names []string
-	for _, p := range split(scalar) {
+// missing returns the variables of text that have no value and no default: those
+// of ${VAR:?}, and where plain is true also those of ${VAR}.
+func missing(text string, set Lookup, plain bool) (names []string) {
+	for _, p := range split(text) {
 		if p.name == "" {
 			continue
 		}
 		value, ok := set(p.name)
 		present := ok && (value != "" || !strings.HasPrefix(p.operator, ":"))
-		switch strings.TrimPrefix(p.operator, ":") {
-		case "", "?":
-			if !present {
-				names = append(names, p.name)
-			}
-		case "-":
-			if !present {
-				names = append(names, missing(p.operand, set)...)
-			}
-		case "+":
-			if present {
-				names = append(names, missing(p.operand, set)...)
-			}
+		switch operator := strings.TrimPrefix(p.operator, ":"); {
+		case !present && (operator == "?" || operator == "" && plain):
+			names = append(names, p.name)
+		case !present && operator == "-", present && operator == "+":
+			names = append(names, missing(p.operand, set, plain)...)
 		}
 	}
 	return names
 }
 
-// expand returns scalar with its variables replaced; ok is false when one has
-// neither value nor default.
-func expand(scalar string, lookup func(name string) (string, bool)) (expanded string, ok bool) {
-	if len(missing(scalar, lookup)) > 0 {
+// Expand returns text with its variables replaced. It is false when one has
+// neither a value nor a default, and when Compose refuses the text.
+func Expand(text string, set Lookup) (expanded string, ok bool) {
+	if len(missing(text, set, true)) > 0 {
 		return "", false
 	}
-	var out strings.Builder
-	for _, p := range split(scalar) {
-		if p.name == "" {
-			out.WriteString(p.text)
-			continue
-		}
-		value, set := lookup(p.name)
-		present := set && (value != "" || !strings.HasPrefix(p.operator, ":"))
-		kind := strings.TrimPrefix(p.operator, ":")
+	expanded, err := template.Substitute(text, template.Mapping(set))
+	return expanded, err == nil
+}
+
+// Match returns the value of text's variable that makes it value, by the variable's
+// name. It is empty when text has no variable, several, or does not fit.
+func Match(text, value string) map[string]string {
+	var pattern strings.Builder
+	var name string
+	for _, p := range split(text) {
 		switch {
-		case kind == "-" && !present, kind == "+" && present:
-			value, _ = expand(p.operand, lookup)
-		case kind == "+":
-			value = ""
+		case p.name == "":
+			pattern.WriteString(regexp.QuoteMeta(p.text))
+		case name != "" && name != p.name, strings.HasSuffix(p.operator, "+"):
+			return nil // the value does not tell what the variables were
+		default:
+			name = p.name
+			pattern.WriteString("(.*)")
 		}
-		out.WriteString(value)
 	}
-	return out.String(), true
+	groups := regexp.MustCompile(`(?s)^` + pattern.String() + `$`).FindStringSubmatch(value)
+	if name == "" || groups == nil || len(slices.Compact(groups[1:])) > 1 {
+		return nil
+	}
+	return map[string]string{name: groups[1]}
 }

@@ -1,0 +1,158 @@
+package compose
+
+import (
+	"path"
+	"reflect"
+	"slices"
+	"strings"
+
+	"github.com/distribution/reference"
+
+	"gitops/ci/builds"
+	"gitops/ci/progress"
+)
+
+// Builds returns the services that a release builds, in order of their names: at
+// least one. What cannot be honoured is refused: keys that change what an image
+// holds and are not supported, contexts at a URL or outside the repository,
+// variables. Keys that change no content are ignored: caches, limits, further tags,
+// attestations. All errors are progress.Invalid, and name file, line and column or
+// the flag.
+func Builds(o builds.Options) ([]builds.Build, error) {
+	p, err := Read(o.Manifest, o.ManifestPath)
+	if err != nil {
+		return nil, err
+	}
+	configured, err := p.configured(&o)
+	if err != nil {
+		return nil, err
+	}
+	asked, err := builds.ParseOverrides(o.Services)
+	if err != nil {
+		return nil, err
+	}
+	var all []builds.Build
+	for _, name := range p.toBuild(configured, asked) {
+		build, err := p.build(name, configured[name], asked, o)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, build)
+	}
+	if len(all) == 0 {
+		return nil, progress.Invalid("%s: no service has a build section, here or in %s: write one, or name what to build with --service NAME=CONTEXT",
+			o.ManifestPath, o.ConfigPath)
+	}
+	return all, p.checkShared(all)
+}
+
+// OwnImages returns the refs of the services that a release builds, by their build
+// sections in the manifest and in config (the text of builds.ConfigFile, nil when
+// there is none), and of the named ones. A ref with a variable is refused: what
+// would run is not known.
+func OwnImages(text, config []byte, named []string) (map[string]string, error) {
+	p, err := Read(text, "manifest")
+	if err != nil {
+		return nil, err
+	}
+	configured, err := p.configured(&builds.Options{Config: config})
+	if err != nil {
+		return nil, err
+	}
+	images := map[string]string{}
+	for _, name := range append(p.toBuild(configured, nil), named...) {
+		ref, where, err := p.document.Image(name)
+		if err != nil {
+			return nil, progress.Invalid("image of service %q: %w", name, err)
+		}
+		if strings.Contains(ref, "$") {
+			return nil, progress.Refused("%s: image of service %q is %s, which depends on the environment: write it out", where, name, ref)
+		}
+		images[name] = ref
+	}
+	return images, nil
+}
+
+// toBuild returns the names of the services to build, in order.
+func (p *Project) toBuild(configured map[string]builds.Section, asked map[string]builds.Override) (names []string) {
+	for name := range asked {
+		names = append(names, name)
+	}
+	if len(asked) == 0 {
+		names = p.names(func(s service) bool { return s["build"] != nil })
+		for name := range configured {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
+}
+
+// build returns one build as it is to be done.
+func (p *Project) build(name string, section builds.Section, asked map[string]builds.Override, o builds.Options) (builds.Build, error) {
+	override, isAsked := asked[name]
+	image, err := p.released(name, isAsked)
+	if err != nil {
+		return builds.Build{}, err
+	}
+	if section.Line == 0 {
+		if section, err = p.section(name, path.Dir(o.ManifestPath)); err != nil {
+			return builds.Build{}, err
+		}
+	}
+	if section.Line == 0 && !override.HasContext() {
+		return builds.Build{}, progress.Invalid("--service %s: it has no build section in %s or %s: give its folder with --service %s=CONTEXT",
+			name, o.ManifestPath, o.ConfigPath, name)
+	}
+	if platform := p.services[name]["platform"]; len(section.Platforms) == 0 && platform != nil && !override.HasPlatforms() {
+		// Compose builds for the platform that the service runs on.
+		setting, err := p.setting(platform, "platform", name, "platform")
+		if err != nil {
+			return builds.Build{}, err
+		}
+		section.Platforms = []builds.Setting{setting}
+	}
+	return section.Build(image, override, o.BuildArgs, o.Commit)
+}
+
+// released returns the ref of a service, whose name the release writes anew.
+func (p *Project) released(name string, isAsked bool) (string, error) {
+	ref, where, err := p.document.Image(name)
+	if err != nil && isAsked {
+		return "", progress.Invalid("--service %s: %w", name, err)
+	}
+	if err != nil {
+		return "", err
+	}
+	if _, err := reference.ParseNormalizedNamed(ref); err != nil {
+		return "", progress.Invalid("%s: image of service %q: invalid image reference %q: %w", where, name, ref, err)
+	}
+	return ref, nil
+}
+
+// checkShared refuses builds that push different images under one name.
+func (p *Project) checkShared(all []builds.Build) error {
+	first := map[string]builds.Build{}
+	for _, b := range all {
+		image, err := reference.ParseNormalizedNamed(b.Image)
+		if err != nil {
+			return err
+		}
+		other, shared := first[image.Name()]
+		if !shared {
+			first[image.Name()] = b
+			continue
+		}
+		if !sameImage(b, other) {
+			return progress.Invalid("%s: services %q and %q are built differently and pushed as one image, %s: give each an image of its own",
+				p.document.Where("services", b.Service, "image"), other.Service, b.Service, image.Name())
+		}
+	}
+	return nil
+}
+
+// sameImage reports whether two builds give one image.
+func sameImage(a, b builds.Build) bool {
+	a.Service, a.Image, a.Line, a.Column = b.Service, b.Image, b.Line, b.Column
+	return reflect.DeepEqual(a, b)
+}

@@ -89,8 +89,69 @@ func TestDialAcceptsHostCertificates(t *testing.T) {
 	client.Close()
 	config.KnownHosts = []byte("@cert-authority " + knownhosts.Line([]string{s.address}, signer(t, "rsa").PublicKey()) + "\n")
 	var refused *host.HostKeyError
-	if _, err := host.Dial(t.Context(), config); !errors.As(err, &refused) {
+	if _, err := host.Dial(t.Context(), config); !errors.As(err, &refused) || !strings.Contains(err.Error(), "no authorities") {
 		t.Fatalf("certificate of another authority: got %v, want a host key error", err)
+	}
+}
+
+// A revoked key loses whatever else known_hosts says: as the key of a certificate,
+// as its authority, and beside a newer key of the same host.
+func TestDialKnowsRevokedKeys(t *testing.T) {
+	authority, old, key := signer(t, "ecdsa-256"), signer(t, "ed25519"), signer(t, "rsa")
+	certificate := &ssh.Certificate{Key: old.PublicKey(), CertType: ssh.HostCert, ValidBefore: ssh.CertTimeInfinity}
+	if err := certificate.SignCert(rand.Reader, authority); err != nil {
+		t.Fatal(err)
+	}
+	shown, err := ssh.NewCertSigner(certificate, old)
+	if err != nil {
+		t.Fatal(err)
+	}
+	revoked := func(key ssh.Signer) string { return "@revoked * " + string(ssh.MarshalAuthorizedKey(key.PublicKey())) }
+	certified := newServer(t, shown)
+	config := certified.client()
+	trusted := "@cert-authority " + knownhosts.Line([]string{certified.address}, authority.PublicKey()) + "\n"
+	for name, line := range map[string]string{"its key": revoked(old), "its authority": revoked(authority)} {
+		config.KnownHosts = []byte(trusted + line)
+		var refused *host.HostKeyError
+		if _, err := host.Dial(t.Context(), config); !errors.As(err, &refused) || !refused.Revoked {
+			t.Errorf("certificate with %s revoked: got %v, want a revoked key", name, err)
+		}
+	}
+	both := newServer(t, old, key)
+	config = both.client(old, key)
+	config.KnownHosts = append(config.KnownHosts, revoked(old)...)
+	client, err := host.Dial(t.Context(), config)
+	if err != nil {
+		t.Fatalf("a good key beside a revoked one: %v", err)
+	}
+	client.Close()
+}
+
+// Patterns without a port are for every port, as OpenSSH reads them; names are for
+// their own port, also beside a pattern.
+func TestDialReadsPatterns(t *testing.T) {
+	key := signer(t, "ed25519")
+	s := newServer(t, key)
+	config := s.client()
+	line := " " + string(ssh.MarshalAuthorizedKey(key.PublicKey()))
+	for known, want := range map[string]bool{
+		"127.0.0.*" + line:                            true,
+		"*" + line:                                    true,
+		"[127.0.0.*]:1" + line:                        false,
+		"!127.0.0.1,127.*" + line:                     false,
+		"10.*" + line + "127.0.0.1" + line:            false,
+		"@cert-authority *" + line:                    false,
+		"@cert-authority *" + line + "127.0.*" + line: true,
+	} {
+		config.KnownHosts = []byte(known)
+		client, err := host.Dial(t.Context(), config)
+		var refused *host.HostKeyError
+		if want != (err == nil) || err != nil && !errors.As(err, &refused) {
+			t.Errorf("known_hosts %q: got %v, want it known: %v", known, err, want)
+		}
+		if err == nil {
+			client.Close()
+		}
 	}
 }
 

@@ -2,7 +2,6 @@ package host
 
 import (
 	"bytes"
-	"crypto/ed25519"
 	"errors"
 	"fmt"
 	"net"
@@ -10,8 +9,9 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/skeema/knownhosts"
 	"golang.org/x/crypto/ssh"
-	"golang.org/x/crypto/ssh/knownhosts"
+	xknownhosts "golang.org/x/crypto/ssh/knownhosts"
 
 	"gitops/ci/progress"
 )
@@ -48,7 +48,7 @@ func (e *HostKeyError) Error() string {
 
 // knownHosts is a parsed known_hosts file.
 type knownHosts struct {
-	lines    []string
+	*knownhosts.HostKeyDB
 	callback ssh.HostKeyCallback
 }
 
@@ -68,59 +68,57 @@ func parseKnownHosts(content []byte) (*knownHosts, error) {
 	if err = errors.Join(err, file.Close()); err != nil {
 		return nil, fmt.Errorf("reading known_hosts: %w", err)
 	}
-	callback, err := knownhosts.New(file.Name())
+	db, err := knownhosts.NewDB(file.Name())
 	if err != nil {
 		return nil, progress.Invalid("reading known_hosts: %s", strings.ReplaceAll(err.Error(), file.Name(), "line"))
 	}
-	return &knownHosts{lines: strings.Split(string(content), "\n"), callback: callback}, nil
+	return &knownHosts{db, db.HostKeyCallback()}, nil
 }
 
-// check returns nil when key is known for address, else a *HostKeyError.
+// check returns nil when key is known for address, else a *HostKeyError. The key
+// of an authority proves certificates, and no host by itself.
 func (k *knownHosts) check(address string, remote net.Addr, key ssh.PublicKey) error {
+	known := k.HostKeys(address)
+	refused := &HostKeyError{Address: address, Offered: describe(key), Changed: len(known) > 0, Known: fingerprints(known)}
+	if k.revoked(address, key) {
+		refused.Changed, refused.Revoked, refused.Known = false, true, nil
+		return refused
+	}
+	proof := key
+	certificate, isCertificate := key.(*ssh.Certificate)
+	if isCertificate {
+		proof = certificate.SignatureKey
+	}
 	err := k.callback(address, remote, key)
-	if err == nil {
-		return nil
-	}
-	refused := &HostKeyError{Address: address, Offered: describe(key)}
-	var revoked *knownhosts.RevokedError
-	var unknown *knownhosts.KeyError
-	switch {
-	case errors.As(err, &revoked):
-		refused.Revoked = true
-	case errors.As(err, &unknown):
-		refused.Changed = len(unknown.Want) > 0
-		refused.Known = fingerprints(unknown.Want)
-	default: // a certificate that is expired, for another host, …
-		refused.Changed = true
+	if err != nil && isCertificate { // it has expired, is for another host, …
 		refused.Offered += " (" + err.Error() + ")"
-		refused.Known = fingerprints(k.known(address))
 	}
-	return refused
+	// The library also takes a key of port 22 for another port, once a line of the
+	// file has a wildcard.
+	listed := slices.ContainsFunc(known, func(entry knownhosts.PublicKey) bool {
+		return entry.Cert == isCertificate && bytes.Equal(entry.Marshal(), proof.Marshal())
+	})
+	if err != nil || !listed {
+		return refused
+	}
+	return nil
+}
+
+// revoked reports whether known_hosts marks key, or for a certificate its key or
+// the authority that signed it, as revoked.
+func (k *knownHosts) revoked(address string, key ssh.PublicKey) bool {
+	if certificate, ok := key.(*ssh.Certificate); ok {
+		return k.revoked(address, certificate.Key) || k.revoked(address, certificate.SignatureKey)
+	}
+	var revoked *xknownhosts.RevokedError
+	return errors.As(k.callback(address, &net.TCPAddr{}, key), &revoked)
 }
 
 // otherType is the error for a host that has no key of a type known for it.
 func (k *knownHosts) otherType(address string, offered []string) error {
 	return &HostKeyError{Address: address, Changed: true,
 		Offered: "only keys of other types (" + strings.Join(offered, ", ") + ")",
-		Known:   fingerprints(k.known(address))}
-}
-
-// known returns what known_hosts has for address. The library tells it in the
-// error for a key that cannot be known, one that was never seen before.
-func (k *knownHosts) known(address string) []knownhosts.KnownKey {
-	public, _, err := ed25519.GenerateKey(nil)
-	if err != nil {
-		return nil
-	}
-	stranger, err := ssh.NewPublicKey(public)
-	if err != nil {
-		return nil
-	}
-	var unknown *knownhosts.KeyError
-	if errors.As(k.callback(address, &net.TCPAddr{}, stranger), &unknown) {
-		return unknown.Want
-	}
-	return nil
+		Known:   fingerprints(k.HostKeys(address))}
 }
 
 // keyAlgorithms maps a key type to the host key algorithms that prove it, in
@@ -144,30 +142,35 @@ var certAlgorithms = []string{
 }
 
 // algorithms returns the host key algorithms to ask of address: those of the
-// keys known for it, so that a host with several keys shows the known one. For
-// an unknown host all are asked, so that the error can name what it showed.
+// keys known for it, so that a host with several keys shows the known one. A
+// revoked key is asked for only where no other is known. For an unknown host all
+// are asked, so that the error can name what it showed.
 func (k *knownHosts) algorithms(address string) []string {
+	known := k.HostKeys(address)
+	trusted := slices.DeleteFunc(slices.Clone(known), func(key knownhosts.PublicKey) bool { return k.revoked(address, key.PublicKey) })
+	if len(trusted) > 0 {
+		known = trusted
+	}
 	var types, asked []string
-	for _, known := range k.known(address) {
-		if strings.HasPrefix(strings.TrimSpace(k.lines[known.Line-1]), "@cert-authority") {
+	for _, key := range known {
+		if key.Cert {
 			asked = certAlgorithms
 			continue
 		}
-		types = append(types, known.Key.Type())
+		types = append(types, key.Type())
 	}
-	everything := len(types) == 0 && len(asked) == 0
 	for _, key := range keyAlgorithms {
-		if everything || slices.Contains(types, key.keyType) {
+		if len(known) == 0 || slices.Contains(types, key.keyType) {
 			asked = append(slices.Clip(asked), key.algorithms...)
 		}
 	}
 	return asked
 }
 
-func fingerprints(keys []knownhosts.KnownKey) []string {
+func fingerprints(keys []knownhosts.PublicKey) []string {
 	var texts []string
 	for _, known := range keys {
-		texts = append(texts, describe(known.Key))
+		texts = append(texts, describe(known.PublicKey))
 	}
 	return texts
 }

@@ -9,9 +9,9 @@ import (
 	"os"
 	"strings"
 
+	"github.com/skeema/knownhosts"
 	"golang.org/x/crypto/ssh"
 	"golang.org/x/crypto/ssh/agent"
-	"golang.org/x/crypto/ssh/knownhosts"
 
 	"gitops/ci/progress"
 	"gitops/ci/secret"

@@ -9,8 +9,8 @@ import (
 	"regexp"
 
 	"github.com/hashicorp/terraform-exec/tfexec"
+	"github.com/skeema/knownhosts"
 	"golang.org/x/crypto/ssh"
-	"golang.org/x/crypto/ssh/knownhosts"
 
 	"gitops/ci/secret"
 )

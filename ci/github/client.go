@@ -64,7 +64,8 @@ func New(config Config) (*Client, error) {
 	if config.Token.Empty() {
 		return nil, progress.Invalid("there is no GitHub token: set GITHUB_TOKEN")
 	}
-	api := gh.NewClient(&http.Client{Timeout: requestTimeout}).WithAuthToken(config.Token.Reveal())
+	// The library puts the token into every request, wherever it goes.
+	api := gh.NewClient(&http.Client{Timeout: requestTimeout, CheckRedirect: secret.CheckRedirect}).WithAuthToken(config.Token.Reveal())
 	api.BaseURL = base
 	// The client would refuse calls by itself after a rate limit; here they wait.
 	api.DisableRateLimitCheck = true
@@ -86,6 +87,9 @@ func parseAPIURL(text string) (*url.URL, error) {
 	base, err := url.Parse(text)
 	if err != nil || base.Host == "" || base.Scheme != "https" && base.Scheme != "http" {
 		return nil, progress.Invalid("the GitHub API's address is %q: write it as %s", text, DefaultAPIURL)
+	}
+	if err := secret.CheckAddress(base); err != nil {
+		return nil, progress.Invalid("the GitHub API's address: %w", err)
 	}
 	if !strings.HasSuffix(base.Path, "/") {
 		base.Path += "/"

@@ -7,6 +7,8 @@ import (
 	"strings"
 
 	gh "github.com/google/go-github/v82/github"
+
+	"gitops/ci/secret"
 )
 
 // Error is a call that GitHub refused or did not answer.
@@ -64,11 +66,14 @@ func message(err error) string {
 	var primary *gh.RateLimitError
 	var secondary *gh.AbuseRateLimitError
 	var refused *gh.ErrorResponse
+	var redirected *secret.RedirectError
 	switch {
 	case errors.As(err, &primary):
 		return primary.Message
 	case errors.As(err, &secondary):
 		return secondary.Message
+	case errors.As(err, &redirected):
+		return redirected.Error()
 	case !errors.As(err, &refused):
 		return err.Error()
 	}
@@ -87,6 +92,8 @@ func remedy(r request, failed *Error, header http.Header) string {
 	switch {
 	case failed.limited:
 		return "run this again later"
+	case failed.Status < http.StatusBadRequest:
+		return "if the repository was renamed or moved, give its new name; if the API was, its new address in GITHUB_API_URL"
 	case failed.Status == http.StatusUnauthorized:
 		return "the token in GITHUB_TOKEN is not valid or has expired"
 	case failed.Status == http.StatusForbidden && header.Get("X-GitHub-SSO") != "":

@@ -11,19 +11,25 @@ import (
 	"gitops/ci/sshagent"
 )
 
-// authorization returns the setting that sends the token to the repository's
-// server and to no other.
+// authorization returns the settings that send the token to the repository's
+// server and to no other. To this machine it may go unencrypted, but not through
+// a proxy.
 func authorization(o Options) []setting {
 	address, err := url.Parse(o.RepoURL)
 	if o.Token.Empty() || err != nil || (address.Scheme != "http" && address.Scheme != "https") {
 		return nil
 	}
 	credentials := base64.StdEncoding.EncodeToString([]byte(o.Username + ":" + o.Token.Reveal()))
-	return []setting{{
-		fmt.Sprintf("http.%s://%s/.extraHeader", address.Scheme, address.Host),
-		"Authorization: Basic " + credentials,
-	}}
+	server := fmt.Sprintf("http.%s://%s/.", address.Scheme, address.Host)
+	settings := []setting{{server + extraHeader, "Authorization: Basic " + credentials}}
+	if address.Scheme == "http" {
+		settings = append(settings, setting{server + "proxy", ""})
+	}
+	return settings
 }
+
+// extraHeader is the setting of git with a header of every request.
+const extraHeader = "extraHeader"
 
 // sshCommand returns how git calls ssh: without questions, and never without
 // checking the host's key.

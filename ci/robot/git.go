@@ -21,6 +21,7 @@ import (
 type git struct {
 	folder   string
 	env      []string
+	login    []setting // the token for its server
 	redactor *secret.Redactor
 	keys     *sshagent.Agent
 }
@@ -52,7 +53,8 @@ func (g *git) prepare(o Options) error {
 		"GIT_CONFIG_NOSYSTEM=1", "GIT_CONFIG_GLOBAL=" + config, "GIT_ATTR_NOSYSTEM=1",
 		"GIT_TERMINAL_PROMPT=0", "GIT_ASKPASS=", "SSH_ASKPASS=", "GIT_SSH_COMMAND=" + ssh, "GIT_SSH_VARIANT=ssh",
 	}
-	g.env = append(g.env, configEnv(append(settings(), authorization(o)...))...)
+	g.login = authorization(o)
+	g.env = append(g.env, configEnv(append(settings(), g.login...))...)
 	return nil
 }
 
@@ -99,8 +101,9 @@ func settings() []setting {
 		{"push.gpgSign", "false"},
 		{"push.recurseSubmodules", "no"},
 		{"fetch.recurseSubmodules", "no"},
-		{"http.lowSpeedLimit", "100"}, // bytes per second …
-		{"http.lowSpeedTime", "60"},   // … for so many seconds: then it gives up
+		{"http.followRedirects", "false"}, // git would take the token along
+		{"http.lowSpeedLimit", "100"},     // bytes per second …
+		{"http.lowSpeedTime", "60"},       // … for so many seconds: then it gives up
 	}
 }
 

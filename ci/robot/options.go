@@ -66,7 +66,7 @@ type Options struct {
 	// Username goes with Token over http; "x-access-token", which GitHub and
 	// GitLab take with any token.
 	Username string
-	// Token is the password over http and https.
+	// Token is the password over https, and over http to this machine.
 	Token secret.Value
 	// SSHKey is the private key for ssh in PEM; the user's own keys and agent
 	// when empty. It is never written to disk.
@@ -86,6 +86,11 @@ var (
 func (o *Options) Check() error {
 	if err := o.locate(); err != nil {
 		return err
+	}
+	if address, err := url.Parse(o.RepoURL); err == nil && !o.Token.Empty() {
+		if err := secret.CheckAddress(address); err != nil {
+			return progress.Invalid("repository: %w", err)
+		}
 	}
 	return o.checkHow()
 }

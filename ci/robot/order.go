@@ -146,7 +146,7 @@ func (h *history) deepen(ctx context.Context) error {
 	_, err := h.git.run(ctx, h.repo, nil, "fetch", "--quiet", "--no-tags", "--no-write-fetch-head", "--no-recurse-submodules", "--filter=tree:0",
 		"--depth="+strconv.Itoa(h.depth), "--end-of-options", h.url, "+refs/heads/"+h.branch+":"+tipRef)
 	if err != nil {
-		return remoteError(err, "fetching the history of "+h.branch+" of "+h.url, h.branch)
+		return h.git.remoteError(ctx, err, "fetching the history of "+h.branch+" of "+h.url, h.url, h.branch)
 	}
 	shallow, err := h.local.text(ctx, h.repo, nil, "rev-parse", "--is-shallow-repository")
 	h.complete = shallow == "false"

@@ -51,7 +51,7 @@ func (j *job) push(ctx context.Context, commit string) error {
 	said := strings.TrimSpace(remoteLines(failed.Said) + " " + reason)
 	switch {
 	case reason == "":
-		return remoteError(err, doing, j.target)
+		return j.git.remoteError(ctx, err, doing, j.RepoURL, j.target)
 	case containsAny(said, protections):
 		return &failure{protected, progress.Refused("%s: the branch is protected: %s: allow the robot to push there, or ask for a pull request", doing, said)}
 	case containsAny(reason, races):
@@ -115,10 +115,14 @@ type symptom struct {
 	invalid bool // bad input: exit 2
 }
 
+// redirects is what git says of an answer 3xx, which it was told not to follow.
+const redirects = "returned error: 3"
+
 var symptoms = []symptom{
 	{"couldn't find remote ref", "there is no branch %s: create it, or check the name", fatal, true},
 	{"could not read username", "the server wants credentials (HTTP 401): give a token that may write to the repository, or check that it has not expired", fatal, false},
 	{"authentication failed", "the server did not take the credentials (HTTP 401): check the token and its user name", fatal, false},
+	{redirects, "the server redirects%s, and the token goes to no other address than the one that was given: give the repository's new address", fatal, false},
 	{"returned error: 401", "the server did not take the credentials (HTTP 401): check the token and its user name", fatal, false},
 	{"returned error: 403", "the server forbids it (HTTP 403): the token needs write access to the repository's contents", fatal, false},
 	{"returned error: 404", "there is no such repository, or the token may not see it (HTTP 404): check URL and token", fatal, false},
@@ -142,8 +146,9 @@ var symptoms = []symptom{
 	{"couldn't connect", "the server cannot be reached", transient, false},
 }
 
-// remoteError says what git's error means and what to do.
-func remoteError(err error, doing, branch string) error {
+// remoteError says what git's error about the repository at address means and what
+// to do.
+func (g *git) remoteError(ctx context.Context, err error, doing, address, branch string) error {
 	var failed *program.Error
 	if !errors.As(err, &failed) {
 		return err
@@ -153,7 +158,11 @@ func remoteError(err error, doing, branch string) error {
 		if !strings.Contains(text, s.text) {
 			continue
 		}
-		meaning := strings.ReplaceAll(s.meaning, "%s", branch)
+		named := branch
+		if s.text == redirects {
+			named = g.movedTo(ctx, address)
+		}
+		meaning := strings.ReplaceAll(s.meaning, "%s", named)
 		if s.invalid {
 			return progress.Invalid("%s: %s", doing, meaning)
 		}

@@ -39,7 +39,7 @@ func (j *job) fetch(ctx context.Context) (*tip, error) {
 	_, err := j.git.run(ctx, j.repo, nil, "fetch", "--quiet", "--no-tags", "--no-write-fetch-head", "--no-recurse-submodules",
 		"--depth="+strconv.Itoa(depth), "--end-of-options", j.RepoURL, "+refs/heads/"+j.target+":refs/robot/tip")
 	if err != nil {
-		return nil, remoteError(err, "fetching "+j.target+" of "+j.RepoURL, j.target)
+		return nil, j.git.remoteError(ctx, err, "fetching "+j.target+" of "+j.RepoURL, j.RepoURL, j.target)
 	}
 	return j.readTip(ctx)
 }

@@ -65,7 +65,7 @@ func (m *Gitops) Deploy(
 		c = c.WithFile("/gitops/gitops.yml", config)
 	}
 	args := concat([]string{"deploy", "--manifest", "/gitops/docker-compose.yml", "--commit", commit, "--config", "/gitops/gitops.yml"},
-		optional("--verify-identity", verifyIdentity), optional("--verify-issuer", verifyIssuer), repeated("--verify-service", verifyServices))
+		optional("--verify-identity", verifyIdentity), optional("--verify-issuer", verifyIssuer), repeated("--verify-service", verifyServices), m.verifyPlainHTTP())
 	if verifyKey != nil {
 		c = c.WithFile("/gitops/cosign.pub", verifyKey)
 		args = append(args, "--verify-key", "/gitops/cosign.pub")

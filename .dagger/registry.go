@@ -60,3 +60,14 @@ func (m *Gitops) withLogins(ctx context.Context, c *dagger.Container) (*dagger.C
 	}
 	return c.WithSecretVariable("REGISTRY_AUTH", dag.SetSecret("gitops-registry-auth", string(text))), nil
 }
+
+// verifyPlainHTTP returns the flag for registries with a login that are among the
+// services, which speak no TLS.
+func (m *Gitops) verifyPlainHTTP() []string {
+	for _, r := range m.Registries {
+		if m.bound(r.Address) {
+			return []string{"--verify-plain-http"}
+		}
+	}
+	return nil
+}

@@ -5,11 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/url"
 	"os"
 	"path/filepath"
 	"regexp"
 	"slices"
 	"strconv"
+	"strings"
 	"syscall"
 
 	"github.com/google/go-containerregistry/pkg/name"
@@ -18,6 +20,7 @@ import (
 
 	"gitops/ci/images"
 	"gitops/ci/program"
+	"gitops/ci/progress"
 	"gitops/ci/registry"
 	"gitops/ci/secret"
 )
@@ -92,7 +95,10 @@ func (c *cosign) try(ctx context.Context, doing string, ref name.Digest, args ..
 		args = append([]string{args[0], "--allow-http-registry"}, args[1:]...)
 	}
 	var other error
-	_, err := c.registry.Try(ctx, doing, ref, func(...remote.Option) error {
+	_, err := c.registry.Try(ctx, doing, ref, func(options ...remote.Option) error {
+		if err := c.unencrypted(ref, options); err != nil {
+			return err
+		}
 		_, err := c.do(ctx, args...)
 		if cause := registryFault(err); cause != nil {
 			return &faultError{err, cause}
@@ -104,6 +110,24 @@ func (c *cosign) try(ctx context.Context, doing string, ref name.Digest, args ..
 		err = fmt.Errorf("%s %s: %w%s", doing, ref, other, remedy(other))
 	}
 	return err
+}
+
+// unencrypted reports that ref's registry would get its login over plain HTTP: cosign
+// turns to that by itself for private addresses and, in its older releases, for names
+// that end in .local.
+func (c *cosign) unencrypted(ref name.Digest, options []remote.Option) error {
+	where := url.URL{Scheme: ref.Context().Scheme(), Host: ref.Context().RegistryStr()}
+	if c.plainHTTP || secret.Loopback(&where) || where.Scheme == "https" && !strings.HasSuffix(where.Hostname(), ".local") {
+		return nil
+	}
+	ref, err := name.NewDigest(ref.Name(), name.Insecure)
+	if err != nil {
+		return err
+	}
+	if _, err := remote.Head(ref, options...); progress.ExitCode(err) == progress.ExitInvalid {
+		return err
+	}
+	return nil
 }
 
 // faultError is what cosign said of a registry, with what the client of registries

@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
+	"net/url"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -67,9 +68,21 @@ func (s Signer) check() error {
 	case 0:
 		return progress.Invalid("nothing to sign with: set %s or %s, or sign as a workflow", keyVariable, tokenVariable)
 	case 1:
-		return nil
+		return s.checkFulcio()
 	}
 	return progress.Invalid("there are several ways to sign, of %s, %s and a workflow: give one of them", keyVariable, tokenVariable)
+}
+
+// checkFulcio refuses to send an identity where it can be read on the way.
+func (s Signer) checkFulcio() error {
+	address, err := url.Parse(s.FulcioURL)
+	if s.Key.Empty() && err == nil {
+		err = secret.CheckAddress(address)
+	}
+	if err != nil {
+		return progress.Invalid("the address of Fulcio: %w", err)
+	}
+	return nil
 }
 
 // Sign attests and signs image and its platforms, which are the images of an index.

@@ -9,15 +9,20 @@ import (
 	"encoding/pem"
 	"fmt"
 	"math/big"
+	"net"
 	"net/http"
+	"net/http/httptest"
 	"os"
+	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"gitops/ci/lab"
 	"gitops/ci/lab/labtest"
 	"gitops/ci/progress"
+	"gitops/ci/registry"
 	"gitops/ci/secret"
 )
 
@@ -140,4 +145,59 @@ func selfSigned(t *testing.T) []byte {
 		t.Fatal(err)
 	}
 	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})
+}
+
+// cosign would send the login over plain HTTP to a registry with a private address.
+func TestLoginStaysOffPlainHTTP(t *testing.T) {
+	listener, err := net.Listen("tcp", net.JoinHostPort(privateAddress(t), "0"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var told atomic.Int32
+	web := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Header.Get("Authorization") != "" {
+			told.Add(1)
+		}
+		w.Header().Set("WWW-Authenticate", `Basic realm="registry"`)
+		w.WriteHeader(http.StatusUnauthorized)
+	}))
+	web.Listener = listener
+	web.Start()
+	t.Cleanup(web.Close)
+	address := listener.Addr().String()
+	started := filepath.Join(t.TempDir(), "started")
+	program := filepath.Join(t.TempDir(), "cosign")
+	if err := os.WriteFile(program, []byte("#!/bin/sh\ntouch "+started+"\n"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	p := Policy{PublicKey: publicHeader, Program: program, firstWait: time.Millisecond,
+		Logins: []registry.Login{{Host: address, Username: "robot", Password: secret.New(registryPassword)}}}
+	ref := address + "/team/app@sha256:" + strings.Repeat("a", 64)
+	err = Verify(t.Context(), p, []string{ref})
+	if progress.ExitCode(err) != progress.ExitInvalid || !strings.Contains(err.Error(), "--verify-plain-http") {
+		t.Errorf("got %v", err)
+	}
+	if _, err := os.Stat(started); err == nil || told.Load() > 0 {
+		t.Errorf("cosign was started: %v; %d requests had the login", err == nil, told.Load())
+	}
+	p.PlainHTTP = true
+	if err := Verify(t.Context(), p, []string{ref}); err != nil {
+		t.Errorf("with plain HTTP allowed: %v", err)
+	}
+}
+
+// privateAddress returns an address of this machine that is not the loopback's.
+func privateAddress(t *testing.T) string {
+	t.Helper()
+	addresses, err := net.InterfaceAddrs()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, address := range addresses {
+		if network, ok := address.(*net.IPNet); ok && network.IP.To4() != nil && network.IP.IsPrivate() {
+			return network.IP.String()
+		}
+	}
+	t.Skip("needs a network interface with a private address")
+	return ""
 }

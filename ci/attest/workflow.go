@@ -3,6 +3,7 @@ package attest
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -31,6 +32,9 @@ func (w Workflow) token(ctx context.Context) (secret.Value, error) {
 	if err != nil || address.Host == "" || w.RequestToken.Empty() {
 		return secret.Value{}, progress.Invalid("signing as a workflow needs ACTIONS_ID_TOKEN_REQUEST_URL and ACTIONS_ID_TOKEN_REQUEST_TOKEN: give its job the permission id-token: write")
 	}
+	if err := secret.CheckAddress(address); err != nil {
+		return secret.Value{}, progress.Invalid("ACTIONS_ID_TOKEN_REQUEST_URL: %w", err)
+	}
 	query := address.Query()
 	query.Set("audience", "sigstore")
 	address.RawQuery = query.Encode()
@@ -41,7 +45,12 @@ func (w Workflow) token(ctx context.Context) (secret.Value, error) {
 		return secret.Value{}, err
 	}
 	request.Header.Set("Authorization", "Bearer "+w.RequestToken.Reveal())
-	response, err := http.DefaultClient.Do(request)
+	client := http.Client{CheckRedirect: secret.CheckRedirect}
+	response, err := client.Do(request)
+	var redirected *secret.RedirectError
+	if errors.As(err, &redirected) {
+		return secret.Value{}, fmt.Errorf("asking GitHub for the workflow's token: %w; check ACTIONS_ID_TOKEN_REQUEST_URL", redirected)
+	}
 	if err != nil {
 		return secret.Value{}, fmt.Errorf("asking GitHub for the workflow's token: %w", err)
 	}

@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"gitops/ci/progress"
@@ -64,5 +65,29 @@ func TestSignerAsksForTheWorkflowsToken(t *testing.T) {
 	s.IdentityToken = secret.New("another")
 	if _, err := s.open(t.Context()); progress.ExitCode(err) != progress.ExitInvalid {
 		t.Errorf("two ways to sign: %v", err)
+	}
+}
+
+// The request's token is as good as the identity: it goes where it was meant to.
+func TestWorkflowTokenIsNotRedirected(t *testing.T) {
+	var asks atomic.Int32
+	other := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		asks.Add(1)
+		w.Write([]byte(`{"value": "x"}`))
+	}))
+	t.Cleanup(other.Close)
+	moved := httptest.NewServer(http.RedirectHandler(other.URL, http.StatusTemporaryRedirect))
+	t.Cleanup(moved.Close)
+	w := Workflow{RequestURL: moved.URL, RequestToken: secret.New("request-token")}
+	if _, err := w.token(t.Context()); err == nil || !strings.Contains(err.Error(), "redirects to "+other.URL) || asks.Load() > 0 {
+		t.Errorf("got %v, the other host was asked %d times", err, asks.Load())
+	}
+	w.RequestURL = "http://tokens.example.invalid/"
+	if _, err := w.token(t.Context()); progress.ExitCode(err) != progress.ExitInvalid || !strings.Contains(err.Error(), "plain HTTP") {
+		t.Errorf("plain HTTP: %v", err)
+	}
+	s := Signer{IdentityToken: secret.New("token"), FulcioURL: "http://fulcio.example.invalid", Program: "true"}
+	if _, err := s.open(t.Context()); progress.ExitCode(err) != progress.ExitInvalid || !strings.Contains(err.Error(), "plain HTTP") {
+		t.Errorf("Fulcio over plain HTTP: %v", err)
 	}
 }

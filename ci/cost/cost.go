@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/url"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -79,6 +80,13 @@ func Run(ctx context.Context, o Options) (estimate Estimate, err error) {
 func (o Options) ready() (infracost string, err error) {
 	if _, err := os.Stat(o.PlanFile); err != nil {
 		return "", progress.Invalid("estimating the cost: %w; give the output of `terraform show -json`", err)
+	}
+	address, err := url.Parse(o.PricingEndpoint)
+	if err == nil && !o.APIKey.Empty() {
+		err = secret.CheckAddress(address)
+	}
+	if err != nil {
+		return "", progress.Invalid("estimating the cost: the price service's address: %w; or leave INFRACOST_API_KEY out, which a service of your own may not need", err)
 	}
 	// Infracost asks for a key only where it uses its own price service.
 	if o.APIKey.Empty() && o.PricingEndpoint == "" {

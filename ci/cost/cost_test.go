@@ -147,3 +147,19 @@ func TestCancelledIsNotUnavailable(t *testing.T) {
 		t.Errorf("error is %v, want the context's", err)
 	}
 }
+
+// The key goes to a price service over TLS, or to this machine.
+func TestKeyStaysOffPlainHTTP(t *testing.T) {
+	program, plan := standIn(t, `cp "$document" "$out"`)
+	o := Options{PlanFile: plan, APIKey: secret.New(key), Program: program, PricingEndpoint: "http://prices.example:4000"}
+	if _, err := Run(context.Background(), o); progress.ExitCode(err) != progress.ExitInvalid || !strings.Contains(err.Error(), "https address") {
+		t.Errorf("got %v", err)
+	}
+	if _, err := os.Stat(filepath.Join(filepath.Dir(plan), "env")); err == nil {
+		t.Error("infracost was started")
+	}
+	o.APIKey = secret.Value{}
+	if _, err := Run(context.Background(), o); err != nil {
+		t.Errorf("without a key: %v", err)
+	}
+}

@@ -39,6 +39,7 @@ type Options struct {
 	// configuration is used, if it has one.
 	Logins []Login
 	// PlainHTTP is for registries that speak no TLS, as one in a private network.
+	// Without it, logins go unencrypted to this machine alone.
 	PlainHTTP bool
 	// Timeout bounds one piece of work with all its attempts (10 min).
 	Timeout time.Duration
@@ -134,7 +135,7 @@ func (c *counted) Read(p []byte) (int, error) {
 func (c *Client) Try(ctx context.Context, doing string, ref name.Reference, work func(...remote.Option) error) (int64, error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, c.Timeout, fmt.Errorf("not done after %s", progress.Seconds(c.Timeout)))
 	defer cancel()
-	m := &meter{inner: c.client}
+	m := &meter{inner: guard{c.client, c.PlainHTTP}}
 	options := []remote.Option{
 		remote.WithContext(ctx), remote.WithAuthFromKeychain(keychain(c.Logins)), remote.WithTransport(m), remote.WithUserAgent("gitops"),
 		// Trying again is done here, for the whole work: what arrived stays.
@@ -164,6 +165,9 @@ func (c *Client) Try(ctx context.Context, doing string, ref name.Reference, work
 
 // passing reports whether trying again may help.
 func passing(err error) bool {
+	if progress.ExitCode(err) == progress.ExitInvalid {
+		return false
+	}
 	var status *transport.Error
 	if errors.As(err, &status) {
 		return status.StatusCode == http.StatusTooManyRequests || status.StatusCode == http.StatusRequestTimeout || status.StatusCode >= 500
@@ -176,6 +180,9 @@ func passing(err error) bool {
 // explain adds what to do to a registry's refusal.
 func explain(doing string, ref name.Reference, attempt int, err error) error {
 	registry, repository := ref.Context().RegistryStr(), ref.Context().RepositoryStr()
+	if progress.ExitCode(err) == progress.ExitInvalid {
+		return fmt.Errorf("%s %s at %s: %w", doing, repository, registry, err)
+	}
 	remedy := "check that the registry can be reached from here"
 	var status *transport.Error
 	if errors.As(err, &status) {

@@ -89,7 +89,7 @@ var notInModule = map[string]string{
 	"provision check":   "a plan that is applied cannot only be told; configure --check does",
 	"source-url":        "release names its repository",
 	"terraform-env":     "Terraform gets the variables of with-variable, and of with-secret for its stages",
-	"verify-plain-http": "signatures of a bound registry are tested with the command alone",
+	"verify-plain-http": "given for a registry that is bound with with-service and has a login",
 }
 
 // TestReference keeps docs/reference.md what the command and the module say. It also

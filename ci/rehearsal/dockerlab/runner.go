@@ -81,7 +81,7 @@ func (s *stageRun) arguments() []string {
 	case "release":
 		return concat([]string{"release", "--plain-http", "--registry", rehearsal.RegistryAddress, "--repo", rehearsal.GitAddress}, commit)
 	case "deploy":
-		return concat([]string{"deploy", "--verify-key", "/in/cosign.pub"}, commit, deployment, s.outputs())
+		return concat([]string{"deploy", "--verify-key", "/in/cosign.pub", "--verify-plain-http"}, commit, deployment, s.outputs())
 	case "rollback":
 		return concat([]string{"rollback"}, deployment, s.outputs())
 	case "drift":

@@ -56,6 +56,7 @@ func (m *Gitops) Deploy(
 	keep int,
 ) (string, error) {
 	c := m.container(m.GitImage, "deploy")
+	var plainHTTP []string
 	if verifyKey != nil || verifyIdentity != "" {
 		c = m.container(m.CosignImage, "deploy")
 		config, err := ownConfig(ctx, config, workspace)
@@ -63,9 +64,10 @@ func (m *Gitops) Deploy(
 			return "", err
 		}
 		c = c.WithFile("/gitops/gitops.yml", config)
+		plainHTTP = m.verifyPlainHTTP()
 	}
 	args := concat([]string{"deploy", "--manifest", "/gitops/docker-compose.yml", "--commit", commit, "--config", "/gitops/gitops.yml"},
-		optional("--verify-identity", verifyIdentity), optional("--verify-issuer", verifyIssuer), repeated("--verify-service", verifyServices), m.verifyPlainHTTP())
+		optional("--verify-identity", verifyIdentity), optional("--verify-issuer", verifyIssuer), repeated("--verify-service", verifyServices), plainHTTP)
 	if verifyKey != nil {
 		c = c.WithFile("/gitops/cosign.pub", verifyKey)
 		args = append(args, "--verify-key", "/gitops/cosign.pub")

@@ -27,7 +27,7 @@ func (m *Gitops) binary(name string) *dagger.File {
 
 // container returns image with the gitops command and what a stage uses.
 func (m *Gitops) container(image, stage string) *dagger.Container {
-	c := m.plain(image).WithFile("/usr/local/bin/gitops", m.binary("gitops"), dagger.ContainerWithFileOpts{Permissions: 0o755})
+	c := m.trust(m.plain(image)).WithFile("/usr/local/bin/gitops", m.binary("gitops"), dagger.ContainerWithFileOpts{Permissions: 0o755})
 	return m.environment(c, stage)
 }
 

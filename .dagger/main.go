@@ -27,6 +27,8 @@ type Gitops struct {
 	// +private
 	Bindings []*Binding
 	// +private
+	Authority *dagger.File
+	// +private
 	Layout *Layout
 	// +private
 	Terraform *Terraform

@@ -8,12 +8,14 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 
 	"dagger.io/dagger"
 	"github.com/dagger/querybuilder"
 
 	"gitops/ci/images"
+	"gitops/ci/lab/authority"
 	"gitops/ci/rehearsal/engine"
 )
 
@@ -107,7 +109,8 @@ func TestEffectsHappenEachTime(t *testing.T) {
 		var out string
 		err := client.QueryBuilder().Select("gitops").
 			Select("withService").Arg("alias", "github.local").Arg("service", github).
-			Select("withVariable").Arg("name", "GITHUB_API_URL").Arg("value", "http://github.local:8080/").
+			Select("withVariable").Arg("name", "GITHUB_API_URL").Arg("value", "https://github.local:8080/").
+			Select("withAuthority").Arg("certificates", certificates(t, client)).
 			Select("withGithub").Arg("repo", "example/loop").Arg("token", client.SetSecret("token", "lab-token")).
 			Select("review").Arg("source", brokenTerraform(client)).Arg("pullRequest", 1).Arg("commit", commit).
 			Bind(&out).Execute(ctx)
@@ -134,9 +137,7 @@ func brokenTerraform(client *dagger.Client) *dagger.Directory {
 // githubDouble runs the GitHub double with one open pull request.
 func githubDouble(ctx context.Context, t *testing.T, client *dagger.Client) *dagger.Service {
 	t.Helper()
-	service, err := standIn(client).
-		WithEnvVariable("GITHUB_TOKEN", "lab-token").
-		AsService(dagger.ContainerAsServiceOpts{Args: []string{"gitops", "lab", "github"}}).Start(ctx)
+	service, err := standIn(t, client, "github", map[string]string{"GITHUB_TOKEN": "lab-token"}).Start(ctx)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -144,33 +145,65 @@ func githubDouble(ctx context.Context, t *testing.T, client *dagger.Client) *dag
 	return service
 }
 
-// standIn is what the stand-ins that the gitops command is itself run in.
-func standIn(client *dagger.Client) *dagger.Container {
+// labAuthority signs the certificates of the stand-ins.
+var labAuthority = sync.OnceValues(authority.New)
+
+// trusted returns the authority of the stand-ins.
+func trusted(t *testing.T) *authority.Authority {
+	t.Helper()
+	a, err := labAuthority()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return a
+}
+
+// certificates returns the authority of the stand-ins for with-authority.
+func certificates(t *testing.T, client *dagger.Client) *dagger.File {
+	t.Helper()
+	return client.Directory().WithNewFile("authority.pem", trusted(t).PEM()).File("authority.pem")
+}
+
+// standIn is a stand-in that the rehearsal's command serves, at NAME.local:8080.
+func standIn(t *testing.T, client *dagger.Client, name string, variables map[string]string) *dagger.Service {
+	t.Helper()
+	certificate, key, err := trusted(t).Issue(name + ".local")
+	if err != nil {
+		t.Fatal(err)
+	}
 	root, _ := filepath.Abs("../..")
 	binary := client.Container().From(images.Go).
 		WithDirectory("/src", client.Host().Directory(root, dagger.HostDirectoryOpts{Include: []string{"go.mod", "go.sum", "ci/**"}})).
 		WithWorkdir("/src").WithEnvVariable("CGO_ENABLED", "0").
-		WithExec([]string{"go", "build", "-o", "/gitops", "./ci/cmd/gitops"}).File("/gitops")
-	return client.Host().Directory(root+"/ci/lab/images/git").DockerBuild().
-		WithFile("/usr/local/bin/gitops", binary).
+		WithExec([]string{"go", "build", "-o", "/rehearse", "./ci/cmd/rehearse"}).File("/rehearse")
+	container := client.Host().Directory(root+"/ci/lab/images/git").DockerBuild().
+		WithFile("/usr/local/bin/rehearse", binary).
+		WithNewFile(authority.CertificateFile, certificate).
+		WithMountedSecret(authority.KeyFile, client.SetSecret("tls-"+name, key.Reveal())).
 		WithExposedPort(8080)
+	for variable, value := range variables {
+		container = container.WithEnvVariable(variable, value)
+	}
+	return container.AsService(dagger.ContainerAsServiceOpts{Args: []string{"rehearse", "stand-in", name,
+		"--certificate", authority.CertificateFile, "--key", authority.KeyFile}})
 }
 
 func post(ctx context.Context, t *testing.T, client *dagger.Client, service *dagger.Service, path, body string) {
 	t.Helper()
-	curl(ctx, t, client, service, "--data", body, "http://github.local:8080"+path)
+	curl(ctx, t, client, service, "--data", body, "https://github.local:8080"+path)
 }
 
 func labState(ctx context.Context, t *testing.T, client *dagger.Client, service *dagger.Service) string {
 	t.Helper()
-	return curl(ctx, t, client, service, "http://github.local:8080/_lab/state")
+	return curl(ctx, t, client, service, "https://github.local:8080/_lab/state")
 }
 
 func curl(ctx context.Context, t *testing.T, client *dagger.Client, service *dagger.Service, args ...string) string {
 	t.Helper()
 	out, err := client.Container().From(images.Nginx).
 		WithServiceBinding("github.local", service).
-		WithExec(append([]string{"curl", "--silent", "--fail"}, args...)).Stdout(ctx)
+		WithFile("/authority.pem", certificates(t, client)).
+		WithExec(append([]string{"curl", "--silent", "--fail", "--cacert", "/authority.pem"}, args...)).Stdout(ctx)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -55,7 +55,7 @@ func TestRelease(t *testing.T) {
 
 const (
 	gitPassword = "git-password"
-	repoURL     = "http://git.local:8080/app.git"
+	repoURL     = "https://git.local:8080/app.git"
 )
 
 // services are a registry and a git server in a session, and where this process
@@ -68,11 +68,10 @@ type services struct {
 
 func startServices(ctx context.Context, t *testing.T, client *dagger.Client) *services {
 	t.Helper()
-	s := &services{client: client, registry: registryService(client), git: standIn(client).
-		WithEnvVariable("GIT_USERNAME", "robot").WithEnvVariable("GIT_PASSWORD", gitPassword).
-		AsService(dagger.ContainerAsServiceOpts{Args: []string{"gitops", "lab", "git"}})}
-	s.registryHost = strings.TrimPrefix(tunnel(ctx, t, client, s.registry), "http://")
-	s.gitURL = tunnel(ctx, t, client, s.git)
+	s := &services{client: client, registry: registryService(client),
+		git: standIn(t, client, "git", map[string]string{"GIT_USERNAME": "robot", "GIT_PASSWORD": gitPassword})}
+	s.registryHost = tunnel(ctx, t, client, s.registry)
+	s.gitURL = "https://" + tunnel(ctx, t, client, s.git)
 	return s
 }
 
@@ -83,11 +82,11 @@ func tunnel(ctx context.Context, t *testing.T, client *dagger.Client, service *d
 	if err != nil {
 		t.Fatal(err)
 	}
-	url, err := tunnel.Endpoint(ctx, dagger.ServiceEndpointOpts{Scheme: "http"})
+	address, err := tunnel.Endpoint(ctx)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return url
+	return address
 }
 
 func (s *services) release(ctx context.Context, t *testing.T, commit, key string) string {
@@ -96,6 +95,7 @@ func (s *services) release(ctx context.Context, t *testing.T, commit, key string
 	err := s.client.QueryBuilder().Select("gitops").
 		Select("withService").Arg("alias", "registry.local").Arg("service", s.registry).
 		Select("withService").Arg("alias", "git.local").Arg("service", s.git).
+		Select("withAuthority").Arg("certificates", certificates(t, s.client)).
 		Select("withRobot").Arg("name", "Bump Bot").Arg("trailers", []string{"Acked-by: Nobody"}).Arg("signingKey", s.client.SetSecret("robot-key", key)).
 		Select("release").Arg("source", project(s.client)).Arg("commit", commit).Arg("manifestPath", "docker-compose.yml").
 		Arg("repo", repoURL).Arg("gitUsername", "robot").Arg("gitToken", s.client.SetSecret("git-password", gitPassword)).
@@ -169,12 +169,17 @@ func files(t *testing.T, image v1.Image) (names []string) {
 type developer struct {
 	t             *testing.T
 	clone, commit string
+	authority     string // file with the authority of the stand-ins
 }
 
 func newDeveloper(ctx context.Context, t *testing.T, client *dagger.Client, url string) *developer {
 	t.Helper()
 	d := &developer{t: t, clone: filepath.Join(t.TempDir(), "clone")}
-	if err := gitserver.CreateRemote(ctx, url, "app", "robot", secret.New(gitPassword)); err != nil {
+	var err error
+	if d.authority, err = trusted(t).WriteFile(t.TempDir()); err != nil {
+		t.Fatal(err)
+	}
+	if err := gitserver.CreateRemote(ctx, trusted(t).Client(), url, "app", "robot", secret.New(gitPassword)); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := project(client).Export(ctx, d.clone); err != nil {
@@ -183,7 +188,7 @@ func newDeveloper(ctx context.Context, t *testing.T, client *dagger.Client, url 
 	d.git("init", "--quiet", "--initial-branch=integration")
 	d.git("add", "--all", "--force")
 	d.git("commit", "--quiet", "--message=Start")
-	d.git("remote", "add", "origin", strings.Replace(url, "http://", "http://robot:"+gitPassword+"@", 1)+"/app.git")
+	d.git("remote", "add", "origin", strings.Replace(url, "https://", "https://robot:"+gitPassword+"@", 1)+"/app.git")
 	d.git("push", "--quiet", "origin", "integration")
 	d.commit = d.git("rev-parse", "HEAD")
 	return d
@@ -197,7 +202,7 @@ func (d *developer) git(args ...string) string {
 	}
 	cmd := exec.Command("git", args...)
 	cmd.Dir = d.clone
-	cmd.Env = append(os.Environ(), "GIT_CONFIG_GLOBAL="+os.DevNull, "GIT_CONFIG_NOSYSTEM=1",
+	cmd.Env = append(os.Environ(), "GIT_CONFIG_GLOBAL="+os.DevNull, "GIT_CONFIG_NOSYSTEM=1", "GIT_SSL_CAINFO="+d.authority,
 		"GIT_AUTHOR_NAME=dev", "GIT_AUTHOR_EMAIL=dev@example.com", "GIT_COMMITTER_NAME=dev", "GIT_COMMITTER_EMAIL=dev@example.com")
 	out, err := cmd.CombinedOutput()
 	if err != nil {

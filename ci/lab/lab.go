@@ -13,6 +13,7 @@ import (
 
 	"gitops/ci/host"
 	"gitops/ci/images"
+	"gitops/ci/lab/authority"
 	"gitops/ci/progress"
 	"gitops/ci/secret"
 )
@@ -69,6 +70,7 @@ type Lab struct {
 	LoginPublicKey   string
 	HostKey          secret.Value // private host key of the host
 	HostPublicKey    string
+	Authority        *authority.Authority // of the certificates of git and GitHub
 
 	AirGapped bool      // no container registry could be reached
 	Images    []Image   // what the engine has for the stages and the host
@@ -131,7 +133,10 @@ func (l *Lab) makeSecrets() (err error) {
 	if l.LoginKey, l.LoginPublicKey, err = host.GenerateKey(); err != nil {
 		return err
 	}
-	l.HostKey, l.HostPublicKey, err = host.GenerateKey()
+	if l.HostKey, l.HostPublicKey, err = host.GenerateKey(); err != nil {
+		return err
+	}
+	l.Authority, err = authority.New()
 	return err
 }
 

@@ -110,7 +110,7 @@ func TestLab(t *testing.T) {
 }
 
 func testGit(t *testing.T, l *lab.Lab) {
-	if err := gitserver.CreateRemote(t.Context(), l.Git.Outside, "shop", lab.User, l.GitPassword); err != nil {
+	if err := gitserver.CreateRemote(t.Context(), l.Authority.Client(), l.Git.Outside, "shop", lab.User, l.GitPassword); err != nil {
 		t.Fatal(err)
 	}
 	out, err := l.Run(t.Context(), lab.Command{
@@ -121,21 +121,33 @@ cd /tmp/shop
 git -c user.name=a -c user.email=a@example.com commit --quiet --allow-empty --message "from a container"
 git push --quiet origin HEAD:integration
 git ls-remote origin integration`, l.Git.Inside},
+		Env:     map[string]string{"GIT_SSL_CAINFO": "/in/ca.pem"},
 		Secrets: map[string]secret.Value{"GIT_PASSWORD": l.GitPassword},
+		Mounts:  []lab.Mount{{Source: authorityFile(t, l), Target: "/in/ca.pem"}},
 	})
 	if err != nil || out.Exit != 0 || !strings.Contains(out.Stdout, "refs/heads/integration") {
 		t.Errorf("%+v, %v", out, err)
 	}
 }
 
-func status(t *testing.T, url string, prepare func(*http.Request)) int {
+// authorityFile returns a file with the lab's certificate authority.
+func authorityFile(t *testing.T, l *lab.Lab) string {
+	t.Helper()
+	file, err := l.Authority.WriteFile(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return file
+}
+
+func status(t *testing.T, client *http.Client, url string, prepare func(*http.Request)) int {
 	t.Helper()
 	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
 	prepare(request)
-	response, err := http.DefaultClient.Do(request)
+	response, err := client.Do(request)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -145,10 +157,10 @@ func status(t *testing.T, url string, prepare func(*http.Request)) int {
 
 func testGitHub(t *testing.T, l *lab.Lab) {
 	url := l.GitHub.Outside + "/repos/team/shop/issues"
-	if got := status(t, url, func(r *http.Request) { r.Header.Set("Authorization", "Bearer "+l.GitHubToken.Reveal()) }); got != 200 {
+	if got := status(t, l.Authority.Client(), url, func(r *http.Request) { r.Header.Set("Authorization", "Bearer "+l.GitHubToken.Reveal()) }); got != 200 {
 		t.Errorf("with the token: %d", got)
 	}
-	if got := status(t, url, func(r *http.Request) { r.Header.Set("Authorization", "Bearer wrong") }); got != 401 {
+	if got := status(t, l.Authority.Client(), url, func(r *http.Request) { r.Header.Set("Authorization", "Bearer wrong") }); got != 401 {
 		t.Errorf("with a wrong token: %d", got)
 	}
 }
@@ -176,10 +188,10 @@ func testAWS(t *testing.T, l *lab.Lab) {
 
 func testRegistry(t *testing.T, l *lab.Lab) {
 	url := "http://" + l.Registry.Outside + "/v2/"
-	if got := status(t, url, func(*http.Request) {}); got != 401 {
+	if got := status(t, http.DefaultClient, url, func(*http.Request) {}); got != 401 {
 		t.Errorf("without credentials: %d", got)
 	}
-	if got := status(t, url, func(r *http.Request) { r.SetBasicAuth(lab.User, l.RegistryPassword.Reveal()) }); got != 200 {
+	if got := status(t, http.DefaultClient, url, func(r *http.Request) { r.SetBasicAuth(lab.User, l.RegistryPassword.Reveal()) }); got != 200 {
 		t.Errorf("with credentials: %d", got)
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"path"
 	"path/filepath"
 	"strings"
 	"time"
@@ -15,6 +16,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"gitops/ci/images"
+	"gitops/ci/lab/authority"
 	"gitops/ci/program"
 	"gitops/ci/retry"
 	"gitops/ci/secret"
@@ -29,6 +31,7 @@ type service struct {
 	secrets map[string]secret.Value
 	command []string
 	files   map[string]string // path below /run/lab → content, put in before the start
+	issued  string            // name that it needs a certificate for; empty for plain HTTP
 	found   func(published []string)
 	address *string // set to the IP address in the lab's network, unless nil
 	ready   func(ctx context.Context) error
@@ -42,32 +45,23 @@ const (
 
 // services returns the stand-ins. Each sets its endpoint when it has started.
 func (l *Lab) services() []service {
-	binary := []string{"--volume", l.standIns + ":" + rehearsePath + ":ro"}
 	services := []service{
-		{
-			name: "git", image: "git", ports: []string{"8080"}, options: append(binary, "--env", "GIT_USERNAME="+User),
-			secrets: map[string]secret.Value{"GIT_PASSWORD": l.GitPassword},
-			command: []string{rehearsePath, "stand-in", "git"},
-			found:   url(&l.Git, "git.local:8080"),
-			ready:   func(ctx context.Context) error { return answers(ctx, l.Git.Outside+"/healthz") },
-		},
-		{
-			name: "github", image: "git", ports: []string{"8080"}, options: binary,
-			secrets: map[string]secret.Value{"GITHUB_TOKEN": l.GitHubToken},
-			command: []string{rehearsePath, "stand-in", "github"},
-			found:   url(&l.GitHub, "github.local:8080"),
-			ready:   func(ctx context.Context) error { return answers(ctx, l.GitHub.Outside) },
-		},
+		l.own("git", &l.Git, "/healthz", "GIT_PASSWORD", l.GitPassword, "--env", "GIT_USERNAME="+User),
+		l.own("github", &l.GitHub, "", "GITHUB_TOKEN", l.GitHubToken),
 		{
 			name: "aws", image: "aws", ports: []string{"5000"},
-			found: url(&l.AWS, "aws.local:5000"),
-			ready: func(ctx context.Context) error { return answers(ctx, l.AWS.Outside+"/moto-api/") },
+			found: url(&l.AWS, "http", "aws.local:5000"),
+			ready: func(ctx context.Context) error {
+				return answers(ctx, http.DefaultClient, l.AWS.Outside+"/moto-api/")
+			},
 		},
 		{
 			name: "registry", image: "registry", ports: []string{"5000"}, options: []string{"--env", "REGISTRY_USER=" + User},
 			secrets: map[string]secret.Value{"REGISTRY_PASSWORD": l.RegistryPassword},
 			found:   address(&l.Registry, "registry.local:5000"),
-			ready:   func(ctx context.Context) error { return answers(ctx, "http://"+l.Registry.Outside+"/v2/") },
+			ready: func(ctx context.Context) error {
+				return answers(ctx, http.DefaultClient, "http://"+l.Registry.Outside+"/v2/")
+			},
 		},
 		l.host(),
 	}
@@ -75,6 +69,20 @@ func (l *Lab) services() []service {
 		services = append(services, l.mirror())
 	}
 	return services
+}
+
+// own is a stand-in that the rehearsal's command serves over TLS. It lets in a
+// secret, which it finds in a variable, and answers at health.
+func (l *Lab) own(name string, at *Endpoint, health, variable string, value secret.Value, options ...string) service {
+	return service{
+		name: name, image: "git", ports: []string{"8080"},
+		options: append([]string{"--volume", l.standIns + ":" + rehearsePath + ":ro"}, options...),
+		secrets: map[string]secret.Value{variable: value},
+		command: []string{rehearsePath, "stand-in", name, "--certificate", authority.CertificateFile, "--key", authority.KeyFile},
+		issued:  name + ".local",
+		found:   url(at, "https", name+".local:8080"),
+		ready:   func(ctx context.Context) error { return answers(ctx, l.Authority.Client(), at.Outside+health) },
+	}
 }
 
 // host is the stand-in for the EC2 instance: a container in which a Docker
@@ -91,8 +99,8 @@ func (l *Lab) host() service {
 	}
 }
 
-func url(e *Endpoint, inside string) func([]string) {
-	return func(published []string) { *e = Endpoint{"http://" + inside, "http://" + published[0]} }
+func url(e *Endpoint, scheme, inside string) func([]string) {
+	return func(published []string) { *e = Endpoint{scheme + "://" + inside, scheme + "://" + published[0]} }
 }
 
 func address(e *Endpoint, inside string) func([]string) {
@@ -194,7 +202,11 @@ func (l *Lab) startService(ctx context.Context, s service) error {
 	if _, err := l.Docker.must(ctx, command{args: args, env: env}); err != nil {
 		return err
 	}
-	if err := l.putFiles(ctx, container, s.files); err != nil {
+	files, err := l.withCertificate(s)
+	if err != nil {
+		return err
+	}
+	if err := l.putFiles(ctx, container, files); err != nil {
 		return err
 	}
 	if _, err := l.Docker.do(ctx, "start", container); err != nil {
@@ -210,6 +222,18 @@ func (l *Lab) startService(ctx context.Context, s service) error {
 		}
 	}
 	return l.await(ctx, container, s)
+}
+
+// withCertificate returns the files of s, with its certificate if it needs one.
+func (l *Lab) withCertificate(s service) (map[string]string, error) {
+	if s.issued == "" {
+		return s.files, nil
+	}
+	certificate, key, err := l.Authority.Issue(s.issued)
+	return map[string]string{
+		path.Base(authority.CertificateFile): certificate, path.Base(authority.KeyFile): key.Reveal(),
+		path.Base(authority.AuthorityFile): l.Authority.PEM(),
+	}, err
 }
 
 // container returns the name of the container of a stand-in.
@@ -284,14 +308,14 @@ func (l *Lab) await(ctx context.Context, container string, s service) error {
 
 // answers reports why an HTTP server does not answer. Asking for credentials is
 // an answer.
-func answers(ctx context.Context, address string) error {
+func answers(ctx context.Context, client *http.Client, address string) error {
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
 	if err != nil {
 		return err
 	}
-	response, err := http.DefaultClient.Do(request)
+	response, err := client.Do(request)
 	if err != nil {
 		return err
 	}
@@ -329,7 +353,7 @@ func (l *Lab) mirror() service {
 		options: []string{"--volume", storage + ":/var/lib/registry"},
 		found:   address(&l.Mirror, "mirror.local:5000"),
 		ready: func(ctx context.Context) error {
-			return answers(ctx, "http://"+l.Mirror.Outside+"/v2/")
+			return answers(ctx, http.DefaultClient, "http://"+l.Mirror.Outside+"/v2/")
 		},
 	}
 }

@@ -46,6 +46,7 @@ func gitEnv(w World) []string {
 	login := base64.StdEncoding.EncodeToString([]byte(w.GitUser + ":" + w.GitPassword.Reveal()))
 	return append(os.Environ(),
 		"GIT_CONFIG_NOSYSTEM=1", "GIT_CONFIG_GLOBAL="+os.DevNull, "GIT_TERMINAL_PROMPT=0",
+		"GIT_SSL_CAINFO="+w.AuthorityFile,
 		"GIT_AUTHOR_NAME=Ada", "GIT_AUTHOR_EMAIL=ada@example.com",
 		"GIT_COMMITTER_NAME=Ada", "GIT_COMMITTER_EMAIL=ada@example.com",
 		// By environment: a token in argv or in the remote's URL would be seen.

@@ -70,7 +70,7 @@ func (h hub) openIssues(ctx context.Context) (int, error) {
 
 func (h hub) state(ctx context.Context) (hubState, error) {
 	var state hubState
-	body, err := request(ctx, http.DefaultClient, http.MethodGet, h.world.GitHubURL+"/_lab/state", nil, "")
+	body, err := request(ctx, h.world.Authority.Client(), http.MethodGet, h.world.GitHubURL+"/_lab/state", nil, "")
 	if err == nil {
 		err = json.Unmarshal(body, &state)
 	}
@@ -83,7 +83,7 @@ func (h hub) state(ctx context.Context) (hubState, error) {
 func (h hub) post(ctx context.Context, path string, fields map[string]any) error {
 	body, err := json.Marshal(fields)
 	if err == nil {
-		_, err = request(ctx, http.DefaultClient, http.MethodPost, h.world.GitHubURL+path, body, "application/json")
+		_, err = request(ctx, h.world.Authority.Client(), http.MethodPost, h.world.GitHubURL+path, body, "application/json")
 	}
 	if err != nil {
 		return fmt.Errorf("working the GitHub double: %w", err)

@@ -12,8 +12,8 @@ import (
 
 // The names under which stages reach the stand-ins, and the names of what they hold.
 const (
-	GitAddress      = "http://git.local:8080/" + Repository + ".git"
-	githubAddress   = "http://github.local:8080/"
+	GitAddress      = "https://git.local:8080/" + Repository + ".git"
+	githubAddress   = "https://github.local:8080/"
 	awsAddress      = "http://aws.local:5000"
 	RegistryAddress = "registry.local:5000"
 	Repository      = "loop"         // on the git stand-in

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"gitops/ci/lab/authority"
 	"gitops/ci/progress"
 	"gitops/ci/secret"
 )
@@ -50,7 +51,7 @@ func (e *StageError) Error() string {
 // World is where the driver of the rehearsal, which plays the developers, the
 // reviewers and the visitors, reaches the stand-ins.
 type World struct {
-	GitURL      string // repository over HTTP, without credentials
+	GitURL      string // repository over HTTPS, without credentials
 	GitUser     string
 	GitPassword secret.Value
 	GitHubURL   string // API root of the GitHub double
@@ -59,6 +60,9 @@ type World struct {
 	RegistryURL string // host and port of that registry
 	// RegistryPassword is that of the login GitUser at the registry.
 	RegistryPassword secret.Value
+	// Authority signed the certificates of git and GitHub; AuthorityFile has it as PEM.
+	Authority     *authority.Authority
+	AuthorityFile string
 	// Source is the folder whose terraform, ansible, app and .github are rehearsed.
 	Source string
 	// Dial connects to the host by the address that the AWS stand-in handed out, also

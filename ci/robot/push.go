@@ -131,7 +131,7 @@ var symptoms = []symptom{
 	{"permission denied (", "the server did not take the ssh key: register its public half there with write access", fatal, false},
 	{"does not appear to be a git repository", "there is no repository: check the URL", fatal, true},
 	{"does not exist", "there is no repository: check the URL", fatal, true},
-	{"certificate", "the server's certificate is not trusted: set SSL_CERT_FILE to the authority that signed it", fatal, false},
+	{"certificate", "the server's certificate is not trusted: give the authority that signed it in the file that GIT_SSL_CAINFO names", fatal, false},
 	{"mismatched algorithms", "the repository names objects by another hash than the commit given: check URL and commit", fatal, true},
 	{"returned error: 429", "the server asks to slow down (HTTP 429)", transient, false},
 	{"returned error: 5", "the server failed (HTTP 5xx)", transient, false},

@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"gitops/ci/lab"
+	"gitops/ci/lab/authority"
 	"gitops/ci/lab/githubtest"
 	"gitops/ci/lab/gitserver"
 	"gitops/ci/progress"
@@ -20,18 +21,28 @@ import (
 // newStandIn serves the stand-ins that are this program. It is hidden: the
 // rehearsal starts it inside the lab.
 func newStandIn() *cobra.Command {
-	var listen, dir string
+	var listen, dir, certificate, key string
 	command := &cobra.Command{Use: "stand-in", Short: "Serve a stand-in of the rehearsal", Hidden: true}
 	git := &cobra.Command{Use: "git", Short: "Serve git repositories over HTTP", Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return gitserver.Serve(cmd.Context(), listen, dir, os.Getenv("GIT_USERNAME"), secret.FromEnv("GIT_PASSWORD"))
+			listener, err := authority.Listen(listen, certificate, key)
+			if err != nil {
+				return fmt.Errorf("starting the git server: %w", err)
+			}
+			return gitserver.Serve(cmd.Context(), listener, dir, os.Getenv("GIT_USERNAME"), secret.FromEnv("GIT_PASSWORD"))
 		}}
 	git.Flags().StringVar(&dir, "dir", "/srv/git", "folder of the bare repositories")
 	github := &cobra.Command{Use: "github", Short: "Serve the double of GitHub's API", Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return githubtest.Serve(cmd.Context(), listen, os.Getenv("GITHUB_TOKEN"))
+			listener, err := authority.Listen(listen, certificate, key)
+			if err != nil {
+				return fmt.Errorf("starting the GitHub double: %w", err)
+			}
+			return githubtest.Serve(cmd.Context(), listener, os.Getenv("GITHUB_TOKEN"))
 		}}
 	command.PersistentFlags().StringVar(&listen, "listen", ":8080", "address to listen on")
+	command.PersistentFlags().StringVar(&certificate, "certificate", "", "file of the certificate to show, PEM (default: plain HTTP)")
+	command.PersistentFlags().StringVar(&key, "key", "", "file of the certificate's key, PEM")
 	command.AddCommand(git, github)
 	return command
 }

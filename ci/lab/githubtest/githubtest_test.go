@@ -128,11 +128,9 @@ func TestLabEndpoints(t *testing.T) {
 		t.Fatal(err)
 	}
 	addr := listener.Addr().String()
-	listener.Close()
 	ctx, cancel := context.WithCancel(context.Background())
 	served := make(chan error, 1)
-	go func() { served <- Serve(ctx, addr, "right") }()
-	waitFor(t, addr)
+	go func() { served <- Serve(ctx, listener, "right") }()
 	base := "http://" + addr
 	call(t, "POST", base+"/_lab/pulls", "", `{"title":"One","head":"f","base":"m","head_sha":"aaa"}`)
 	call(t, "POST", base+"/_lab/pulls", "", `{"number":1,"title":"One","head":"f","base":"m","head_sha":"bbb"}`)
@@ -171,17 +169,4 @@ func TestLabEndpoints(t *testing.T) {
 	case <-time.After(5 * time.Second):
 		t.Error("Serve did not end with its context")
 	}
-}
-
-func waitFor(t *testing.T, addr string) {
-	t.Helper()
-	for range 100 {
-		connection, err := net.Dial("tcp", addr)
-		if err == nil {
-			connection.Close()
-			return
-		}
-		time.Sleep(20 * time.Millisecond)
-	}
-	t.Fatal("the double did not start")
 }

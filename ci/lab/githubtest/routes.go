@@ -133,10 +133,17 @@ func positive(text string, otherwise int) int {
 	return otherwise
 }
 
+func scheme(r *http.Request) string {
+	if r.TLS != nil {
+		return "https"
+	}
+	return "http"
+}
+
 func pageURL(r *http.Request, page int) string {
 	query := r.URL.Query()
 	query.Set("page", strconv.Itoa(page))
-	address := url.URL{Scheme: "http", Host: r.Host, Path: r.URL.Path, RawQuery: query.Encode()}
+	address := url.URL{Scheme: scheme(r), Host: r.Host, Path: r.URL.Path, RawQuery: query.Encode()}
 	return address.String()
 }
 
@@ -146,9 +153,9 @@ func htmlURL(r *http.Request, issue *Issue) string {
 	if issue.Pull != nil {
 		kind = "pull"
 	}
-	return fmt.Sprintf("http://%s/%s/%s/%s/%d", r.Host, r.PathValue("owner"), r.PathValue("repo"), kind, issue.Number)
+	return fmt.Sprintf("%s://%s/%s/%s/%s/%d", scheme(r), r.Host, r.PathValue("owner"), r.PathValue("repo"), kind, issue.Number)
 }
 
 func apiURL(r *http.Request, path string) string {
-	return fmt.Sprintf("http://%s/repos/%s/%s%s", r.Host, r.PathValue("owner"), r.PathValue("repo"), path)
+	return fmt.Sprintf("%s://%s/repos/%s/%s%s", scheme(r), r.Host, r.PathValue("owner"), r.PathValue("repo"), path)
 }

@@ -62,12 +62,8 @@ func New(options Options) *Server {
 	return s
 }
 
-// Serve runs a double at addr until ctx ends.
-func Serve(ctx context.Context, addr, token string) error {
-	listener, err := net.Listen("tcp", addr)
-	if err != nil {
-		return fmt.Errorf("starting the GitHub double: %w", err)
-	}
+// Serve runs a double at listener until ctx ends.
+func Serve(ctx context.Context, listener net.Listener, token string) error {
 	server := &http.Server{Handler: New(Options{Token: token}), ReadHeaderTimeout: 10 * time.Second}
 	stopped := make(chan struct{})
 	go func() {

@@ -12,15 +12,15 @@ import (
 )
 
 // CreateRemote makes the bare repository name, without ".git", on the server at
-// base, such as http://git.local:8080. One that exists stays as it is.
-func CreateRemote(ctx context.Context, base, name, user string, password secret.Value) error {
+// base, such as https://git.local:8080. One that exists stays as it is.
+func CreateRemote(ctx context.Context, client *http.Client, base, name, user string, password secret.Value) error {
 	address := strings.TrimSuffix(base, "/") + adminPath + url.PathEscape(name)
 	request, err := http.NewRequestWithContext(ctx, http.MethodPut, address, nil)
 	if err != nil {
 		return fmt.Errorf("making repository %s: %w", name, err)
 	}
 	request.SetBasicAuth(user, password.Reveal())
-	response, err := http.DefaultClient.Do(request)
+	response, err := client.Do(request)
 	if err != nil {
 		return fmt.Errorf("making repository %s: %w", name, err)
 	}

@@ -142,7 +142,7 @@ func TestNothingWithoutCredentials(t *testing.T) {
 func TestCreateRemote(t *testing.T) {
 	server, base, url := start(t)
 	for range 2 { // the second time it exists
-		if err := CreateRemote(t.Context(), base, "owner/shop", user, secret.New(password)); err != nil {
+		if err := CreateRemote(t.Context(), http.DefaultClient, base, "owner/shop", user, secret.New(password)); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -150,7 +150,7 @@ func TestCreateRemote(t *testing.T) {
 		t.Error(err)
 	}
 	mustGit(t, "", "ls-remote", url+"/owner/shop.git")
-	err := CreateRemote(t.Context(), base, "shop", user, secret.New("wrong"))
+	err := CreateRemote(t.Context(), http.DefaultClient, base, "shop", user, secret.New("wrong"))
 	if err == nil || !strings.Contains(err.Error(), "401") {
 		t.Errorf("error %v, want one with 401", err)
 	}
@@ -163,7 +163,7 @@ func TestNamesStayInTheFolder(t *testing.T) {
 			t.Errorf("made repository %q", name)
 		}
 	}
-	if err := CreateRemote(t.Context(), base, "../x", user, secret.New(password)); err == nil {
+	if err := CreateRemote(t.Context(), http.DefaultClient, base, "../x", user, secret.New(password)); err == nil {
 		t.Error("made repository ../x over HTTP")
 	}
 	if _, err := os.Stat(filepath.Join(filepath.Dir(server.dir), "x.git")); err == nil {

@@ -11,15 +11,11 @@ import (
 	"gitops/ci/secret"
 )
 
-// Serve serves the repositories in dir at addr until ctx ends.
-func Serve(ctx context.Context, addr, dir, user string, password secret.Value) error {
+// Serve serves the repositories in dir at listener until ctx ends.
+func Serve(ctx context.Context, listener net.Listener, dir, user string, password secret.Value) error {
 	handler, err := New(dir, user, password)
 	if err != nil {
 		return err
-	}
-	listener, err := net.Listen("tcp", addr)
-	if err != nil {
-		return fmt.Errorf("starting the git server: %w", err)
 	}
 	server := &http.Server{Handler: handler, ReadHeaderTimeout: 10 * time.Second}
 	stopped := make(chan struct{})

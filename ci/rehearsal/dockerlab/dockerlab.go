@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"gitops/ci/lab"
+	"gitops/ci/lab/authority"
 	"gitops/ci/lab/gitserver"
 	"gitops/ci/progress"
 	"gitops/ci/rehearsal"
@@ -37,7 +38,7 @@ func Rehearse(ctx context.Context, o Options) (report *rehearsal.Report, err err
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, l.Close()) }()
-	r, world, err := prepare(ctx, l, needed, o)
+	r, world, err := prepare(ctx, l, needed, o, programs.dir)
 	if err != nil {
 		return nil, err
 	}
@@ -50,9 +51,14 @@ func Rehearse(ctx context.Context, o Options) (report *rehearsal.Report, err err
 }
 
 // prepare makes the repository and the bucket that the loop starts with, and
-// gathers what the stages are given.
-func prepare(ctx context.Context, l *lab.Lab, needed rehearsal.Needed, o Options) (*runner, rehearsal.World, error) {
-	if err := gitserver.CreateRemote(ctx, l.Git.Outside, rehearsal.Repository, lab.User, l.GitPassword); err != nil {
+// gathers what the stages are given. The lab's certificate
+// authority goes to a file in dir.
+func prepare(ctx context.Context, l *lab.Lab, needed rehearsal.Needed, o Options, dir string) (*runner, rehearsal.World, error) {
+	authorityFile, err := l.Authority.WriteFile(dir)
+	if err != nil {
+		return nil, rehearsal.World{}, err
+	}
+	if err := gitserver.CreateRemote(ctx, l.Authority.Client(), l.Git.Outside, rehearsal.Repository, lab.User, l.GitPassword); err != nil {
 		return nil, rehearsal.World{}, err
 	}
 	if err := rehearsal.MakeBucket(ctx, l.AWS.Outside); err != nil {
@@ -76,6 +82,7 @@ func prepare(ctx context.Context, l *lab.Lab, needed rehearsal.Needed, o Options
 		return nil, rehearsal.World{}, err
 	}
 	world := world(l, credentials, o.Source)
+	world.Authority, world.AuthorityFile = l.Authority, authorityFile
 	world.NotRun, world.Instead = notRun, substitutes(l)
 	return &runner{lab: l, inputs: inputs, world: world}, world, nil
 }
@@ -121,6 +128,7 @@ func tellKept(p *progress.Progress, l *lab.Lab) {
 	p.Say("  application  http://%s/", l.HTTP.Outside)
 	p.Say("  git          %s/%s.git (user %s)", l.Git.Outside, rehearsal.Repository, lab.User)
 	p.Say("  GitHub       %s/_lab/state", strings.TrimSuffix(l.GitHub.Outside, "/"))
+	p.Say("  authority    docker cp %s-git:%s . (for GIT_SSL_CAINFO and curl --cacert)", l.Network, authority.AuthorityFile)
 	p.Say("  host         docker exec -it %s-host bash", l.Network)
 	p.Say("remove it with: docker rm --force --volumes $(docker ps --all --quiet --filter label=gitops.lab=%s) && docker network rm %s", l.ID, l.Network)
 }

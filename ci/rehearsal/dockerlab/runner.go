@@ -133,7 +133,9 @@ func (s *stageRun) gitops(ctx context.Context, image string, args ...string) ([]
 	}
 	command := lab.Command{
 		Image: image, Args: append([]string{"gitops", "--json"}, args...), Dir: workdir,
-		Env: map[string]string{"REGISTRY_USERNAME": s.inputs.Credentials.User, "GIT_USERNAME": s.inputs.Credentials.User},
+		Env: map[string]string{"REGISTRY_USERNAME": s.inputs.Credentials.User, "GIT_USERNAME": s.inputs.Credentials.User,
+			// Go reads the image's own certificates beside this file, from /etc/ssl/certs.
+			"SSL_CERT_FILE": "/in/ca.pem", "GIT_SSL_CAINFO": "/in/ca.pem"},
 		Secrets: map[string]secret.Value{
 			"GITHUB_TOKEN": s.inputs.Credentials.GitHubToken, "SSH_PRIVATE_KEY": s.inputs.Credentials.LoginKey,
 			"REGISTRY_PASSWORD": s.inputs.Credentials.RegistryPassword, "GIT_TOKEN": s.inputs.Credentials.GitPassword,
@@ -163,6 +165,7 @@ func (s *stageRun) hand() error {
 	files := map[string]string{
 		"outputs.json": string(s.call.Outputs), "docker-compose.yml": string(s.call.Manifest), "deploy.env": s.inputs.DeployEnv.Reveal(),
 		"extra-vars.yml": s.inputs.ExtraVars.Reveal(), "cosign.pub": s.inputs.Credentials.Signing.Public, "before.json": string(s.before),
+		"ca.pem": s.lab.Authority.PEM(),
 	}
 	for name, content := range files {
 		if err := os.WriteFile(filepath.Join(s.in, name), []byte(content), 0o600); err != nil {

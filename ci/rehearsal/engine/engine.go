@@ -143,7 +143,12 @@ func rehearse(ctx context.Context, client *dagger.Client, source string, o Optio
 	if err != nil {
 		return nil, err
 	}
-	world := stands.world(source, notRun)
+	authorityFile, err := stands.authority.WriteFile(os.TempDir())
+	if err != nil {
+		return nil, err
+	}
+	defer os.Remove(authorityFile)
+	world := stands.world(source, authorityFile, notRun)
 	report, err := rehearsal.Run(ctx, &runner{stands, inputs, world}, world, o.Progress)
 	if report != nil {
 		report.With = "as functions of the gitops module on a Dagger engine"

@@ -5,11 +5,14 @@ package engine
 
 import (
 	"context"
+	"crypto/rand"
 	"fmt"
 	"net"
+	"strings"
 
 	"dagger.io/dagger"
 
+	"gitops/ci/lab/authority"
 	"gitops/ci/lab/gitserver"
 	"gitops/ci/rehearsal"
 	"gitops/ci/secret"
@@ -21,6 +24,7 @@ type stands struct {
 	source      *dagger.Directory
 	binary      *dagger.File
 	credentials rehearsal.Credentials
+	authority   *authority.Authority
 	services    map[string]*dagger.Service // by the name under which stages reach them
 	hosts       map[string]string          // the session's own host names of the same
 }
@@ -30,12 +34,26 @@ var port = map[string]int{"git.local": 8080, "github.local": 8080, "aws.local": 
 
 // start starts every stand-in.
 func start(ctx context.Context, client *dagger.Client, source, binary string, c rehearsal.Credentials) (*stands, error) {
+	signer, err := authority.New()
+	if err != nil {
+		return nil, err
+	}
 	s := &stands{
-		client: client, source: client.Host().Directory(source), binary: client.Host().File(binary),
+		authority: signer, client: client, source: client.Host().Directory(source), binary: client.Host().File(binary),
 		credentials: c, services: map[string]*dagger.Service{}, hosts: map[string]string{},
 	}
+	git, err := s.own("git")
+	if err != nil {
+		return nil, err
+	}
+	github, err := s.own("github")
+	if err != nil {
+		return nil, err
+	}
 	make := map[string]func() *dagger.Service{
-		"git.local": s.git, "github.local": s.github, "registry.local": s.registry, "host.local": s.host, "aws.local": s.aws,
+		"git.local":      func() *dagger.Service { return git },
+		"github.local":   func() *dagger.Service { return github },
+		"registry.local": s.registry, "host.local": s.host, "aws.local": s.aws,
 	}
 	// The host's engine pulls from the registry, and the cloud knows the host's address.
 	for _, name := range []string{"git.local", "github.local", "registry.local", "host.local", "aws.local"} {
@@ -68,19 +86,26 @@ func (s *stands) secret(name string, value secret.Value) *dagger.Secret {
 	return s.client.SetSecret(name, value.Reveal())
 }
 
-// own serves a stand-in that is a subcommand of the rehearsal itself.
-func (s *stands) own(args ...string) *dagger.Service {
+// own serves a stand-in that is a subcommand of the rehearsal itself, over TLS. This
+// process reaches it under a name of the session, which must be in its certificate.
+func (s *stands) own(name string) (*dagger.Service, error) {
+	hostname := "lab-" + name + "-" + strings.ToLower(rand.Text()[:8])
+	certificate, key, err := s.authority.Issue(name+".local", hostname)
+	if err != nil {
+		return nil, err
+	}
 	return s.image("git").
+		WithNewFile(authority.CertificateFile, certificate).
+		WithMountedSecret(authority.KeyFile, s.secret("tls-"+name, key)).
 		WithFile("/usr/local/bin/rehearse", s.binary, dagger.ContainerWithFileOpts{Permissions: 0o755}).
 		WithEnvVariable("GIT_USERNAME", s.credentials.User).
 		WithSecretVariable("GIT_PASSWORD", s.secret("git-password", s.credentials.GitPassword)).
 		WithSecretVariable("GITHUB_TOKEN", s.secret("github-token", s.credentials.GitHubToken)).
 		WithExposedPort(8080).
-		AsService(dagger.ContainerAsServiceOpts{Args: append([]string{"rehearse", "stand-in"}, args...)})
+		AsService(dagger.ContainerAsServiceOpts{Args: []string{"rehearse", "stand-in", name,
+			"--certificate", authority.CertificateFile, "--key", authority.KeyFile}}).
+		WithHostname(hostname), nil
 }
-
-func (s *stands) git() *dagger.Service    { return s.own("git") }
-func (s *stands) github() *dagger.Service { return s.own("github") }
 
 func (s *stands) aws() *dagger.Service {
 	return s.image("aws").WithServiceBinding("host.local", s.services["host.local"]).WithExposedPort(5000).AsService(dagger.ContainerAsServiceOpts{UseEntrypoint: true})
@@ -109,24 +134,25 @@ func (s *stands) host() *dagger.Service {
 
 // prepare makes the repository and the bucket that the loop starts with.
 func (s *stands) prepare(ctx context.Context) error {
-	if err := gitserver.CreateRemote(ctx, s.url("git.local"), rehearsal.Repository, s.credentials.User, s.credentials.GitPassword); err != nil {
+	if err := gitserver.CreateRemote(ctx, s.authority.Client(), s.url("https", "git.local"), rehearsal.Repository, s.credentials.User, s.credentials.GitPassword); err != nil {
 		return err
 	}
-	return rehearsal.MakeBucket(ctx, s.url("aws.local"))
+	return rehearsal.MakeBucket(ctx, s.url("http", "aws.local"))
 }
 
-func (s *stands) url(name string) string {
-	return fmt.Sprintf("http://%s:%d", s.hosts[name], port[name])
+func (s *stands) url(scheme, name string) string {
+	return fmt.Sprintf("%s://%s:%d", scheme, s.hosts[name], port[name])
 }
 
 // world returns where this process, which is in the session's network, reaches
 // the stand-ins.
-func (s *stands) world(source string, notRun []string) rehearsal.World {
+func (s *stands) world(source, authorityFile string, notRun []string) rehearsal.World {
 	w := rehearsal.NewWorld(s.credentials)
 	w.Source, w.NotRun = source, notRun
-	w.GitURL = s.url("git.local") + "/" + rehearsal.Repository + ".git"
-	w.GitHubURL, w.AWSURL = s.url("github.local"), s.url("aws.local")
+	w.GitURL = s.url("https", "git.local") + "/" + rehearsal.Repository + ".git"
+	w.GitHubURL, w.AWSURL = s.url("https", "github.local"), s.url("http", "aws.local")
 	w.RegistryURL = fmt.Sprintf("%s:%d", s.hosts["registry.local"], port["registry.local"])
+	w.Authority, w.AuthorityFile = s.authority, authorityFile
 	w.Dial = (&net.Dialer{}).DialContext
 	return w
 }

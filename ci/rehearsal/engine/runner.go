@@ -87,6 +87,8 @@ func (r *runner) module() *querybuilder.Selection {
 	for _, name := range sortedKeys(r.stands.services) {
 		q = q.Select("withService").Arg("alias", name).Arg("service", r.stands.services[name])
 	}
+	q = q.Select("withAuthority").Arg("certificates",
+		r.stands.client.Directory().WithNewFile("authority.pem", r.stands.authority.PEM()).File("authority.pem"))
 	for _, name := range sortedKeys(r.inputs.Variables) {
 		q = q.Select("withVariable").Arg("name", name).Arg("value", r.inputs.Variables[name])
 	}

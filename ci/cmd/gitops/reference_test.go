@@ -11,6 +11,8 @@ import (
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
+
+	"gitops/ci/lab/golden"
 )
 
 // elsewhere says by which function and argument of the module a flag is given, where
@@ -109,15 +111,7 @@ func TestReference(t *testing.T) {
 	fmt.Fprint(&out, "# Reference\n\nGenerated from the command and the module by `UPDATE_GOLDEN=1 go test ./ci/cmd/gitops -run TestReference`.\n")
 	writeCommands(t, &out, functions)
 	writeFunctions(&out, functions)
-	if os.Getenv("UPDATE_GOLDEN") != "" {
-		if err := os.WriteFile(page, out.Bytes(), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(page)
-	if err != nil || !bytes.Equal(want, out.Bytes()) {
-		t.Errorf("docs/reference.md is not what the command and the module say (%v); write it with UPDATE_GOLDEN=1", err)
-	}
+	golden.Compare(t, page, out.String())
 }
 
 // writeCommands describes each subcommand that is not hidden.

@@ -25,7 +25,8 @@ type argumentDoc struct{ name, doc, note string }
 // moduleFunctions reads the functions of the module's main object, sorted by name.
 func moduleFunctions(t *testing.T, dir string) []function {
 	t.Helper()
-	packages, err := parser.ParseDir(token.NewFileSet(), dir, func(info fs.FileInfo) bool {
+	positions := token.NewFileSet()
+	packages, err := parser.ParseDir(positions, dir, func(info fs.FileInfo) bool {
 		return !strings.HasSuffix(info.Name(), ".gen.go")
 	}, parser.ParseComments)
 	if err != nil {
@@ -35,7 +36,7 @@ func moduleFunctions(t *testing.T, dir string) []function {
 	for _, file := range packages["main"].Files {
 		for _, declaration := range file.Decls {
 			if f, ok := declaration.(*ast.FuncDecl); ok && isFunction(f) {
-				all = append(all, describe(f))
+				all = append(all, describe(f, comments(positions, file)))
 			}
 		}
 	}
@@ -59,14 +60,24 @@ func isFunction(f *ast.FuncDecl) bool {
 	return ok && receiver.Name == "Gitops"
 }
 
-func describe(f *ast.FuncDecl) function {
+// comments returns the comments of a file by the line that follows each: the parser
+// gives comments to fields of types, not to parameters.
+func comments(positions *token.FileSet, file *ast.File) func(ast.Node) string {
+	after := map[int]string{}
+	for _, group := range file.Comments {
+		after[positions.Position(group.End()).Line+1] = group.Text()
+	}
+	return func(node ast.Node) string { return after[positions.Position(node.Pos()).Line] }
+}
+
+func describe(f *ast.FuncDecl, comment func(ast.Node) string) function {
 	doc, _ := pragmas(f.Doc.Text())
 	described := function{name: kebab(f.Name.Name), doc: strings.TrimSpace(doc)}
 	for _, field := range f.Type.Params.List {
 		if isFilledIn(field.Type) {
 			continue
 		}
-		doc, notes := pragmas(field.Doc.Text())
+		doc, notes := pragmas(comment(field))
 		for _, name := range field.Names {
 			described.arguments = append(described.arguments, argumentDoc{kebab(name.Name), doc, notes})
 		}

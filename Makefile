@@ -7,7 +7,7 @@ export CGO_ENABLED = 0
 # How long one package's tests may take: the first run compiles the programs of the lab.
 TEST_TIMEOUT ?= 60m
 # The packages that have goroutines, by what their tests take under the race detector.
-RACE_QUICK = ./ci/ansible ./ci/github ./ci/host ./ci/lab/forward ./ci/lab/githubtest ./ci/progress ./ci/publish
+RACE_QUICK = ./ci/ansible ./ci/github ./ci/host ./ci/lab/githubtest ./ci/progress ./ci/publish
 RACE_SLOW = ./ci/attest ./ci/deploy ./ci/infra ./ci/lab ./ci/robot
 # gotestsum, which writes the tests' events where .ci/test reads them.
 gotestsum = gotestsum --format pkgname-and-test-fails $(if $(TEST_EVENTS),--jsonfile $(TEST_EVENTS)/$@.json)

@@ -1,4 +1,5 @@
-package ci
+// Package release tests what a release consists of.
+package release
 
 import (
 	"archive/tar"
@@ -26,11 +27,11 @@ func TestRelease(t *testing.T) {
 		t.Skip("needs more time than -short gives")
 	}
 	release := exec.CommandContext(t.Context(), ".ci/release", "--snapshot")
-	release.Dir = ".."
+	release.Dir = "../../.."
 	if output, err := release.CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, output)
 	}
-	archives, err := filepath.Glob("../dist/*.tar.gz")
+	archives, err := filepath.Glob("../../../dist/*.tar.gz")
 	if err != nil || len(archives) != 4 {
 		t.Fatalf("archives %q, %v: want four", archives, err)
 	}
@@ -154,7 +155,7 @@ func checkSums(t *testing.T, archives []string) {
 			want[filepath.Base(path)] = hex.EncodeToString(sum[:])
 		}
 	}
-	content, err := os.ReadFile("../dist/checksums.txt")
+	content, err := os.ReadFile("../../../dist/checksums.txt")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -174,7 +175,7 @@ func checkSums(t *testing.T, archives []string) {
 // built.
 func TestReleaseNeedsNotes(t *testing.T) {
 	dir := t.TempDir()
-	script, err := os.ReadFile("../.ci/release")
+	script, err := os.ReadFile("../../.ci/release")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -27,11 +27,11 @@ func TestRelease(t *testing.T) {
 		t.Skip("needs more time than -short gives")
 	}
 	release := exec.CommandContext(t.Context(), ".ci/release", "--snapshot")
-	release.Dir = "../../.."
+	release.Dir = "../.."
 	if output, err := release.CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, output)
 	}
-	archives, err := filepath.Glob("../../../dist/*.tar.gz")
+	archives, err := filepath.Glob("../../dist/*.tar.gz")
 	if err != nil || len(archives) != 4 {
 		t.Fatalf("archives %q, %v: want four", archives, err)
 	}
@@ -155,7 +155,7 @@ func checkSums(t *testing.T, archives []string) {
 			want[filepath.Base(path)] = hex.EncodeToString(sum[:])
 		}
 	}
-	content, err := os.ReadFile("../../../dist/checksums.txt")
+	content, err := os.ReadFile("../../dist/checksums.txt")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -57,7 +57,7 @@ type cosign struct {
 // newCosign prepares the program, and a folder with the logins that close removes.
 // Without logins those of Docker's configuration are used. What to do otherwise is
 // said where the program is missing.
-func newCosign(binary, otherwise string, o registry.Options, secrets ...secret.Value) (*cosign, error) {
+func newCosign(binary, otherwise string, o registry.Options, redactor *secret.Redactor, secrets ...secret.Value) (*cosign, error) {
 	if binary == "" {
 		binary = "cosign"
 	}
@@ -82,7 +82,7 @@ func newCosign(binary, otherwise string, o registry.Options, secrets ...secret.V
 	for _, login := range o.Logins {
 		secrets = append(secrets, login.Secrets()...)
 	}
-	c.Redactor = secret.NewRedactor(secrets...)
+	c.Redactor = redactor.With(secrets...)
 	return c, nil
 }
 

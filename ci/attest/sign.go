@@ -40,6 +40,8 @@ type Signer struct {
 	Program string
 	// Progress is told what happens; nil is silent.
 	Progress *progress.Progress
+	// Redactor takes secrets out of cosign's words; nil knows the logins and keys alone.
+	Redactor *secret.Redactor
 
 	// firstWait is the pause before the second attempt, for tests.
 	firstWait time.Duration
@@ -161,7 +163,7 @@ func (s *Signer) open(ctx context.Context) (*cosign, error) {
 		}
 		s.IdentityToken = token
 	}
-	c, err := newCosign(s.Program, leaveOut, registry.Options{Logins: s.Logins, PlainHTTP: s.PlainHTTP, FirstWait: s.firstWait, Progress: s.Progress}, s.Key, s.Password, s.IdentityToken)
+	c, err := newCosign(s.Program, leaveOut, registry.Options{Logins: s.Logins, PlainHTTP: s.PlainHTTP, FirstWait: s.firstWait, Progress: s.Progress}, s.Redactor, s.Key, s.Password, s.IdentityToken)
 	if err != nil {
 		return nil, err
 	}

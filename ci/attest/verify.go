@@ -12,6 +12,7 @@ import (
 
 	"gitops/ci/progress"
 	"gitops/ci/registry"
+	"gitops/ci/secret"
 )
 
 // publicHeader begins a public key.
@@ -38,6 +39,8 @@ type Policy struct {
 	Program string
 	// Progress is told what happens; nil is silent.
 	Progress *progress.Progress
+	// Redactor takes secrets out of cosign's words; nil knows the logins and keys alone.
+	Redactor *secret.Redactor
 
 	// firstWait is the pause before the second attempt, for tests.
 	firstWait time.Duration
@@ -69,7 +72,7 @@ func Verify(ctx context.Context, p Policy, refs []string) (err error) {
 	if err != nil {
 		return err
 	}
-	c, err := newCosign(p.Program, "", registry.Options{Logins: p.Logins, PlainHTTP: p.PlainHTTP, FirstWait: p.firstWait, Progress: p.Progress})
+	c, err := newCosign(p.Program, "", registry.Options{Logins: p.Logins, PlainHTTP: p.PlainHTTP, FirstWait: p.firstWait, Progress: p.Progress}, p.Redactor)
 	if err != nil {
 		return err
 	}

@@ -34,6 +34,8 @@ type Options struct {
 	Program         string        // "infracost" when empty
 	Timeout         time.Duration // three minutes when 0
 	Progress        *progress.Progress
+	// Redactor takes secrets out of infracost's words; nil knows the key alone.
+	Redactor *secret.Redactor
 }
 
 // Unavailable says why there is no cost: "no INFRACOST_API_KEY".
@@ -112,7 +114,7 @@ func (o Options) run(ctx context.Context, infracost, home, out string) error {
 	limited, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 	_, err := program.Run(limited, program.Command{
-		Name: infracost, Args: buildArgs(o, out), Pass: variables, Env: buildEnv(o, home), Merge: true, Redactor: secret.NewRedactor(o.APIKey),
+		Name: infracost, Args: buildArgs(o, out), Pass: variables, Env: buildEnv(o, home), Merge: true, Redactor: o.Redactor.With(o.APIKey),
 	})
 	switch {
 	case err == nil:

@@ -48,6 +48,8 @@ func newRun(h Host, o Options, kind string) *run {
 	return r
 }
 
+// redactor knows the values of this deploy and of what ran before. It is not the
+// command's: a value such as a database's name must not be masked in the receipt.
 func redactor(o Options, more map[string]secret.Value) *secret.Redactor {
 	values := slices.AppendSeq(slices.Collect(maps.Values(o.Env)), maps.Values(more))
 	for _, login := range o.Logins {

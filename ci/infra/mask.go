@@ -19,7 +19,9 @@ func masked(plan *tfjson.Plan, redact func(string) string) *tfjson.Plan {
 // mark, in bytes: shorter ones are often ordinary words.
 const minSecret = 8
 
-// sensitive returns a redactor for all sensitive texts in plan.
+// sensitive returns a redactor for all sensitive texts in plan. It is not the
+// command's: a text such as ubuntu may be sensitive in one place and an output in
+// another.
 func sensitive(plan *tfjson.Plan) *secret.Redactor {
 	var found []secret.Value
 	collect := func(value any) any {

@@ -31,7 +31,7 @@ func newGit(o Options) (*git, error) {
 	if err != nil {
 		return nil, fmt.Errorf("making a temporary folder: %w", err)
 	}
-	g := &git{folder: folder, redactor: secret.NewRedactor(o.Token, secret.New(o.Username+":"+o.Token.Reveal()))}
+	g := &git{folder: folder, redactor: o.Redactor.With(o.Token, secret.New(o.Username+":"+o.Token.Reveal()))}
 	if err := g.prepare(o); err != nil {
 		g.close()
 		return nil, err

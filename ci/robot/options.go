@@ -59,6 +59,9 @@ type Options struct {
 	// returns its address. When given, it is used if the branch is protected.
 	PullRequest func(context.Context, PullRequest) (address string, err error)
 	Progress    *progress.Progress
+	// Redactor takes secrets out of git's words, and learns the token; nil knows the
+	// token alone.
+	Redactor *secret.Redactor
 
 	// KnownHosts are the lines of known_hosts that an ssh server must match;
 	// the user's own files when empty. It is always checked.

@@ -51,6 +51,15 @@ func (r *Redactor) Add(values ...Value) {
 	}
 }
 
+// With adds values and returns the redactor; a new one in place of nil.
+func (r *Redactor) With(values ...Value) *Redactor {
+	if r == nil {
+		return NewRedactor(values...)
+	}
+	r.Add(values...)
+	return r
+}
+
 // index returns what is looked for now; nil when nothing is.
 func (r *Redactor) index() *index {
 	if r == nil {

@@ -45,7 +45,7 @@ func errNoImages() error {
 
 // PushOptions say what the robot commits, where to and as whom.
 type PushOptions struct {
-	// Robot is the intent. Its PullRequest and Progress are set by the stage.
+	// Robot is the intent. Its PullRequest, Progress and Redactor are set by the stage.
 	Robot robot.Options `json:"-"`
 	// Propose opens a pull request when the branch is protected; GitHub says where.
 	Propose bool          `json:"propose,omitempty"`
@@ -80,7 +80,7 @@ func push(ctx context.Context, intent robot.Options) (PushResult, error) {
 // intent returns what the robot is told.
 func (o PushOptions) intent() (robot.Options, error) {
 	intent := o.Robot
-	intent.Progress = o.Output.Progress
+	intent.Progress, intent.Redactor = o.Output.Progress, o.Output.Redactor
 	if !o.Propose {
 		return intent, nil
 	}

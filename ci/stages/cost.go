@@ -69,7 +69,7 @@ func estimate(ctx context.Context, plan string, prices PricingOptions, out Outpu
 		return CostResult{}, nil, progress.Invalid("reading the plan: %w", err)
 	}
 	found, err := cost.Run(ctx, cost.Options{
-		PlanFile: plan, APIKey: prices.APIKey, PricingEndpoint: prices.Endpoint, Progress: out.Progress,
+		PlanFile: plan, APIKey: prices.APIKey, PricingEndpoint: prices.Endpoint, Progress: out.Progress, Redactor: out.Redactor,
 	})
 	var unavailable *cost.Unavailable
 	if errors.As(err, &unavailable) {

@@ -157,7 +157,7 @@ func (o PublishOptions) options(ctx context.Context) (publish.Options, error) {
 	}
 	o.PlainHTTP = o.PlainHTTP || slices.ContainsFunc(services, o.isOnPlainHost)
 	signer := o.Signer
-	signer.Logins, signer.PlainHTTP, signer.Progress = o.Logins, o.PlainHTTP, o.Output.Progress
+	signer.Logins, signer.PlainHTTP, signer.Progress, signer.Redactor = o.Logins, o.PlainHTTP, o.Output.Progress, o.Output.Redactor
 	return publish.Options{
 		Services: services, Tag: o.Commit, SourceURL: o.SourceURL, Version: o.Version, Created: created,
 		Registry: registry.Options{Logins: o.Logins, PlainHTTP: o.PlainHTTP}, Rebuild: o.Rebuild, NoAttestations: o.NoAttestations,

@@ -44,7 +44,7 @@ func (v VerifyOptions) check(ctx context.Context, text []byte, logins []registry
 	for _, service := range slices.Sorted(maps.Keys(images)) {
 		out.Progress.Say("%s must be signed: %s", service, images[service])
 	}
-	policy.Logins, policy.PlainHTTP, policy.Progress = logins, v.PlainHTTP, out.Progress
+	policy.Logins, policy.PlainHTTP, policy.Progress, policy.Redactor = logins, v.PlainHTTP, out.Progress, out.Redactor
 	return attest.Verify(ctx, *policy, slices.Collect(maps.Values(images)))
 }
 

@@ -34,8 +34,6 @@ type Policy struct {
 	Logins []registry.Login
 	// PlainHTTP is for registries that speak no TLS.
 	PlainHTTP bool
-	// Program is cosign 2 ("cosign").
-	Program string
 	// Progress is told what happens; nil is silent.
 	Progress *progress.Progress
 
@@ -69,7 +67,7 @@ func Verify(ctx context.Context, p Policy, refs []string) (err error) {
 	if err != nil {
 		return err
 	}
-	c, err := newCosign(p.Program, "", registry.Options{Logins: p.Logins, PlainHTTP: p.PlainHTTP, FirstWait: p.firstWait, Progress: p.Progress})
+	c, err := newCosign("", registry.Options{Logins: p.Logins, PlainHTTP: p.PlainHTTP, FirstWait: p.firstWait, Progress: p.Progress})
 	if err != nil {
 		return err
 	}

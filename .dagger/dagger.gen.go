@@ -65,7 +65,9 @@ func (r Gitops) MarshalJSON() ([]byte, error) {
 		Secrets        []*NamedSecret
 		Variables      []*Variable
 		Bindings       []*Binding
-		Backend        []string
+		Authority      *dagger.File
+		Layout         *Layout
+		Terraform      *Terraform
 		Host           *Host
 		Registries     []*Registry
 		Signing        *Signing
@@ -83,7 +85,9 @@ func (r Gitops) MarshalJSON() ([]byte, error) {
 	concrete.Secrets = r.Secrets
 	concrete.Variables = r.Variables
 	concrete.Bindings = r.Bindings
-	concrete.Backend = r.Backend
+	concrete.Authority = r.Authority
+	concrete.Layout = r.Layout
+	concrete.Terraform = r.Terraform
 	concrete.Host = r.Host
 	concrete.Registries = r.Registries
 	concrete.Signing = r.Signing
@@ -105,7 +109,9 @@ func (r *Gitops) UnmarshalJSON(bs []byte) error {
 		Secrets        []*NamedSecret
 		Variables      []*Variable
 		Bindings       []*Binding
-		Backend        []string
+		Authority      *dagger.File
+		Layout         *Layout
+		Terraform      *Terraform
 		Host           *Host
 		Registries     []*Registry
 		Signing        *Signing
@@ -127,7 +133,9 @@ func (r *Gitops) UnmarshalJSON(bs []byte) error {
 	r.Secrets = concrete.Secrets
 	r.Variables = concrete.Variables
 	r.Bindings = concrete.Bindings
-	r.Backend = concrete.Backend
+	r.Authority = concrete.Authority
+	r.Layout = concrete.Layout
+	r.Terraform = concrete.Terraform
 	r.Host = concrete.Host
 	r.Registries = concrete.Registries
 	r.Signing = concrete.Signing
@@ -317,7 +325,28 @@ func invoke(ctx context.Context, parentJSON []byte, parentName string, fnName st
 					panic(fmt.Errorf("%s: %w", "failed to unmarshal input arg images", err))
 				}
 			}
-			return (*Gitops).Bump(&parent, manifest, images), nil
+			var pin bool
+			if inputArgs["pin"] != nil {
+				err = json.Unmarshal([]byte(inputArgs["pin"]), &pin)
+				if err != nil {
+					panic(fmt.Errorf("%s: %w", "failed to unmarshal input arg pin", err))
+				}
+			}
+			var noPin bool
+			if inputArgs["noPin"] != nil {
+				err = json.Unmarshal([]byte(inputArgs["noPin"]), &noPin)
+				if err != nil {
+					panic(fmt.Errorf("%s: %w", "failed to unmarshal input arg noPin", err))
+				}
+			}
+			var force bool
+			if inputArgs["force"] != nil {
+				err = json.Unmarshal([]byte(inputArgs["force"]), &force)
+				if err != nil {
+					panic(fmt.Errorf("%s: %w", "failed to unmarshal input arg force", err))
+				}
+			}
+			return (*Gitops).Bump(&parent, manifest, images, pin, noPin, force), nil
 		case "Configure":
 			var parent Gitops
 			err = json.Unmarshal(parentJSON, &parent)
@@ -345,7 +374,14 @@ func invoke(ctx context.Context, parentJSON []byte, parentName string, fnName st
 					panic(fmt.Errorf("%s: %w", "failed to unmarshal input arg extraVars", err))
 				}
 			}
-			return (*Gitops).Configure(&parent, ctx, source, tags, extraVars)
+			var check bool
+			if inputArgs["check"] != nil {
+				err = json.Unmarshal([]byte(inputArgs["check"]), &check)
+				if err != nil {
+					panic(fmt.Errorf("%s: %w", "failed to unmarshal input arg check", err))
+				}
+			}
+			return (*Gitops).Configure(&parent, ctx, source, tags, extraVars, check)
 		case "Cost":
 			var parent Gitops
 			err = json.Unmarshal(parentJSON, &parent)
@@ -394,11 +430,11 @@ func invoke(ctx context.Context, parentJSON []byte, parentName string, fnName st
 					panic(fmt.Errorf("%s: %w", "failed to unmarshal input arg commit", err))
 				}
 			}
-			var env *dagger.Secret
-			if inputArgs["env"] != nil {
-				err = json.Unmarshal([]byte(inputArgs["env"]), &env)
+			var variables *dagger.Secret
+			if inputArgs["variables"] != nil {
+				err = json.Unmarshal([]byte(inputArgs["variables"]), &variables)
 				if err != nil {
-					panic(fmt.Errorf("%s: %w", "failed to unmarshal input arg env", err))
+					panic(fmt.Errorf("%s: %w", "failed to unmarshal input arg variables", err))
 				}
 			}
 			var actor string
@@ -436,7 +472,42 @@ func invoke(ctx context.Context, parentJSON []byte, parentName string, fnName st
 					panic(fmt.Errorf("%s: %w", "failed to unmarshal input arg verifyServices", err))
 				}
 			}
-			return (*Gitops).Deploy(&parent, ctx, manifest, commit, env, actor, verifyKey, verifyIdentity, verifyIssuer, verifyServices)
+			var config *dagger.File
+			if inputArgs["config"] != nil {
+				err = json.Unmarshal([]byte(inputArgs["config"]), &config)
+				if err != nil {
+					panic(fmt.Errorf("%s: %w", "failed to unmarshal input arg config", err))
+				}
+			}
+			var workspace *dagger.Workspace
+			if inputArgs["workspace"] != nil {
+				err = json.Unmarshal([]byte(inputArgs["workspace"]), &workspace)
+				if err != nil {
+					panic(fmt.Errorf("%s: %w", "failed to unmarshal input arg workspace", err))
+				}
+			}
+			var gateTimeout string
+			if inputArgs["gateTimeout"] != nil {
+				err = json.Unmarshal([]byte(inputArgs["gateTimeout"]), &gateTimeout)
+				if err != nil {
+					panic(fmt.Errorf("%s: %w", "failed to unmarshal input arg gateTimeout", err))
+				}
+			}
+			var lockWait string
+			if inputArgs["lockWait"] != nil {
+				err = json.Unmarshal([]byte(inputArgs["lockWait"]), &lockWait)
+				if err != nil {
+					panic(fmt.Errorf("%s: %w", "failed to unmarshal input arg lockWait", err))
+				}
+			}
+			var keep int
+			if inputArgs["keep"] != nil {
+				err = json.Unmarshal([]byte(inputArgs["keep"]), &keep)
+				if err != nil {
+					panic(fmt.Errorf("%s: %w", "failed to unmarshal input arg keep", err))
+				}
+			}
+			return (*Gitops).Deploy(&parent, ctx, manifest, commit, variables, actor, verifyKey, verifyIdentity, verifyIssuer, verifyServices, config, workspace, gateTimeout, lockWait, keep)
 		case "Drift":
 			var parent Gitops
 			err = json.Unmarshal(parentJSON, &parent)
@@ -716,6 +787,13 @@ func invoke(ctx context.Context, parentJSON []byte, parentName string, fnName st
 					panic(fmt.Errorf("%s: %w", "failed to unmarshal input arg noPin", err))
 				}
 			}
+			var force bool
+			if inputArgs["force"] != nil {
+				err = json.Unmarshal([]byte(inputArgs["force"]), &force)
+				if err != nil {
+					panic(fmt.Errorf("%s: %w", "failed to unmarshal input arg force", err))
+				}
+			}
 			var rebuild bool
 			if inputArgs["rebuild"] != nil {
 				err = json.Unmarshal([]byte(inputArgs["rebuild"]), &rebuild)
@@ -744,7 +822,7 @@ func invoke(ctx context.Context, parentJSON []byte, parentName string, fnName st
 					panic(fmt.Errorf("%s: %w", "failed to unmarshal input arg invocationId", err))
 				}
 			}
-			return (*Gitops).Release(&parent, ctx, source, commit, repo, gitToken, gitUsername, branch, manifestPath, services, buildArgs, noPin, rebuild, noAttestations, builderId, invocationId)
+			return (*Gitops).Release(&parent, ctx, source, commit, repo, gitToken, gitUsername, branch, manifestPath, services, buildArgs, noPin, force, rebuild, noAttestations, builderId, invocationId)
 		case "Review":
 			var parent Gitops
 			err = json.Unmarshal(parentJSON, &parent)
@@ -779,18 +857,25 @@ func invoke(ctx context.Context, parentJSON []byte, parentName string, fnName st
 					panic(fmt.Errorf("%s: %w", "failed to unmarshal input arg infracostApiKey", err))
 				}
 			}
-			return (*Gitops).Review(&parent, ctx, source, pullRequest, commit, infracostApiKey)
+			var requireCost bool
+			if inputArgs["requireCost"] != nil {
+				err = json.Unmarshal([]byte(inputArgs["requireCost"]), &requireCost)
+				if err != nil {
+					panic(fmt.Errorf("%s: %w", "failed to unmarshal input arg requireCost", err))
+				}
+			}
+			return (*Gitops).Review(&parent, ctx, source, pullRequest, commit, infracostApiKey, requireCost)
 		case "Rollback":
 			var parent Gitops
 			err = json.Unmarshal(parentJSON, &parent)
 			if err != nil {
 				panic(fmt.Errorf("%s: %w", "failed to unmarshal parent object", err))
 			}
-			var env *dagger.Secret
-			if inputArgs["env"] != nil {
-				err = json.Unmarshal([]byte(inputArgs["env"]), &env)
+			var variables *dagger.Secret
+			if inputArgs["variables"] != nil {
+				err = json.Unmarshal([]byte(inputArgs["variables"]), &variables)
 				if err != nil {
-					panic(fmt.Errorf("%s: %w", "failed to unmarshal input arg env", err))
+					panic(fmt.Errorf("%s: %w", "failed to unmarshal input arg variables", err))
 				}
 			}
 			var release string
@@ -807,7 +892,28 @@ func invoke(ctx context.Context, parentJSON []byte, parentName string, fnName st
 					panic(fmt.Errorf("%s: %w", "failed to unmarshal input arg actor", err))
 				}
 			}
-			return (*Gitops).Rollback(&parent, ctx, env, release, actor)
+			var gateTimeout string
+			if inputArgs["gateTimeout"] != nil {
+				err = json.Unmarshal([]byte(inputArgs["gateTimeout"]), &gateTimeout)
+				if err != nil {
+					panic(fmt.Errorf("%s: %w", "failed to unmarshal input arg gateTimeout", err))
+				}
+			}
+			var lockWait string
+			if inputArgs["lockWait"] != nil {
+				err = json.Unmarshal([]byte(inputArgs["lockWait"]), &lockWait)
+				if err != nil {
+					panic(fmt.Errorf("%s: %w", "failed to unmarshal input arg lockWait", err))
+				}
+			}
+			var keep int
+			if inputArgs["keep"] != nil {
+				err = json.Unmarshal([]byte(inputArgs["keep"]), &keep)
+				if err != nil {
+					panic(fmt.Errorf("%s: %w", "failed to unmarshal input arg keep", err))
+				}
+			}
+			return (*Gitops).Rollback(&parent, ctx, variables, release, actor, gateTimeout, lockWait, keep)
 		case "Status":
 			var parent Gitops
 			err = json.Unmarshal(parentJSON, &parent)
@@ -815,6 +921,13 @@ func invoke(ctx context.Context, parentJSON []byte, parentName string, fnName st
 				panic(fmt.Errorf("%s: %w", "failed to unmarshal parent object", err))
 			}
 			return (*Gitops).Status(&parent, ctx)
+		case "Unlock":
+			var parent Gitops
+			err = json.Unmarshal(parentJSON, &parent)
+			if err != nil {
+				panic(fmt.Errorf("%s: %w", "failed to unmarshal parent object", err))
+			}
+			return (*Gitops).Unlock(&parent, ctx)
 		case "Validate":
 			var parent Gitops
 			err = json.Unmarshal(parentJSON, &parent)
@@ -829,6 +942,20 @@ func invoke(ctx context.Context, parentJSON []byte, parentName string, fnName st
 				}
 			}
 			return (*Gitops).Validate(&parent, ctx, source)
+		case "WithAuthority":
+			var parent Gitops
+			err = json.Unmarshal(parentJSON, &parent)
+			if err != nil {
+				panic(fmt.Errorf("%s: %w", "failed to unmarshal parent object", err))
+			}
+			var certificates *dagger.File
+			if inputArgs["certificates"] != nil {
+				err = json.Unmarshal([]byte(inputArgs["certificates"]), &certificates)
+				if err != nil {
+					panic(fmt.Errorf("%s: %w", "failed to unmarshal input arg certificates", err))
+				}
+			}
+			return (*Gitops).WithAuthority(&parent, certificates), nil
 		case "WithAws":
 			var parent Gitops
 			err = json.Unmarshal(parentJSON, &parent)
@@ -940,7 +1067,70 @@ func invoke(ctx context.Context, parentJSON []byte, parentName string, fnName st
 					panic(fmt.Errorf("%s: %w", "failed to unmarshal input arg user", err))
 				}
 			}
-			return (*Gitops).WithHost(&parent, sshKey, outputs, address, hostKey, user), nil
+			var wait string
+			if inputArgs["wait"] != nil {
+				err = json.Unmarshal([]byte(inputArgs["wait"]), &wait)
+				if err != nil {
+					panic(fmt.Errorf("%s: %w", "failed to unmarshal input arg wait", err))
+				}
+			}
+			var dir string
+			if inputArgs["dir"] != nil {
+				err = json.Unmarshal([]byte(inputArgs["dir"]), &dir)
+				if err != nil {
+					panic(fmt.Errorf("%s: %w", "failed to unmarshal input arg dir", err))
+				}
+			}
+			var project string
+			if inputArgs["project"] != nil {
+				err = json.Unmarshal([]byte(inputArgs["project"]), &project)
+				if err != nil {
+					panic(fmt.Errorf("%s: %w", "failed to unmarshal input arg project", err))
+				}
+			}
+			return (*Gitops).WithHost(&parent, sshKey, outputs, address, hostKey, user, wait, dir, project), nil
+		case "WithLayout":
+			var parent Gitops
+			err = json.Unmarshal(parentJSON, &parent)
+			if err != nil {
+				panic(fmt.Errorf("%s: %w", "failed to unmarshal parent object", err))
+			}
+			var terraform string
+			if inputArgs["terraform"] != nil {
+				err = json.Unmarshal([]byte(inputArgs["terraform"]), &terraform)
+				if err != nil {
+					panic(fmt.Errorf("%s: %w", "failed to unmarshal input arg terraform", err))
+				}
+			}
+			var ansible string
+			if inputArgs["ansible"] != nil {
+				err = json.Unmarshal([]byte(inputArgs["ansible"]), &ansible)
+				if err != nil {
+					panic(fmt.Errorf("%s: %w", "failed to unmarshal input arg ansible", err))
+				}
+			}
+			var playbook string
+			if inputArgs["playbook"] != nil {
+				err = json.Unmarshal([]byte(inputArgs["playbook"]), &playbook)
+				if err != nil {
+					panic(fmt.Errorf("%s: %w", "failed to unmarshal input arg playbook", err))
+				}
+			}
+			var manifest string
+			if inputArgs["manifest"] != nil {
+				err = json.Unmarshal([]byte(inputArgs["manifest"]), &manifest)
+				if err != nil {
+					panic(fmt.Errorf("%s: %w", "failed to unmarshal input arg manifest", err))
+				}
+			}
+			var workflows string
+			if inputArgs["workflows"] != nil {
+				err = json.Unmarshal([]byte(inputArgs["workflows"]), &workflows)
+				if err != nil {
+					panic(fmt.Errorf("%s: %w", "failed to unmarshal input arg workflows", err))
+				}
+			}
+			return (*Gitops).WithLayout(&parent, terraform, ansible, playbook, manifest, workflows), nil
 		case "WithRegistry":
 			var parent Gitops
 			err = json.Unmarshal(parentJSON, &parent)
@@ -1031,6 +1221,20 @@ func invoke(ctx context.Context, parentJSON []byte, parentName string, fnName st
 					panic(fmt.Errorf("%s: %w", "failed to unmarshal input arg skipCi", err))
 				}
 			}
+			var unordered bool
+			if inputArgs["unordered"] != nil {
+				err = json.Unmarshal([]byte(inputArgs["unordered"]), &unordered)
+				if err != nil {
+					panic(fmt.Errorf("%s: %w", "failed to unmarshal input arg unordered", err))
+				}
+			}
+			var maxAttempts int
+			if inputArgs["maxAttempts"] != nil {
+				err = json.Unmarshal([]byte(inputArgs["maxAttempts"]), &maxAttempts)
+				if err != nil {
+					panic(fmt.Errorf("%s: %w", "failed to unmarshal input arg maxAttempts", err))
+				}
+			}
 			var pullRequest bool
 			if inputArgs["pullRequest"] != nil {
 				err = json.Unmarshal([]byte(inputArgs["pullRequest"]), &pullRequest)
@@ -1052,7 +1256,7 @@ func invoke(ctx context.Context, parentJSON []byte, parentName string, fnName st
 					panic(fmt.Errorf("%s: %w", "failed to unmarshal input arg historyBranch", err))
 				}
 			}
-			return (*Gitops).WithRobot(&parent, name, email, message, trailers, signingKey, sshKey, knownHosts, skipCi, pullRequest, historyRepo, historyBranch), nil
+			return (*Gitops).WithRobot(&parent, name, email, message, trailers, signingKey, sshKey, knownHosts, skipCi, unordered, maxAttempts, pullRequest, historyRepo, historyBranch), nil
 		case "WithSecret":
 			var parent Gitops
 			err = json.Unmarshal(parentJSON, &parent)
@@ -1073,7 +1277,14 @@ func invoke(ctx context.Context, parentJSON []byte, parentName string, fnName st
 					panic(fmt.Errorf("%s: %w", "failed to unmarshal input arg value", err))
 				}
 			}
-			return (*Gitops).WithSecret(&parent, name, value), nil
+			var stages []string
+			if inputArgs["stages"] != nil {
+				err = json.Unmarshal([]byte(inputArgs["stages"]), &stages)
+				if err != nil {
+					panic(fmt.Errorf("%s: %w", "failed to unmarshal input arg stages", err))
+				}
+			}
+			return (*Gitops).WithSecret(&parent, name, value, stages), nil
 		case "WithService":
 			var parent Gitops
 			err = json.Unmarshal(parentJSON, &parent)
@@ -1122,7 +1333,21 @@ func invoke(ctx context.Context, parentJSON []byte, parentName string, fnName st
 					panic(fmt.Errorf("%s: %w", "failed to unmarshal input arg requestToken", err))
 				}
 			}
-			return (*Gitops).WithSigningIdentity(&parent, token, requestUrl, requestToken)
+			var fulcioUrl string
+			if inputArgs["fulcioUrl"] != nil {
+				err = json.Unmarshal([]byte(inputArgs["fulcioUrl"]), &fulcioUrl)
+				if err != nil {
+					panic(fmt.Errorf("%s: %w", "failed to unmarshal input arg fulcioUrl", err))
+				}
+			}
+			var rekorUrl string
+			if inputArgs["rekorUrl"] != nil {
+				err = json.Unmarshal([]byte(inputArgs["rekorUrl"]), &rekorUrl)
+				if err != nil {
+					panic(fmt.Errorf("%s: %w", "failed to unmarshal input arg rekorUrl", err))
+				}
+			}
+			return (*Gitops).WithSigningIdentity(&parent, token, requestUrl, requestToken, fulcioUrl, rekorUrl)
 		case "WithSigningKey":
 			var parent Gitops
 			err = json.Unmarshal(parentJSON, &parent)
@@ -1144,6 +1369,34 @@ func invoke(ctx context.Context, parentJSON []byte, parentName string, fnName st
 				}
 			}
 			return (*Gitops).WithSigningKey(&parent, key, password), nil
+		case "WithTerraform":
+			var parent Gitops
+			err = json.Unmarshal(parentJSON, &parent)
+			if err != nil {
+				panic(fmt.Errorf("%s: %w", "failed to unmarshal parent object", err))
+			}
+			var workspace string
+			if inputArgs["workspace"] != nil {
+				err = json.Unmarshal([]byte(inputArgs["workspace"]), &workspace)
+				if err != nil {
+					panic(fmt.Errorf("%s: %w", "failed to unmarshal input arg workspace", err))
+				}
+			}
+			var varFiles []string
+			if inputArgs["varFiles"] != nil {
+				err = json.Unmarshal([]byte(inputArgs["varFiles"]), &varFiles)
+				if err != nil {
+					panic(fmt.Errorf("%s: %w", "failed to unmarshal input arg varFiles", err))
+				}
+			}
+			var lockTimeout string
+			if inputArgs["lockTimeout"] != nil {
+				err = json.Unmarshal([]byte(inputArgs["lockTimeout"]), &lockTimeout)
+				if err != nil {
+					panic(fmt.Errorf("%s: %w", "failed to unmarshal input arg lockTimeout", err))
+				}
+			}
+			return (*Gitops).WithTerraform(&parent, workspace, varFiles, lockTimeout), nil
 		case "WithVariable":
 			var parent Gitops
 			err = json.Unmarshal(parentJSON, &parent)

@@ -44,24 +44,6 @@ func (r Recap) Changed() int {
 	return changed
 }
 
-// Slowest returns the n tasks that took longest, the slowest first.
-func (r Recap) Slowest(n int) []Task {
-	tasks := append([]Task(nil), r.Tasks...)
-	sort.SliceStable(tasks, func(i, j int) bool { return tasks[i].Seconds > tasks[j].Seconds })
-	return tasks[:min(n, len(tasks))]
-}
-
-// ChangedTasks returns the names of the tasks that changed something, in order.
-func (r Recap) ChangedTasks() []string {
-	var names []string
-	for _, task := range r.Tasks {
-		if task.Changed {
-			names = append(names, task.Name)
-		}
-	}
-	return names
-}
-
 // String is one line for people: "host: 12 ok, 3 changed, 0 failed, 2 skipped".
 func (r Recap) String() string {
 	var lines []string

@@ -26,11 +26,8 @@ func TestParseEvents(t *testing.T) {
 	if got := recap.Changed(); got != 3 {
 		t.Errorf("%d changed, want 3", got)
 	}
-	if got := recap.Slowest(1); len(got) != 1 || got[0].Name != "common : Two" {
-		t.Errorf("slowest %+v", got)
-	}
-	if got := len(recap.Slowest(10)); got != 2 {
-		t.Errorf("%d tasks, want 2", got)
+	if len(recap.Tasks) != 2 || recap.Tasks[1].Name != "common : Two" || recap.Tasks[1].Seconds != 3 {
+		t.Errorf("tasks %+v", recap.Tasks)
 	}
 	want := "a: 1 ok, 1 changed, 1 failed, 4 skipped\nb: 1 ok, 2 changed, 1 failed, 0 skipped"
 	if recap.String() != want {

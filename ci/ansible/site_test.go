@@ -292,6 +292,6 @@ func TestGrafanaNeedsItsPassword(t *testing.T) {
 		t.Fatalf("got %v", err)
 	}
 	if recap.Changed() != 0 {
-		t.Errorf("%v was changed all the same", recap.ChangedTasks())
+		t.Errorf("%v was changed all the same", recap.Tasks)
 	}
 }

@@ -57,11 +57,8 @@ type cosign struct {
 // newCosign prepares the program, and a folder with the logins that close removes.
 // Without logins those of Docker's configuration are used. What to do otherwise is
 // said where the program is missing.
-func newCosign(binary, otherwise string, o registry.Options, redactor *secret.Redactor, secrets ...secret.Value) (*cosign, error) {
-	if binary == "" {
-		binary = "cosign"
-	}
-	path, err := lookUp(binary, images.Cosign, otherwise)
+func newCosign(otherwise string, o registry.Options, redactor *secret.Redactor, secrets ...secret.Value) (*cosign, error) {
+	path, err := lookUp("cosign", images.Cosign, otherwise)
 	if err != nil {
 		return nil, err
 	}

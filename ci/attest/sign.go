@@ -36,8 +36,6 @@ type Signer struct {
 	Logins []registry.Login
 	// PlainHTTP is for registries that speak no TLS.
 	PlainHTTP bool
-	// Program is cosign 2 ("cosign").
-	Program string
 	// Progress is told what happens; nil is silent.
 	Progress *progress.Progress
 	// Redactor takes secrets out of cosign's words; nil knows the logins and keys alone.
@@ -163,7 +161,7 @@ func (s *Signer) open(ctx context.Context) (*cosign, error) {
 		}
 		s.IdentityToken = token
 	}
-	c, err := newCosign(s.Program, leaveOut, registry.Options{Logins: s.Logins, PlainHTTP: s.PlainHTTP, FirstWait: s.firstWait, Progress: s.Progress}, s.Redactor, s.Key, s.Password, s.IdentityToken)
+	c, err := newCosign(leaveOut, registry.Options{Logins: s.Logins, PlainHTTP: s.PlainHTTP, FirstWait: s.firstWait, Progress: s.Progress}, s.Redactor, s.Key, s.Password, s.IdentityToken)
 	if err != nil {
 		return nil, err
 	}

@@ -233,9 +233,9 @@ func TestSignInParallel(t *testing.T) {
 	}
 }
 
-// wrapped returns a program that notes its arguments, its files and their modes in
-// a folder, and then does what script says; $real is cosign.
-func wrapped(t *testing.T, script string) (program, notes string) {
+// wrapped puts a program in cosign's place that notes its arguments, its files and
+// their modes in a folder, and then does what script says; $real is cosign.
+func wrapped(t *testing.T, script string) (notes string) {
 	t.Helper()
 	real, err := exec.LookPath("cosign")
 	if err != nil {
@@ -250,7 +250,8 @@ if [ -n "$DOCKER_CONFIG" ]; then stat -c '%a' $DOCKER_CONFIG $DOCKER_CONFIG/conf
 	if err := os.WriteFile(dir+"/cosign", []byte(text), 0o700); err != nil {
 		t.Fatal(err)
 	}
-	return dir + "/cosign", dir
+	t.Setenv("PATH", dir+string(os.PathListSeparator)+os.Getenv("PATH"))
+	return dir
 }
 
 func read(t *testing.T, path string) string {
@@ -267,9 +268,8 @@ func TestSecretsStayOutOfArguments(t *testing.T) {
 	t.Setenv("AWS_SECRET_ACCESS_KEY", "another-secret")
 	ownTemp(t)
 	p, keys := startDebianRegistry(t), newPair(t)
-	program, notes := wrapped(t, `exec "$real" "$@"`)
+	notes := wrapped(t, `exec "$real" "$@"`)
 	signer := p.signer(keys)
-	signer.Program = program
 	sign(t, signer, true, Attested{p.push(t, "app"), []Predicate{sbom("1")}})
 	args, env := read(t, notes+"/args"), read(t, notes+"/env")
 	for _, word := range []string{"public-key", "verify", "attest", "sign"} {
@@ -297,9 +297,9 @@ func TestCancelledSigningLeavesNothing(t *testing.T) {
 	labtest.OnPath(t, lab.Cosign)
 	ownTemp(t)
 	p, keys := startDebianRegistry(t), newPair(t)
-	program, notes := wrapped(t, `[ "$1" != sign ] || { : >$notes/signing; exec sleep 600; }; exec "$real" "$@"`)
+	path := os.Getenv("PATH")
+	notes := wrapped(t, `[ "$1" != sign ] || { : >$notes/signing; exec sleep 600; }; exec "$real" "$@"`)
 	signer := p.signer(keys)
-	signer.Program = program
 	ctx, cancel := context.WithCancel(context.Background())
 	go func() {
 		for {
@@ -315,6 +315,7 @@ func TestCancelledSigningLeavesNothing(t *testing.T) {
 		t.Fatalf("got %v", err)
 	}
 	// The attestations are there and the signature is not: the next run repairs that.
+	t.Setenv("PATH", path)
 	if signed, err := p.signer(keys).Signed(context.Background(), image.Image); err != nil || signed {
 		t.Fatalf("signed %v, %v", signed, err)
 	}
@@ -398,8 +399,8 @@ func TestIdentityTokenReachesFulcioAlone(t *testing.T) {
 	}))
 	t.Cleanup(fulcio.Close)
 	p := startDebianRegistry(t)
-	program, notes := wrapped(t, `exec "$real" "$@"`)
-	signer := Signer{IdentityToken: given, FulcioURL: fulcio.URL, RekorURL: fulcio.URL, Logins: p.logins, Program: program}
+	notes := wrapped(t, `exec "$real" "$@"`)
+	signer := Signer{IdentityToken: given, FulcioURL: fulcio.URL, RekorURL: fulcio.URL, Logins: p.logins}
 	_, err := signer.Sign(context.Background(), Attested{Image: p.push(t, "app")})
 	if err == nil || !strings.Contains(err.Error(), "ask for a new one") || strings.Contains(err.Error(), given.Reveal()) || !asked.Load() {
 		t.Errorf("asked %v, got %v", asked.Load(), err)

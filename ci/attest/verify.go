@@ -35,8 +35,6 @@ type Policy struct {
 	Logins []registry.Login
 	// PlainHTTP is for registries that speak no TLS.
 	PlainHTTP bool
-	// Program is cosign 2 ("cosign").
-	Program string
 	// Progress is told what happens; nil is silent.
 	Progress *progress.Progress
 	// Redactor takes secrets out of cosign's words; nil knows the logins and keys alone.
@@ -72,7 +70,7 @@ func Verify(ctx context.Context, p Policy, refs []string) (err error) {
 	if err != nil {
 		return err
 	}
-	c, err := newCosign(p.Program, "", registry.Options{Logins: p.Logins, PlainHTTP: p.PlainHTTP, FirstWait: p.firstWait, Progress: p.Progress}, p.Redactor)
+	c, err := newCosign("", registry.Options{Logins: p.Logins, PlainHTTP: p.PlainHTTP, FirstWait: p.firstWait, Progress: p.Progress}, p.Redactor)
 	if err != nil {
 		return err
 	}

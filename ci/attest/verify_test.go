@@ -20,6 +20,7 @@ import (
 	"time"
 
 	"gitops/ci/lab"
+	"gitops/ci/lab/envtest"
 	"gitops/ci/lab/labtest"
 	"gitops/ci/progress"
 	"gitops/ci/registry"
@@ -166,11 +167,8 @@ func TestLoginStaysOffPlainHTTP(t *testing.T) {
 	t.Cleanup(web.Close)
 	address := listener.Addr().String()
 	started := filepath.Join(t.TempDir(), "started")
-	program := filepath.Join(t.TempDir(), "cosign")
-	if err := os.WriteFile(program, []byte("#!/bin/sh\ntouch "+started+"\n"), 0o755); err != nil {
-		t.Fatal(err)
-	}
-	p := Policy{PublicKey: publicHeader, Program: program, firstWait: time.Millisecond,
+	envtest.New(t, "cosign", "touch "+started)
+	p := Policy{PublicKey: publicHeader, firstWait: time.Millisecond,
 		Logins: []registry.Login{{Host: address, Username: "robot", Password: secret.New(registryPassword)}}}
 	ref := address + "/team/app@sha256:" + strings.Repeat("a", 64)
 	err = Verify(t.Context(), p, []string{ref})

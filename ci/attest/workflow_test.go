@@ -7,6 +7,7 @@ import (
 	"sync/atomic"
 	"testing"
 
+	"gitops/ci/lab/envtest"
 	"gitops/ci/progress"
 	"gitops/ci/secret"
 )
@@ -46,7 +47,8 @@ func TestWorkflowToken(t *testing.T) {
 
 // A workflow's token is what cosign gets, and nothing is signed without it.
 func TestSignerAsksForTheWorkflowsToken(t *testing.T) {
-	s := Signer{Workflow: startTokens(t, 200, `{"value": "the-token"}`), Program: "true"}
+	envtest.New(t, "cosign", "exit 0")
+	s := Signer{Workflow: startTokens(t, 200, `{"value": "the-token"}`)}
 	if !s.Enabled() {
 		t.Error("a workflow can sign")
 	}
@@ -58,7 +60,7 @@ func TestSignerAsksForTheWorkflowsToken(t *testing.T) {
 	if !strings.Contains(strings.Join(c.Env, "\n"), tokenVariable+"=the-token") || strings.Join(s.by(), " ") != "--oidc-provider envvar" {
 		t.Errorf("environment %v, arguments %v", c.Env, s.by())
 	}
-	s = Signer{Workflow: startTokens(t, 403, ""), Program: "true"}
+	s = Signer{Workflow: startTokens(t, 403, "")}
 	if _, err := s.open(t.Context()); err == nil {
 		t.Error("signed without a token")
 	}
@@ -86,7 +88,8 @@ func TestWorkflowTokenIsNotRedirected(t *testing.T) {
 	if _, err := w.token(t.Context()); progress.ExitCode(err) != progress.ExitInvalid || !strings.Contains(err.Error(), "plain HTTP") {
 		t.Errorf("plain HTTP: %v", err)
 	}
-	s := Signer{IdentityToken: secret.New("token"), FulcioURL: "http://fulcio.example.invalid", Program: "true"}
+	envtest.New(t, "cosign", "")
+	s := Signer{IdentityToken: secret.New("token"), FulcioURL: "http://fulcio.example.invalid"}
 	if _, err := s.open(t.Context()); progress.ExitCode(err) != progress.ExitInvalid || !strings.Contains(err.Error(), "plain HTTP") {
 		t.Errorf("Fulcio over plain HTTP: %v", err)
 	}

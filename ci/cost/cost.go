@@ -30,8 +30,6 @@ type Options struct {
 	// key; Infracost's when empty.
 	PricingEndpoint string
 	Currency        string        // ISO 4217; Infracost's default when empty
-	UsageFile       string        // an Infracost usage file; optional
-	Program         string        // "infracost" when empty
 	Timeout         time.Duration // three minutes when 0
 	Progress        *progress.Progress
 	// Redactor takes secrets out of infracost's words; nil knows the key alone.
@@ -95,11 +93,7 @@ func (o Options) ready() (infracost string, err error) {
 	if o.APIKey.Empty() && o.PricingEndpoint == "" {
 		return "", &Unavailable{"no INFRACOST_API_KEY"}
 	}
-	name := o.Program
-	if name == "" {
-		name = "infracost"
-	}
-	infracost, err = program.Find(name)
+	infracost, err = program.Find("infracost")
 	if err != nil {
 		return "", &Unavailable{"the program infracost is not installed"}
 	}
@@ -130,11 +124,7 @@ func (o Options) run(ctx context.Context, infracost, home, out string) error {
 // buildArgs returns the arguments of `infracost diff`. A plan's JSON holds the state
 // before the plan as well, so that diff needs nothing to compare with.
 func buildArgs(o Options, out string) []string {
-	args := []string{"diff", "--path", o.PlanFile, "--format", "json", "--out-file", out, "--no-color"}
-	if o.UsageFile != "" {
-		args = append(args, "--usage-file", o.UsageFile)
-	}
-	return args
+	return []string{"diff", "--path", o.PlanFile, "--format", "json", "--out-file", out, "--no-color"}
 }
 
 // variables are those that infracost gets from here: how to reach the network, and

@@ -19,7 +19,7 @@ import (
 func standIn(t *testing.T, then string) (program, plan string) {
 	t.Helper()
 	dir := t.TempDir()
-	program, plan = filepath.Join(dir, "infracost-stand-in"), filepath.Join(dir, "plan.json")
+	program, plan = filepath.Join(dir, "infracost"), filepath.Join(dir, "plan.json")
 	document, err := filepath.Abs("testdata/v02-diff.json")
 	if err != nil {
 		t.Fatal(err)
@@ -32,7 +32,6 @@ while [ $# -gt 0 ]; do
     --path) [ -f "$2" ]; shift 2;;
     --format) [ "$2" = json ]; shift 2;;
     --out-file) out=$2; shift 2;;
-    --usage-file) [ -f "$2" ]; shift 2;;
     --no-color) shift;;
     *) echo "Error: unknown flag: $1" >&2; exit 1;;
   esac
@@ -45,6 +44,7 @@ document='` + document + `'
 			t.Fatal(err)
 		}
 	}
+	t.Setenv("PATH", dir+string(os.PathListSeparator)+os.Getenv("PATH"))
 	return program, plan
 }
 
@@ -55,7 +55,7 @@ func TestRunReturnsTheCost(t *testing.T) {
 	t.Setenv("GITHUB_TOKEN", "not-for-infracost")
 	t.Setenv("HTTPS_PROXY", "http://proxy.example:3128")
 	program, plan := standIn(t, `cp "$document" "$out"`)
-	estimate, err := Run(context.Background(), Options{PlanFile: plan, APIKey: secret.New(key), Program: program,
+	estimate, err := Run(context.Background(), Options{PlanFile: plan, APIKey: secret.New(key),
 		PricingEndpoint: "https://prices.example", Currency: "USD"})
 	if err != nil {
 		t.Fatal(err)
@@ -79,8 +79,8 @@ func TestRunReturnsTheCost(t *testing.T) {
 }
 
 func TestKeyIsNoArgument(t *testing.T) {
-	args := buildArgs(Options{PlanFile: "plan.json", APIKey: secret.New(key), UsageFile: "usage.yml"}, "out.json")
-	want := "diff --path plan.json --format json --out-file out.json --no-color --usage-file usage.yml"
+	args := buildArgs(Options{PlanFile: "plan.json", APIKey: secret.New(key)}, "out.json")
+	want := "diff --path plan.json --format json --out-file out.json --no-color"
 	if got := strings.Join(args, " "); got != want {
 		t.Errorf("arguments are %q, want %q", got, want)
 	}
@@ -102,8 +102,8 @@ func TestUnavailableSaysWhy(t *testing.T) {
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
-			program, plan := standIn(t, test.then)
-			o := Options{PlanFile: plan, APIKey: secret.New(key), Program: program}
+			_, plan := standIn(t, test.then)
+			o := Options{PlanFile: plan, APIKey: secret.New(key)}
 			if name == "hangs" {
 				o.Timeout = 300 * time.Millisecond
 			}
@@ -118,11 +118,11 @@ func TestUnavailableSaysWhy(t *testing.T) {
 
 func TestUnavailableBeforeAnythingStarts(t *testing.T) {
 	program, plan := standIn(t, `exit 0`)
-	for want, o := range map[string]Options{
-		"no INFRACOST_API_KEY":                   {PlanFile: plan, Program: program},
-		"the program infracost is not installed": {PlanFile: plan, APIKey: secret.New(key), Program: "infracost-not-there"},
-	} {
-		_, err := Run(context.Background(), o)
+	for want, key := range map[string]secret.Value{"no INFRACOST_API_KEY": {}, "the program infracost is not installed": secret.New(key)} {
+		if !key.Empty() {
+			t.Setenv("PATH", t.TempDir())
+		}
+		_, err := Run(context.Background(), Options{PlanFile: plan, APIKey: key})
 		var unavailable *Unavailable
 		if !errors.As(err, &unavailable) || unavailable.Why != want {
 			t.Errorf("error is %v, want unavailable because %q", err, want)
@@ -131,17 +131,17 @@ func TestUnavailableBeforeAnythingStarts(t *testing.T) {
 			t.Error("infracost was started")
 		}
 	}
-	_, err := Run(context.Background(), Options{PlanFile: plan + ".missing", APIKey: secret.New(key), Program: program})
+	_, err := Run(context.Background(), Options{PlanFile: plan + ".missing", APIKey: secret.New(key)})
 	if progress.ExitCode(err) != progress.ExitInvalid {
 		t.Errorf("a missing plan gives %v, want exit 2", err)
 	}
 }
 
 func TestCancelledIsNotUnavailable(t *testing.T) {
-	program, plan := standIn(t, `exec sleep 60`)
+	_, plan := standIn(t, `exec sleep 60`)
 	ctx, cancel := context.WithTimeout(context.Background(), 200*time.Millisecond)
 	defer cancel()
-	_, err := Run(ctx, Options{PlanFile: plan, APIKey: secret.New(key), Program: program})
+	_, err := Run(ctx, Options{PlanFile: plan, APIKey: secret.New(key)})
 	var unavailable *Unavailable
 	if errors.As(err, &unavailable) || !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("error is %v, want the context's", err)
@@ -150,8 +150,8 @@ func TestCancelledIsNotUnavailable(t *testing.T) {
 
 // The key goes to a price service over TLS, or to this machine.
 func TestKeyStaysOffPlainHTTP(t *testing.T) {
-	program, plan := standIn(t, `cp "$document" "$out"`)
-	o := Options{PlanFile: plan, APIKey: secret.New(key), Program: program, PricingEndpoint: "http://prices.example:4000"}
+	_, plan := standIn(t, `cp "$document" "$out"`)
+	o := Options{PlanFile: plan, APIKey: secret.New(key), PricingEndpoint: "http://prices.example:4000"}
 	if _, err := Run(context.Background(), o); progress.ExitCode(err) != progress.ExitInvalid || !strings.Contains(err.Error(), "https address") {
 		t.Errorf("got %v", err)
 	}

@@ -43,9 +43,6 @@ type Drift struct {
 	Findings []Finding `json:"findings"`
 }
 
-// Any reports whether there is a difference.
-func (d Drift) Any() bool { return len(d.Findings) > 0 }
-
 // Running compares what runs with the manifest. env gives values for variables
 // in image names, and may be nil; other variables are not needed.
 func Running(ctx context.Context, h Host, p Place, content []byte, env map[string]secret.Value) (Drift, error) {

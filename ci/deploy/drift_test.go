@@ -47,7 +47,7 @@ services:
 	if fmt.Sprint(got.Findings) != long(want) {
 		t.Errorf("got  %v\nwant %s", got.Findings, want)
 	}
-	if !got.Any() || compare(file, nil, func(string) (string, bool) { return "", false }).Findings[0].Kind != DriftMissing {
+	if len(got.Findings) == 0 || compare(file, nil, func(string) (string, bool) { return "", false }).Findings[0].Kind != DriftMissing {
 		t.Error("drift was not noticed")
 	}
 }

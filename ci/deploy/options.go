@@ -51,9 +51,6 @@ type Options struct {
 	LockTTL time.Duration
 	// Keep is how many releases stay on the host.
 	Keep int
-	// PullAlways asks the registry for every ref without a digest, not only for
-	// those that the host does not have.
-	PullAlways bool
 	// Progress is told what happens; nil is silent.
 	Progress *progress.Progress
 	// Env has the values of the manifest's variables.

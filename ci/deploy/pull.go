@@ -36,13 +36,9 @@ const pullAttempts = 3
 
 // pull puts every image on the host, before anything stops.
 func (r *run) pull(ctx context.Context, items []string, logins []registry.Login) error {
-	when := "missing"
-	if r.o.PullAlways && len(logins) > 0 {
-		when = "always"
-	}
 	preamble := fmt.Sprintf("logins=%d\n", len(logins)) + login(logins)
 	err := retry.Do(ctx, retry.Sleep, func() error {
-		_, err := r.script(ctx, "pull", preamble, append([]string{when}, items...)...)
+		_, err := r.script(ctx, "pull", preamble, items...)
 		return err
 	}, func(attempt int, err error) (time.Duration, error) {
 		if exitOf(err) != exitTemporary || attempt == pullAttempts {

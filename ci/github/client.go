@@ -6,7 +6,6 @@ package github
 import (
 	"net/http"
 	"net/url"
-	"os"
 	"strings"
 	"sync"
 	"time"
@@ -25,13 +24,9 @@ const DefaultAPIURL = "https://api.github.com/"
 type Config struct {
 	// APIURL is the root of the API, as GITHUB_API_URL has it in a workflow; an
 	// enterprise server's ends in /api/v3. DefaultAPIURL when empty.
-	APIURL string
-	Token  secret.Value
-	Repo   string // "owner/name"
-	// Label is set on our issues; "drift" when empty.
-	Label string
-	// MaxWait is the longest wait for one rate limit; two minutes when 0.
-	MaxWait  time.Duration
+	APIURL   string
+	Token    secret.Value
+	Repo     string // "owner/name"
 	Progress *progress.Progress
 }
 
@@ -39,14 +34,16 @@ type Config struct {
 type Client struct {
 	api         *gh.Client
 	owner, repo string
-	label       string
-	maxWait     time.Duration
+	maxWait     time.Duration // the longest that one rate limit is waited for
 	progress    *progress.Progress
 	sleep       retry.Pause
 
 	mu sync.Mutex
 	me *author
 }
+
+// label is what our issues carry.
+const label = "drift"
 
 // requestTimeout bounds one request, answer included.
 const requestTimeout = 30 * time.Second
@@ -69,15 +66,7 @@ func New(config Config) (*Client, error) {
 	api.BaseURL = base
 	// After a rate limit the client would refuse calls; here they wait.
 	api.DisableRateLimitCheck = true
-	c := &Client{api: api, owner: owner, repo: repo, label: config.Label,
-		maxWait: config.MaxWait, progress: config.Progress, sleep: retry.Sleep}
-	if c.label == "" {
-		c.label = "drift"
-	}
-	if c.maxWait == 0 {
-		c.maxWait = 2 * time.Minute
-	}
-	return c, nil
+	return &Client{api: api, owner: owner, repo: repo, maxWait: 2 * time.Minute, progress: config.Progress, sleep: retry.Sleep}, nil
 }
 
 func parseAPIURL(text string) (*url.URL, error) {
@@ -95,19 +84,4 @@ func parseAPIURL(text string) (*url.URL, error) {
 		base.Path += "/"
 	}
 	return base, nil
-}
-
-// FromEnvironment fills what config leaves empty from the variables that a GitHub
-// Actions workflow sets: GITHUB_API_URL, GITHUB_TOKEN, GITHUB_REPOSITORY.
-func FromEnvironment(config Config) Config {
-	if config.APIURL == "" {
-		config.APIURL = os.Getenv("GITHUB_API_URL")
-	}
-	if config.Token.Empty() {
-		config.Token = secret.FromEnv("GITHUB_TOKEN")
-	}
-	if config.Repo == "" {
-		config.Repo = os.Getenv("GITHUB_REPOSITORY")
-	}
-	return config
 }

@@ -303,7 +303,8 @@ func TestErrorsOfGitHubItself(t *testing.T) {
 }
 
 func TestPrimaryRateLimitOfTheDouble(t *testing.T) {
-	l := newLab(t, githubtest.Options{Limit: 4}, func(c *Config) { c.MaxWait = time.Minute })
+	l := newLab(t, githubtest.Options{Limit: 4})
+	l.Client.maxWait = time.Minute
 	l.OpenPull(0, "Bigger", "f", "m", "aaa")
 	l.upsert(t, "one", true) // who, viewer, list, create
 	_, _, err := l.UpsertComment(context.Background(), 1, marker, "two")

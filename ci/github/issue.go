@@ -9,7 +9,7 @@ import (
 
 // UpsertIssue makes sure that one open issue with marker has title and body. It edits
 // the open one, or reopens the one that was closed last, or opens a new one. It finds
-// issues by the label of Config, which must stay on them, and by marker.
+// issues by label, which must stay on them, and by marker.
 func (c *Client) UpsertIssue(ctx context.Context, marker, title, body string) (url string, created bool, err error) {
 	body = marked(marker, body)
 	for attempt := 1; ; attempt++ {
@@ -72,12 +72,12 @@ func (c *Client) issues(ctx context.Context, marker, state string) ([]*gh.Issue,
 		return nil, err
 	}
 	r := request{
-		what:       fmt.Sprintf("listing the issues labelled %q of %s/%s", c.label, c.owner, c.repo),
+		what:       fmt.Sprintf("listing the issues labelled %q of %s/%s", label, c.owner, c.repo),
 		permission: "issues: read",
 		repeatable: true,
 	}
 	var ours []*gh.Issue
-	options := &gh.IssueListByRepoOptions{State: state, Labels: []string{c.label},
+	options := &gh.IssueListByRepoOptions{State: state, Labels: []string{label},
 		Sort: "created", Direction: "desc", ListOptions: gh.ListOptions{PerPage: pageSize}}
 	err = c.pages(ctx, r, &options.ListOptions, func() (*gh.Response, error) {
 		page, response, err := c.api.Issues.ListByRepo(ctx, c.owner, c.repo, options)
@@ -93,7 +93,7 @@ func (c *Client) issues(ctx context.Context, marker, state string) ([]*gh.Issue,
 
 func (c *Client) createIssue(ctx context.Context, title, body string) (url string, err error) {
 	r := request{what: fmt.Sprintf("opening an issue in %s/%s", c.owner, c.repo), permission: "issues: write"}
-	labels := []string{c.label}
+	labels := []string{label}
 	var issue *gh.Issue
 	err = c.do(ctx, r, func() (response *gh.Response, err error) {
 		issue, response, err = c.api.Issues.Create(ctx, c.owner, c.repo, &gh.IssueRequest{Title: &title, Body: &body, Labels: &labels})

@@ -5,7 +5,6 @@ package host
 
 import (
 	"context"
-	"fmt"
 	"net"
 	"strings"
 	"sync"
@@ -78,16 +77,6 @@ type target struct {
 	auth       ssh.AuthMethod
 	closeAuth  func()
 	connect    func(ctx context.Context, network, address string) (net.Conn, error)
-}
-
-// Check reports what is missing or malformed in c, without any connection.
-func (c Config) Check() error {
-	t, err := c.target()
-	if err != nil {
-		return err
-	}
-	t.closeAuth()
-	return nil
 }
 
 func (c Config) target() (*target, error) {
@@ -198,6 +187,3 @@ func (t *target) clientConfig(hostKeyAccepted func()) *ssh.ClientConfig {
 		},
 	}
 }
-
-// String names the connection the way messages do.
-func (t *target) String() string { return fmt.Sprintf("%s@%s", t.user, t.address) }

@@ -25,9 +25,6 @@ type Drifted struct {
 	Attributes []string `json:"attributes"` // the top-level attributes that differ, sorted
 }
 
-// Found reports whether there is drift.
-func (d *Drift) Found() bool { return len(d.Changes) > 0 }
-
 // Drift compares the cloud with the state and changes neither. If a provider or the
 // network fails, that is an error and not a result.
 func (w *Workspace) Drift(ctx context.Context) (*Drift, error) {

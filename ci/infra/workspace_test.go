@@ -154,7 +154,7 @@ func TestPlanApplyOutputs(t *testing.T) {
 		t.Errorf("second plan has changes:\n%s", again.Text)
 	}
 	drift, err := w.Drift(ctx)
-	if err != nil || drift.Found() {
+	if err != nil || len(drift.Changes) > 0 {
 		t.Errorf("drift: %+v, %v", drift, err)
 	}
 }

@@ -35,8 +35,7 @@ type Options struct {
 	// Images are images that the rehearsal needs besides the stages' own: the
 	// manifest's and the monitoring role's.
 	Images   []string
-	Cache    string // folder of what is slow to make; empty means the user's cache folder
-	Keep     bool   // Close leaves the lab running
+	Keep     bool // Close leaves the lab running
 	Progress *progress.Progress
 }
 
@@ -96,7 +95,7 @@ func Start(ctx context.Context, o Options) (*Lab, error) {
 	if err != nil {
 		return nil, err
 	}
-	cache, err := openCache(o.Cache)
+	cache, err := openCache("")
 	if err != nil {
 		return nil, err
 	}

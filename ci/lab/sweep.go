@@ -45,11 +45,6 @@ func Sweep(ctx context.Context, d *Docker) error {
 	return errors.Join(errs...)
 }
 
-// Remove removes the lab with this ID, kept or not.
-func Remove(ctx context.Context, d *Docker, id string) error {
-	return remove(ctx, d, labelLab+"="+id)
-}
-
 // remove removes the containers with their anonymous volumes, the networks and
 // the volumes that have the label. It does not stop at the first failure.
 func remove(ctx context.Context, d *Docker, label string) error {

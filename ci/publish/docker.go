@@ -20,7 +20,6 @@ import (
 
 // docker builds with a plain Docker engine, by its CLI.
 type docker struct {
-	program string
 	pass    []string // names of the variables that it gets from here
 	tag     string   // the commit
 	rebuild bool
@@ -136,7 +135,7 @@ var dockerVariables = slices.Concat(program.Machine, program.Network, []string{
 // run runs the Docker CLI and returns its standard output.
 func (d *docker) run(ctx context.Context, args ...string) (string, error) {
 	out, err := program.Run(ctx, program.Command{
-		Name: d.program, Args: args, Pass: d.pass,
+		Name: "docker", Args: args, Pass: d.pass,
 		// Engines that keep images as an index would add an attestation of their own to
 		// it: https://docs.docker.com/build/building/variables.
 		Env: []string{"BUILDX_NO_DEFAULT_ATTESTATIONS=1"},

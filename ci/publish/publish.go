@@ -76,8 +76,6 @@ type Options struct {
 	// InvocationID this run of it, for the provenance.
 	BuilderID    string
 	InvocationID string
-	// Docker is the Docker CLI ("docker").
-	Docker string
 	// Pass are the names of further variables of this process's environment for the
 	// Docker CLI, such as those of a credential helper; "AWS_*" is every name that
 	// begins with AWS_.
@@ -148,14 +146,11 @@ type publisher struct {
 }
 
 func newPublisher(o Options) (*publisher, error) {
-	if o.Docker == "" {
-		o.Docker = "docker"
-	}
 	if o.BuilderID == "" {
 		o.BuilderID = "urn:gitops:builder:local"
 	}
 	o.Registry.Progress = o.Progress
-	p := &publisher{Options: o, registry: registry.New(o.Registry), docker: &docker{program: o.Docker, pass: append(slices.Clip(dockerVariables), o.Pass...), tag: o.Tag, rebuild: o.Rebuild}}
+	p := &publisher{Options: o, registry: registry.New(o.Registry), docker: &docker{pass: append(slices.Clip(dockerVariables), o.Pass...), tag: o.Tag, rebuild: o.Rebuild}}
 	return p, p.check()
 }
 

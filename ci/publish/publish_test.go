@@ -19,6 +19,7 @@ import (
 
 	"gitops/ci/attest"
 	"gitops/ci/lab"
+	"gitops/ci/lab/envtest"
 	"gitops/ci/lab/labtest"
 	"gitops/ci/lab/registrytest"
 	"gitops/ci/progress"
@@ -39,7 +40,7 @@ func TestBadInputIsRefusedBeforeAnything(t *testing.T) {
 		"named twice":          func(o *Options) { o.Services = append(o.Services, o.Services[0]) },
 		"build argument":       func(o *Options) { o.Services[0].Args = map[string]string{"A=B": ""} },
 	} {
-		o := Options{Services: []Service{{Name: "a", Context: dir, Image: "r.local/a"}}, Tag: commit, Created: commitTime, Docker: "/no/docker"}
+		o := Options{Services: []Service{{Name: "a", Context: dir, Image: "r.local/a"}}, Tag: commit, Created: commitTime}
 		change(&o)
 		if _, err := Publish(context.Background(), o); progress.ExitCode(err) != progress.ExitInvalid || !strings.Contains(err.Error(), says) {
 			t.Errorf("got %v (exit %d), want exit 2 and %q", err, progress.ExitCode(err), says)
@@ -171,7 +172,7 @@ func TestPublishForReal(t *testing.T) {
 	})
 	t.Run("same input, another builder, same digest", func(t *testing.T) {
 		o := options(0, registrytest.Debian(t, "registry-password"))
-		if o.Docker = buildKit(t); o.Docker == "" {
+		if !buildKit(t) {
 			t.Skip("needs a Docker CLI with BuildKit")
 		}
 		built, err := Publish(context.Background(), o)
@@ -245,19 +246,21 @@ func checkImage(t *testing.T, ref, tag, env string) *v1.ConfigFile {
 	return config
 }
 
-// buildKit returns a Docker CLI that builds with BuildKit; empty when there is none.
-func buildKit(t *testing.T) string {
+// buildKit sees to it that the Docker CLI in PATH builds with BuildKit, and reports
+// whether there is one.
+func buildKit(t *testing.T) bool {
 	t.Helper()
 	if exec.Command("docker", "buildx", "version").Run() == nil {
-		return "docker"
+		return true
 	}
 	// The CLI that belongs to an older engine has it built in.
 	t.Setenv("DOCKER_BUILDKIT", "1")
 	out, err := exec.Command("/usr/bin/docker", "--version").Output()
 	if err != nil || !strings.Contains(string(out), " 20.10.") {
-		return ""
+		return false
 	}
-	return "/usr/bin/docker"
+	t.Setenv("PATH", "/usr/bin"+string(os.PathListSeparator)+os.Getenv("PATH"))
+	return true
 }
 
 // BuildKit builds for a platform that is not its own, as long as nothing has to run
@@ -276,7 +279,7 @@ func TestPublishForSeveralPlatforms(t *testing.T) {
 			t.Errorf("got %v", err)
 		}
 	})
-	if o.Docker = buildKit(t); o.Docker == "" {
+	if !buildKit(t) {
 		t.Skip("needs a Docker CLI with BuildKit")
 	}
 	refs, err := Publish(context.Background(), o)
@@ -333,7 +336,7 @@ func TestPublishAttestsAndSigns(t *testing.T) {
 	t.Run("a password that is not the key's", func(t *testing.T) {
 		o := o
 		o.Signer = attest.Signer{Key: secret.New(newKey(t).private), Password: secret.New("wrong-password"), Logins: logins(address)}
-		o.Docker = "/no/docker" // it must not come to a build
+		envtest.New(t, "docker", "") // it must not come to a build
 		if _, err := Publish(t.Context(), o); err == nil || !strings.Contains(err.Error(), "password is not that of the key") {
 			t.Errorf("got %v", err)
 		}

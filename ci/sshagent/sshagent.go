@@ -32,7 +32,7 @@ func Start(socket string, key secret.Value) (*Agent, error) {
 	}
 	keyring := agent.NewKeyring()
 	if err := keyring.Add(agent.AddedKey{PrivateKey: private}); err != nil {
-		return nil, progress.Invalid("the SSH private key is of a kind that an agent cannot hold: make one with ssh-keygen -t ed25519")
+		return nil, progress.Invalid("reading the SSH key: an agent cannot hold one of its kind: make one with ssh-keygen -t ed25519")
 	}
 	listener, err := net.Listen("unix", socket)
 	if err != nil {
@@ -55,9 +55,9 @@ func parse(key secret.Value) (any, error) {
 	var encrypted *ssh.PassphraseMissingError
 	switch {
 	case errors.As(err, &encrypted):
-		return nil, progress.Invalid("the SSH private key has a passphrase: give one without")
+		return nil, progress.Invalid("reading the SSH key: it has a passphrase: give one without")
 	case err != nil:
-		return nil, progress.Invalid("the SSH private key is not a PEM private key (\"-----BEGIN OPENSSH PRIVATE KEY-----\"), whole, with its line breaks")
+		return nil, progress.Invalid("reading the SSH key: it is not a PEM private key (\"-----BEGIN OPENSSH PRIVATE KEY-----\"), whole, with its line breaks")
 	}
 	return private, nil
 }

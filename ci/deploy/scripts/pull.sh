@@ -1,9 +1,6 @@
-# Sees to it that the host has the images. $1 is "missing" or "always"; each
-# other argument is REF|ID|DIGEST, where ID and DIGEST, if not empty, are what REF
-# has to be, wherever its tag points today.
+# Sees to it that the host has the images. Each argument is REF|ID|DIGEST, where ID
+# and DIGEST, if not empty, are what REF has to be, wherever its tag points today.
 held
-when=$1
-shift
 for folder in "${XDG_RUNTIME_DIR:-}" /dev/shm "$dir"; do
 	if [ -n "$folder" ] && [ -d "$folder" ] && [ -w "$folder" ]; then break; fi
 done
@@ -38,11 +35,7 @@ settle() {
 		wanted="$wanted ${digest:-$ref}|$ref"
 		return 0
 	fi
-	if [ -n "$have" ]; then
-		case $when,$ref in
-		missing,* | *,*@sha256:*) return 0 ;;
-		esac
-	fi
+	if [ -n "$have" ]; then return 0; fi
 	wanted="$wanted $ref|$ref"
 }
 for item in "$@"; do

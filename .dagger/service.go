@@ -1,6 +1,11 @@
 package main
 
-import "gitops/.dagger/internal/dagger"
+import (
+	"net/url"
+	"slices"
+
+	"gitops/.dagger/internal/dagger"
+)
 
 // Binding is a service that every stage reaches under an alias.
 type Binding struct {
@@ -20,6 +25,12 @@ func (m *Gitops) WithService(
 ) *Gitops {
 	m.Bindings = append(m.Bindings, &Binding{Alias: alias, Service: service})
 	return m
+}
+
+// bound reports whether a service is bound to the host of a registry's address.
+func (m *Gitops) bound(address string) bool {
+	registry := url.URL{Host: address}
+	return slices.Contains(m.aliases(), registry.Hostname())
 }
 
 // aliases returns the host names of the bound services: a registry among them

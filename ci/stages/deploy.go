@@ -66,10 +66,10 @@ func Deploy(ctx context.Context, o DeployOptions) (DeployResult, error) {
 		return DeployResult{}, err
 	}
 	options.Manifest, options.Commit = text, o.Commit
-	if err := options.Check(); err != nil {
+	if err := o.Verify.check(ctx, text, o.Logins, o.Output); err != nil {
 		return DeployResult{}, err
 	}
-	if err := o.Verify.check(ctx, text, o.Logins, o.Output); err != nil {
+	if err := options.Check(); err != nil {
 		return DeployResult{}, err
 	}
 	return onHost(ctx, o.Host, o.Output, func(c *host.Client) (DeployResult, error) {

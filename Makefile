@@ -1,5 +1,6 @@
 # Two commands: `make rehearse` and `make test`. Each sets up what it needs and
-# says what it installs; on a machine with a Docker engine it installs nothing.
+# says what it installs; on a machine with a Docker engine it installs nothing, and
+# the tests run in an image that has their programs.
 
 GO ?= go
 # The gitops command runs in containers of any distribution.
@@ -29,7 +30,7 @@ rehearse-dagger: ## The rehearsal on a Dagger engine
 	$(GO) run ./ci/cmd/rehearse --engine dagger
 
 test: setup ## Every test, the rehearsal included; what cannot run here is named at the end
-	$(GO) run ./ci/cmd/rehearse with-docker -- .ci/test $(REHEARSE)
+	$(GO) run ./ci/cmd/rehearse with-docker --toolbox -- .ci/test $(REHEARSE)
 
 setup: ## Install what the tests need, where no Docker engine is
 	.ci/setup

@@ -50,7 +50,8 @@ func newStandIn() *cobra.Command {
 // newWithDocker runs a command while a Docker engine answers: the machine's, or one
 // that is set up where that is possible. Without one the command runs too.
 func newWithDocker(p *progress.Progress) *cobra.Command {
-	return &cobra.Command{
+	var toolbox bool
+	command := &cobra.Command{
 		Use: "with-docker -- COMMAND [ARGUMENT]…", Short: "Run a command while a Docker engine answers", Hidden: true,
 		Args: cobra.MinimumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -62,10 +63,18 @@ func newWithDocker(p *progress.Progress) *cobra.Command {
 				return err
 			default:
 				defer docker.Close()
+				if toolbox && docker.HasToolbox(cmd.Context()) {
+					p.Say("a Docker engine was here before: the command runs in the image of the lab's toolbox")
+					if args, err = docker.Toolbox(cmd.Context(), args); err != nil {
+						return err
+					}
+				}
 			}
 			return pass(cmd.Context(), args)
 		},
 	}
+	command.Flags().BoolVar(&toolbox, "toolbox", false, "on an engine that was here before, run the command in an image that has the tests' programs")
+	return command
 }
 
 // pass runs a command with this one's input and output.

@@ -124,8 +124,12 @@ func TestRunOnSSHD(t *testing.T) {
 			t.Fatalf("got %v", err)
 		}
 		for range 50 {
-			if _, err := client.Run(t.Context(), host.Command{Args: []string{"pgrep", "-fx", "sleep " + mark}}); err != nil {
+			out, err := client.Run(t.Context(), host.Command{Args: []string{"pgrep", "-fx", "sleep " + mark}})
+			if err != nil && out.Exit == 1 {
 				return // pgrep found nothing
+			}
+			if err != nil {
+				t.Fatal(err)
 			}
 			time.Sleep(100 * time.Millisecond)
 		}

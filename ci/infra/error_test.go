@@ -30,7 +30,8 @@ func TestExplain(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			err := explain("planning", "/terraform", string(read(t, "errors/"+name+".txt")), ended)
+			said := string(read(t, "errors/"+name+".txt"))
+			err := explain("planning", "/terraform", said, ended)
 			if progress.ExitCode(err) != progress.ExitFailed || !errors.Is(err, ended) {
 				t.Errorf("exit %d, %v", progress.ExitCode(err), err)
 			}
@@ -43,6 +44,9 @@ func TestExplain(t *testing.T) {
 				}
 			}
 			for _, not := range test.hasNot {
+				if !strings.Contains(said, not) {
+					t.Errorf("Terraform did not say %q: its absence proves nothing", not)
+				}
 				if strings.Contains(err.Error(), not) {
 					t.Errorf("%q is in\n%v", not, err)
 				}

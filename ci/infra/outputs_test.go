@@ -2,6 +2,7 @@ package infra
 
 import (
 	"encoding/json"
+	"gitops/ci/lab/texttest"
 	"strings"
 	"testing"
 )
@@ -71,7 +72,7 @@ func TestParseOutputsRefuses(t *testing.T) {
 		"no port number":     {withPort(`"ssh"`), "ssh_port"},
 		"no such port":       {withPort("65536"), "ssh_port"},
 		"two lines of keys":  {output("203.0.113.7", "ubuntu", hostKey+"\n"+hostKey), "more than one line"},
-		"list as an address": {[]byte(strings.Replace(string(output("203.0.113.7", "ubuntu", hostKey)), `"203.0.113.7"`, `[1]`, 1)), "static_ip"},
+		"list as an address": {[]byte(texttest.Replace(t, string(output("203.0.113.7", "ubuntu", hostKey)), `"203.0.113.7"`, `[1]`)), "static_ip"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := ParseOutputs(test.data)

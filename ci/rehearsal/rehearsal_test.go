@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"gitops/ci/compose"
 	"gitops/ci/lab/texttest"
 	"gitops/ci/manifest"
 	"gitops/ci/secret"
@@ -117,12 +118,12 @@ func TestPointManifestKeepsEverythingElse(t *testing.T) {
 	}
 	// What a person who follows the same instruction writes.
 	want := string(original)
-	builds, err := manifest.BuildServices(original)
-	if err != nil || len(builds) < 2 {
-		t.Fatalf("the manifest builds %v, %v", builds, err)
+	own, err := compose.OwnImages(original, nil, nil)
+	if err != nil || len(own) < 2 {
+		t.Fatalf("the manifest builds %v, %v", own, err)
 	}
-	for _, build := range builds {
-		want = texttest.Replace(t, want, "image: "+build.Image, "image: "+images[build.Service])
+	for service, image := range own {
+		want = texttest.Replace(t, want, "image: "+image, "image: "+images[service])
 	}
 	if string(text) != want {
 		t.Errorf("the manifest became\n%s\nwant\n%s", text, want)

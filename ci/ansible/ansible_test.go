@@ -16,6 +16,7 @@ import (
 	"gitops/ci/ansible"
 	"gitops/ci/host"
 	"gitops/ci/lab/hosttest"
+	"gitops/ci/lab/texttest"
 	"gitops/ci/progress"
 	"gitops/ci/secret"
 )
@@ -69,8 +70,13 @@ func nothingLeft(t *testing.T) {
 		t.Errorf("files left: %v, %v", left, err)
 	}
 	for range 20 {
-		if exec.Command("pgrep", "-f", os.Getenv("TMPDIR")+"/ansible-").Run() != nil {
+		err := exec.Command("pgrep", "-f", os.Getenv("TMPDIR")+"/ansible-").Run()
+		var none *exec.ExitError
+		if errors.As(err, &none) && none.ExitCode() == 1 {
 			return
+		}
+		if err != nil {
+			t.Fatalf("looking for processes of the run: %v", err)
 		}
 		time.Sleep(100 * time.Millisecond)
 	}
@@ -150,8 +156,8 @@ func TestCheckModeOnlyTells(t *testing.T) {
 
 func TestExtraVarsFilesAndSecretsInTheLog(t *testing.T) {
 	target := t.TempDir()
-	o := prepare(t, strings.Replace(fmt.Sprintf(twoTasks, target), "when: false", "when: true", 1))
-	write(t, filepath.Join(o.Dir, "site.yml"), strings.Replace(string(read(t, filepath.Join(o.Dir, "site.yml"))), "msg: never", "var: greeting", 1))
+	o := prepare(t, texttest.Replace(t, fmt.Sprintf(twoTasks, target), "when: false", "when: true"))
+	write(t, filepath.Join(o.Dir, "site.yml"), texttest.Replace(t, string(read(t, filepath.Join(o.Dir, "site.yml"))), "msg: never", "var: greeting"))
 	o.ExtraVarsFiles = []string{write(t, filepath.Join(t.TempDir(), "vars.yml"), "greeting: correct-horse-battery\n")}
 	o.Redactor = secret.NewRedactor(secret.New("correct-horse-battery"))
 	var log bytes.Buffer

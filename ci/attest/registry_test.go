@@ -1,7 +1,8 @@
 package attest
 
 import (
-	"strings"
+	"errors"
+	"net/http"
 	"testing"
 	"time"
 
@@ -10,8 +11,10 @@ import (
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/random"
 	"github.com/google/go-containerregistry/pkg/v1/remote"
+	"github.com/google/go-containerregistry/pkg/v1/remote/transport"
 
 	"gitops/ci/lab/registrytest"
+	"gitops/ci/lab/texttest"
 	"gitops/ci/registry"
 	"gitops/ci/secret"
 )
@@ -109,10 +112,14 @@ func (p place) pushIndex(t *testing.T, repository string) (index name.Digest, im
 // stored returns the media types of what cosign stored beside an image.
 func (p place) stored(t *testing.T, image name.Digest, suffix string) []string {
 	t.Helper()
-	tag := image.Context().Tag(strings.Replace(image.DigestStr(), ":", "-", 1) + suffix)
+	tag := image.Context().Tag(texttest.Replace(t, image.DigestStr(), ":", "-") + suffix)
 	there, err := remote.Image(tag, p.options()...)
-	if err != nil {
+	var failed *transport.Error
+	if errors.As(err, &failed) && failed.StatusCode == http.StatusNotFound {
 		return nil
+	}
+	if err != nil {
+		t.Fatal(err)
 	}
 	manifest, err := there.Manifest()
 	if err != nil {

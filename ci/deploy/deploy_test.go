@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"gitops/ci/deploy"
+	"gitops/ci/lab/texttest"
 	"gitops/ci/progress"
 	"gitops/ci/secret"
 )
@@ -138,8 +139,8 @@ func TestAFailedDeployLeavesWhatRan(t *testing.T) {
 		"crash":           {l.manifest(image("crash")), "planted-secret-1", []string{"service web", "restarted", "exit code 3", "this is crash", "cannot log in to the database with [REDACTED]"}},
 		"never healthy":   {l.manifest(image("sick")), "planted-secret-1", []string{"service web is unhealthy", "this is sick"}},
 		"wrong value":     {l.manifest(image("v1")), "wrong-password", []string{"service web", "the database refused the password"}},
-		"dependency sick": {strings.Replace(l.manifest(image("sick")), "  db:\n", "  db:\n    depends_on: {web: {condition: service_healthy}}\n", 1), "planted-secret-1", []string{"unhealthy", "last words of web", "this is sick"}},
-		"port taken":      {strings.Replace(l.manifest(image("v2")), "    restart: always\n", "    restart: always\n    ports: [\""+strings.Replace(l.sshd.Address, "127.0.0.1:", "127.0.0.1:", 1)+":80\"]\n", 1), "planted-secret-1", []string{"address already in use"}},
+		"dependency sick": {texttest.Replace(t, l.manifest(image("sick")), "  db:\n", "  db:\n    depends_on: {web: {condition: service_healthy}}\n"), "planted-secret-1", []string{"unhealthy", "last words of web", "this is sick"}},
+		"port taken":      {texttest.Replace(t, l.manifest(image("v2")), "    restart: always\n", "    restart: always\n    ports: [\""+l.sshd.Address+":80\"]\n"), "planted-secret-1", []string{"address already in use"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			options := l.options(commitB, c.manifest)
@@ -183,7 +184,7 @@ func TestAFailedFirstDeployRemovesWhatItStarted(t *testing.T) {
 	if err == nil || receipt.Outcome != deploy.Removed || !strings.Contains(err.Error(), "first deploy") {
 		t.Fatalf("outcome %s, error %v", receipt.Outcome, err)
 	}
-	left := run(t, exec.Command("sh", "-c", `docker ps -aq --filter "$1"; docker volume ls -q --filter "$1"; docker network ls -q --filter "$1"; docker network ls -q --filter "name=$2"`,
+	left := run(t, exec.Command("sh", "-ec", `docker ps -aq --filter "$1"; docker volume ls -q --filter "$1"; docker network ls -q --filter "$1"; docker network ls -q --filter "name=$2"`,
 		"left", "label=com.docker.compose.project="+l.project, l.network))
 	if left != "" {
 		t.Errorf("the failed deploy left %s", left)

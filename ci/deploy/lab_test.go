@@ -208,6 +208,6 @@ func (l *lab) containers(service string) string {
 
 // leftovers returns the temporary things that deploys to this place have left.
 func (l *lab) leftovers() string {
-	out, _ := exec.Command("sh", "-c", `cd "$1" && ls -d lock .lock.* .current.* .images.* releases/.* receipts/.* 2>/dev/null | grep -v '/\.\{1,2\}$'; ls -d /dev/shm/gitops-login-"$(printf %s "$1" | cksum | cut -d " " -f 1)".* 2>/dev/null; true`, "ls", l.dir).Output()
-	return strings.TrimSpace(string(out))
+	l.t.Helper()
+	return run(l.t, exec.Command("sh", "-c", `cd "$1" || exit; ls -d lock .lock.* .current.* .images.* releases/.* receipts/.* 2>/dev/null | grep -v '/\.\{1,2\}$'; ls -d /dev/shm/gitops-login-"$(printf %s "$1" | cksum | cut -d " " -f 1)".* 2>/dev/null; true`, "ls", l.dir))
 }

@@ -14,6 +14,7 @@ import (
 
 	"gitops/ci/deploy"
 	"gitops/ci/host"
+	"gitops/ci/lab/texttest"
 	"gitops/ci/progress"
 	"gitops/ci/secret"
 )
@@ -203,7 +204,7 @@ func TestCancelledDeployGoesBack(t *testing.T) {
 	l.deploy(l.options(commitA, l.manifest(image("v1"))))
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
-	options := l.options(commitB, strings.Replace(l.manifest(image("sick")), "retries: 2", "retries: 100", 1))
+	options := l.options(commitB, texttest.Replace(l.t, l.manifest(image("sick")), "retries: 2", "retries: 100"))
 	options.Progress = progress.NewProgress(writerFunc(func(line string) {
 		if strings.HasPrefix(line, "gate …") {
 			time.AfterFunc(time.Second, cancel)

@@ -16,6 +16,7 @@ import (
 
 	"gitops/ci/images"
 	"gitops/ci/lab/authority"
+	"gitops/ci/lab/texttest"
 	"gitops/ci/rehearsal/engine"
 )
 
@@ -82,7 +83,7 @@ func TestConsumer(t *testing.T) {
 		t.Fatalf("publish returned %q, want one ref that begins with %s", refs, prefix)
 	}
 	manifest := bumped(ctx, t, client.QueryBuilder().Select("consumer"), client, refs)
-	want := strings.Replace(composeFile, "registry.local:5000/team/hello:old", strings.TrimPrefix(refs[0], "hello="), 1)
+	want := texttest.Replace(t, composeFile, "registry.local:5000/team/hello:old", strings.TrimPrefix(refs[0], "hello="))
 	if manifest != want {
 		t.Errorf("bump returned\n%s\nwant\n%s", manifest, want)
 	}

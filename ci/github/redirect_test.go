@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"gitops/ci/lab/githubtest"
+	"gitops/ci/lab/texttest"
 	"gitops/ci/progress"
 	"gitops/ci/secret"
 )
@@ -56,7 +57,7 @@ func redirected(t *testing.T, status int, target string) *Client {
 func TestRedirectsToOtherHostsAreRefused(t *testing.T) {
 	for _, status := range []int{301, 302, 303, 307, 308} {
 		other := newRecord(t)
-		client := redirected(t, status, strings.Replace(other.URL, "http://", "http://user:planted@", 1))
+		client := redirected(t, status, texttest.Replace(t, other.URL, "http://", "http://user:planted@"))
 		_, err := client.MergedPullRequest(t.Context(), "abc")
 		var failed *Error
 		if !errors.As(err, &failed) || failed.Status != status {

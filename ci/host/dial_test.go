@@ -20,6 +20,7 @@ import (
 )
 
 func TestDialAcceptsKnownHostKeys(t *testing.T) {
+	t.Parallel()
 	for _, kind := range []string{"ed25519", "ecdsa-256", "ecdsa-384", "rsa"} {
 		t.Run(kind, func(t *testing.T) {
 			key := signer(t, kind)
@@ -39,6 +40,7 @@ func TestDialAcceptsKnownHostKeys(t *testing.T) {
 // A host with several keys must be asked for the one that is known, whichever it
 // would show on its own.
 func TestDialAsksForTheKnownType(t *testing.T) {
+	t.Parallel()
 	keys := []ssh.Signer{signer(t, "ed25519"), signer(t, "ecdsa-256"), signer(t, "rsa")}
 	s := newServer(t, keys...)
 	for _, known := range keys {
@@ -51,6 +53,7 @@ func TestDialAsksForTheKnownType(t *testing.T) {
 }
 
 func TestDialAcceptsHashedKnownHosts(t *testing.T) {
+	t.Parallel()
 	key := signer(t, "ed25519")
 	s := newServer(t, key)
 	config := s.client()
@@ -69,6 +72,7 @@ func TestDialAcceptsHashedKnownHosts(t *testing.T) {
 }
 
 func TestDialAcceptsHostCertificates(t *testing.T) {
+	t.Parallel()
 	authority, key := signer(t, "ecdsa-256"), signer(t, "ed25519")
 	certificate := &ssh.Certificate{Key: key.PublicKey(), CertType: ssh.HostCert,
 		ValidPrincipals: []string{"127.0.0.1"}, ValidBefore: ssh.CertTimeInfinity}
@@ -156,6 +160,7 @@ func TestDialReadsPatterns(t *testing.T) {
 }
 
 func TestDialRefusesWrongHostKeys(t *testing.T) {
+	t.Parallel()
 	shown, other := signer(t, "ed25519"), signer(t, "ed25519")
 	s := newServer(t, shown)
 	elsewhere := knownhosts.Line([]string{"192.0.2.1"}, shown.PublicKey()) + "\n"
@@ -196,6 +201,7 @@ func TestDialRefusesWrongHostKeys(t *testing.T) {
 }
 
 func TestDialRefusedLogin(t *testing.T) {
+	t.Parallel()
 	key := signer(t, "ed25519")
 	s := newServer(t, key)
 	config := s.client(key)
@@ -251,6 +257,7 @@ func TestDialThroughAgent(t *testing.T) {
 }
 
 func TestDialNamesThePhaseThatTookTooLong(t *testing.T) {
+	t.Parallel()
 	key := signer(t, "ed25519")
 	s := newServer(t, key)
 	slow := newServer(t, key)
@@ -300,6 +307,7 @@ func freeAddress(t *testing.T) string {
 }
 
 func TestDialEndsWithItsContext(t *testing.T) {
+	t.Parallel()
 	address := silent(t)
 	config := newServer(t, signer(t, "ed25519")).client(signer(t, "ed25519"))
 	config.Address, config.Timeout = address, time.Minute
@@ -343,6 +351,7 @@ func TestBadInputIsRefusedBeforeAnyConnection(t *testing.T) {
 }
 
 func TestKnownHostsLine(t *testing.T) {
+	t.Parallel()
 	const key = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIH4Y0eBSuOPcvIdKp6ryvTPJpEIBCGKCIAyI7OnTsmsQ"
 	tests := map[string]string{
 		"203.0.113.7":       "203.0.113.7 " + key,
@@ -365,6 +374,7 @@ func TestKnownHostsLine(t *testing.T) {
 }
 
 func TestGenerateKey(t *testing.T) {
+	t.Parallel()
 	private, public, err := host.GenerateKey()
 	if err != nil {
 		t.Fatal(err)

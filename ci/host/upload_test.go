@@ -27,6 +27,7 @@ func random(t *testing.T, size int) []byte {
 }
 
 func TestUploadToSSHD(t *testing.T) {
+	t.Parallel()
 	client := dial(t, hosttest.Start(t).Config())
 	dir := t.TempDir()
 	tests := []struct {
@@ -70,6 +71,7 @@ func leftOvers(t *testing.T, dir string) {
 }
 
 func TestUploadReplaces(t *testing.T) {
+	t.Parallel()
 	client := dial(t, hosttest.Start(t).Config())
 	path := filepath.Join(t.TempDir(), "manifest")
 	for _, content := range []string{"first, and longer", "second"} {
@@ -83,6 +85,7 @@ func TestUploadReplaces(t *testing.T) {
 }
 
 func TestUploadFails(t *testing.T) {
+	t.Parallel()
 	client := dial(t, hosttest.Start(t).Config())
 	dir := t.TempDir()
 	file := filepath.Join(dir, "file")
@@ -111,6 +114,7 @@ func TestUploadFails(t *testing.T) {
 
 // What does not arrive whole must not take the place of what is there.
 func TestUploadThatArrivesBroken(t *testing.T) {
+	t.Parallel()
 	key := signer(t, "ed25519")
 	s := newServer(t, key)
 	path := filepath.Join(t.TempDir(), "file")

@@ -39,6 +39,7 @@ func (l *lines) String() string {
 
 // A host whose port opens late is waited for.
 func TestWaitForAPortThatOpensLate(t *testing.T) {
+	t.Parallel()
 	key := signer(t, "ed25519")
 	s := newServer(t, key)
 	late := freeAddress(t)
@@ -63,6 +64,7 @@ func TestWaitForAPortThatOpensLate(t *testing.T) {
 }
 
 func TestWaitGivesUpAndSaysOnWhat(t *testing.T) {
+	t.Parallel()
 	key := signer(t, "ed25519")
 	config := newServer(t, key).client(key)
 	config.Address, config.Timeout = freeAddress(t), 300*time.Millisecond
@@ -75,19 +77,21 @@ func TestWaitGivesUpAndSaysOnWhat(t *testing.T) {
 }
 
 func TestWaitEndsAtOnceForAWrongHostKey(t *testing.T) {
+	t.Parallel()
 	s := newServer(t, signer(t, "ed25519"))
 	config := s.client(signer(t, "ed25519"))
 	config.Timeout = time.Minute
-	begun := time.Now()
-	_, err := host.Wait(t.Context(), config, host.Needs{}, nil)
+	var said lines
+	_, err := host.Wait(t.Context(), config, host.Needs{}, progress.NewProgress(&said))
 	var refused *host.HostKeyError
-	if !errors.As(err, &refused) || time.Since(begun) > time.Second {
-		t.Fatalf("got %v after %s", err, time.Since(begun))
+	if !errors.As(err, &refused) || strings.Contains(said.String(), "trying again") {
+		t.Fatalf("got %v and\n%s", err, said.String())
 	}
 }
 
 // A cloud host may start sshd before cloud-init wrote the login key.
 func TestWaitForALoginKeyThatIsWrittenLate(t *testing.T) {
+	t.Parallel()
 	key := signer(t, "ed25519")
 	s := newServer(t, key)
 	s.refuse.Store(1)
@@ -103,6 +107,7 @@ func TestWaitForALoginKeyThatIsWrittenLate(t *testing.T) {
 }
 
 func TestWaitGivesUpOnARefusedLogin(t *testing.T) {
+	t.Parallel()
 	key := signer(t, "ed25519")
 	s := newServer(t, key)
 	s.refuse.Store(1 << 40)
@@ -114,7 +119,7 @@ func TestWaitGivesUpOnARefusedLogin(t *testing.T) {
 	if !errors.As(err, &refused) {
 		t.Fatalf("got %v, want an AuthError", err)
 	}
-	if took := time.Since(begun); took > 5*time.Second {
+	if took := time.Since(begun); took > 30*time.Second {
 		t.Errorf("took %s", took)
 	}
 }
@@ -152,15 +157,14 @@ func TestWaitForNeeds(t *testing.T) {
 		programs map[string]string
 		says     string // in the error; empty is success
 		tells    string // in the progress
-		quick    bool   // the error must not use up the time
 	}{
 		"cloud-init done": {needs: host.Needs{CloudInit: true},
 			programs: map[string]string{"cloud-init": `[ "$*" = "status --wait" ] || exit 9`}},
 		"cloud-init done with warnings": {needs: host.Needs{CloudInit: true},
 			programs: map[string]string{"cloud-init": "exit 2"}},
-		"cloud-init failed": {needs: host.Needs{CloudInit: true}, quick: true,
+		"cloud-init failed": {needs: host.Needs{CloudInit: true},
 			programs: map[string]string{"cloud-init": `[ "$2" = --long ] && { echo "status: error: no module users"; exit 1; }; exit 1`},
-			says:     "waiting for cloud-init to end: status: error: no module users"},
+			says:     "waiting for cloud-init to end: status: error: no module users"}, // and no waiting, which does not help
 		"cloud-init never ends": {needs: host.Needs{CloudInit: true},
 			programs: map[string]string{"cloud-init": "exec sleep 4"}, says: "waiting for cloud-init to end: given up after"},
 		"docker answers": {needs: host.Needs{Docker: true},
@@ -177,9 +181,12 @@ func TestWaitForNeeds(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t, test.programs)
 			config := w.client(w.key)
-			config.Timeout = 2 * time.Second
+			config.Timeout = time.Minute
+			givesUp := strings.HasSuffix(test.says, "given up after")
+			if givesUp {
+				config.Timeout = 2 * time.Second
+			}
 			var said lines
-			begun := time.Now()
 			client, err := host.Wait(t.Context(), config, test.needs, progress.NewProgress(&said))
 			if err == nil {
 				client.Close()
@@ -190,8 +197,8 @@ func TestWaitForNeeds(t *testing.T) {
 			if !strings.Contains(said.String(), test.tells) {
 				t.Errorf("told %q, want %q", said.String(), test.tells)
 			}
-			if took := time.Since(begun); test.quick && took > time.Second {
-				t.Errorf("took %s although waiting does not help", took)
+			if !givesUp && err != nil && strings.Contains(err.Error(), "given up") {
+				t.Errorf("it waited although that does not help: %v", err)
 			}
 		})
 	}
@@ -233,6 +240,7 @@ func TestWaitForPackageLocks(t *testing.T) {
 }
 
 func TestWaitForDockerThatIsNotInstalled(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, nil)
 	w.exec = func(command string, channel ssh.Channel) (int, error) {
 		return shell("PATH=/nowhere; "+strings.Replace(command, "sh ", "/bin/sh ", 1), channel, channel), nil
@@ -245,6 +253,7 @@ func TestWaitForDockerThatIsNotInstalled(t *testing.T) {
 
 // A connection that breaks while a fresh host settles is made again.
 func TestWaitAfterALostConnection(t *testing.T) {
+	t.Parallel()
 	key := signer(t, "ed25519")
 	s := newServer(t, key)
 	var once sync.Once

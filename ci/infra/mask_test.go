@@ -103,7 +103,16 @@ func TestMasked(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	open := text(t, created.JSON) + text(t, changed.JSON)
+	for _, secret := range hidden {
+		if !strings.Contains(open, secret) {
+			t.Errorf("%s is in no open plan: looking for it proves nothing", secret)
+		}
+	}
 	for name, plan := range map[string]*Plan{"create": created, "update": changed} {
+		if !strings.Contains(plan.Text, "terraform_data.partly") {
+			t.Errorf("%s: the text is no plan:\n%s", name, plan.Text)
+		}
 		before := text(t, plan.JSON)
 		masked := text(t, plan.Masked)
 		for _, secret := range hidden {
@@ -124,7 +133,7 @@ func TestMasked(t *testing.T) {
 		}
 	}
 	if !strings.Contains(text(t, changed.JSON), "first-password") {
-		t.Error("the old secret is not in the open plan: this test proves nothing")
+		t.Error("the old secret is not in the open plan of the change: this test proves nothing")
 	}
 }
 

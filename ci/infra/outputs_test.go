@@ -2,6 +2,7 @@ package infra
 
 import (
 	"encoding/json"
+	"gitops/ci/lab/texttest"
 	"strings"
 	"testing"
 )
@@ -42,12 +43,13 @@ func TestParseOutputs(t *testing.T) {
 	}
 }
 
-func withPort(port string) []byte {
-	return []byte(strings.Replace(string(output("203.0.113.7", "ubuntu", hostKey)), "{", `{"ssh_port": {"sensitive": false, "type": "number", "value": `+port+`},`, 1))
+func withPort(t *testing.T, port string) []byte {
+	t.Helper()
+	return []byte(texttest.Replace(t, string(output("203.0.113.7", "ubuntu", hostKey)), "{", `{"ssh_port": {"sensitive": false, "type": "number", "value": `+port+`},`))
 }
 
 func TestOutputsWithAPort(t *testing.T) {
-	o, err := ParseOutputs(withPort("2222"))
+	o, err := ParseOutputs(withPort(t, "2222"))
 	if err != nil || o.Address() != "203.0.113.7:2222" {
 		t.Fatalf("%+v, %v", o, err)
 	}
@@ -68,10 +70,10 @@ func TestParseOutputsRefuses(t *testing.T) {
 		"empty address":      {output("", "ubuntu", hostKey), "static_ip is missing"},
 		"option as user":     {output("203.0.113.7", "-oProxyCommand=x", hostKey), "not a user name"},
 		"no key":             {output("203.0.113.7", "ubuntu", "ssh-ed25519 AAAA"), "ssh_host_public_key"},
-		"no port number":     {withPort(`"ssh"`), "ssh_port"},
-		"no such port":       {withPort("65536"), "ssh_port"},
+		"no port number":     {withPort(t, `"ssh"`), "ssh_port"},
+		"no such port":       {withPort(t, "65536"), "ssh_port"},
 		"two lines of keys":  {output("203.0.113.7", "ubuntu", hostKey+"\n"+hostKey), "more than one line"},
-		"list as an address": {[]byte(strings.Replace(string(output("203.0.113.7", "ubuntu", hostKey)), `"203.0.113.7"`, `[1]`, 1)), "static_ip"},
+		"list as an address": {[]byte(texttest.Replace(t, string(output("203.0.113.7", "ubuntu", hostKey)), `"203.0.113.7"`, `[1]`)), "static_ip"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := ParseOutputs(test.data)

@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"gitops/ci/lab/texttest"
 	"gitops/ci/progress"
 	"gitops/ci/secret"
 )
@@ -386,13 +387,13 @@ func TestMissingVariable(t *testing.T) {
 // prints the value of a sensitive variable whose validation fails.
 func TestFailedValidationKeepsTheSecret(t *testing.T) {
 	needTerraform(t)
-	dir := write(t, "main.tf", strings.Replace(local, "sensitive = true\n}", `sensitive = true
+	dir := write(t, "main.tf", texttest.Replace(t, local, "sensitive = true\n}", `sensitive = true
 
   validation {
     condition     = length(var.password) > 100
     error_message = "password is too short."
   }
-}`, 1))
+}`))
 	t.Setenv("TF_VAR_password", password)
 	w := must(t, dir, filepath.Join(t.TempDir(), "state"))
 	_, err := w.Plan(context.Background(), "")

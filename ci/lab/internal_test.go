@@ -50,6 +50,9 @@ func TestMirrored(t *testing.T) {
 // Every image that the stages run in can be had without a registry, but for the
 // one that needs its maker's price service.
 func TestBasesCoverTheStages(t *testing.T) {
+	if len(stageImages) == 0 {
+		t.Fatal("the stages run in no image")
+	}
 	for _, ref := range append(stageImages, images.Debian) {
 		b, known := bases[repository(ref)]
 		if !known {
@@ -104,10 +107,13 @@ func TestCacheKeepsNothingHalfMade(t *testing.T) {
 		t.Fatalf("error %v, want the maker's", err)
 	}
 	// As a killed process leaves it.
-	os.WriteFile(filepath.Join(c.dir, "thing-key.partial"), []byte("half"), 0o644)
+	left := filepath.Join(c.dir, "thing-key.partial")
+	if err := os.WriteFile(left, []byte("half"), 0o644); err != nil {
+		t.Fatal(err)
+	}
 	path, err := c.file(t.Context(), "thing", "key", func(path string) error {
-		if exists(path) {
-			t.Error("the leftover of a killed run is still there")
+		if path != left || exists(path) {
+			t.Errorf("the leftover of a killed run, %s, is still there when %s is made", left, path)
 		}
 		return os.WriteFile(path, []byte("whole"), 0o644)
 	})

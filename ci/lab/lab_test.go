@@ -33,23 +33,25 @@ func needsDocker(t *testing.T) {
 	}
 }
 
+// shared is a folder for what several tests use. It goes with the last test.
+var shared string
+
 // programs is a folder with the commands that the lab brings, built once for all tests.
 var programs = sync.OnceValues(func() (string, error) {
-	dir, err := os.MkdirTemp("", "gitops-lab-test-*")
-	if err != nil {
-		return "", err
-	}
-	build := exec.Command("go", "build", "-o", dir, "gitops/ci/cmd/gitops", "gitops/ci/cmd/rehearse")
+	build := exec.Command("go", "build", "-o", shared, "gitops/ci/cmd/gitops", "gitops/ci/cmd/rehearse")
 	build.Env = append(os.Environ(), "CGO_ENABLED=0")
 	build.Stdout, build.Stderr = os.Stderr, os.Stderr
-	return dir, build.Run()
+	return shared, build.Run()
 })
 
 func TestMain(m *testing.M) {
-	code := m.Run()
-	if dir, err := programs(); err == nil {
-		os.RemoveAll(dir)
+	var err error
+	if shared, err = os.MkdirTemp("", "gitops-lab-test-*"); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
 	}
+	code := m.Run()
+	os.RemoveAll(shared)
 	os.Exit(code)
 }
 

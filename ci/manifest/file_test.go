@@ -9,6 +9,7 @@ import (
 	"syscall"
 	"testing"
 
+	"gitops/ci/lab/texttest"
 	"gitops/ci/progress"
 )
 
@@ -58,7 +59,7 @@ func TestBumpFileKeepsModeAndOwner(t *testing.T) {
 		if err != nil || len(changes) != 1 {
 			t.Fatal(changes, err)
 		}
-		if got, want := content(t, path), strings.Replace(twoServices, "backend:old", "backend:new", 1); got != want {
+		if got, want := content(t, path), texttest.Replace(t, twoServices, "backend:old", "backend:new"); got != want {
 			t.Errorf("got %q", got)
 		}
 		after := inode(t, path)

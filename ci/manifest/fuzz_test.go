@@ -13,7 +13,10 @@ import (
 // FuzzBump gives arbitrary bytes as the manifest: it is refused with exit 2, or
 // only the asked scalar changes.
 func FuzzBump(f *testing.F) {
-	seeds, _ := filepath.Glob("testdata/bump/*/original.yml")
+	seeds, err := filepath.Glob("testdata/bump/*/original.yml")
+	if err != nil || len(seeds) == 0 {
+		f.Fatal("no manifests to begin with", err)
+	}
 	for _, seed := range seeds {
 		data, err := os.ReadFile(seed)
 		if err != nil {

@@ -1,7 +1,9 @@
 package manifest
 
 import (
+	"errors"
 	"fmt"
+	"io"
 	"maps"
 	"math/rand/v2"
 	"reflect"
@@ -193,6 +195,9 @@ func TestProperty(t *testing.T) {
 			t.Fatalf("seed %d: %v\nbefore:\n%s\ngot:\n%s\nwant:\n%s", seed, images, before, got, want)
 		default:
 			bumped++
+			if _, err := plainValues(before); err != nil {
+				t.Fatalf("seed %d: %v\n%s", seed, err, before)
+			}
 			sameButFor(t, before, string(got), images)
 		}
 	}
@@ -204,7 +209,11 @@ func TestProperty(t *testing.T) {
 // sameButFor compares plain values, with the code under test out of the way.
 func sameButFor(t *testing.T, before, after string, images map[string]string) {
 	t.Helper()
-	a, b := plainValues(t, before), plainValues(t, after)
+	a, errA := plainValues(before)
+	b, errB := plainValues(after)
+	if fmt.Sprint(errA) != fmt.Sprint(errB) {
+		t.Errorf("parsing gives %v before and %v after\nbefore:\n%s\nafter:\n%s", errA, errB, before, after)
+	}
 	takeImages(a, images)
 	for name, image := range takeImages(b, images) {
 		if strings.TrimSpace(image) != images[name] {
@@ -234,13 +243,18 @@ func takeImages(docs []map[string]any, asked map[string]string) map[string]strin
 	return taken
 }
 
-func plainValues(t *testing.T, text string) (docs []map[string]any) {
-	t.Helper()
+// plainValues returns the values of every document, up to one that has none: of keys
+// that are there twice, for example.
+func plainValues(text string) (docs []map[string]any, err error) {
 	decoder := yaml.NewDecoder(strings.NewReader(text))
 	for {
 		var doc any
-		if err := decoder.Decode(&doc); err != nil {
-			return docs
+		err := decoder.Decode(&doc)
+		if errors.Is(err, io.EOF) {
+			return docs, nil
+		}
+		if err != nil {
+			return docs, err
 		}
 		named, ok := stringKeys(doc).(map[string]any)
 		if !ok {

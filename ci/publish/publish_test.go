@@ -128,6 +128,8 @@ func forget(t *testing.T, tag string) {
 
 func TestPublishForReal(t *testing.T) {
 	needsDocker(t)
+	temporary := t.TempDir()
+	t.Setenv("TMPDIR", temporary)
 	address, base := registrytest.Debian(t, "registry-password"), uniqueBase(t)
 	// A commit of the test's own, so that it finds only its own images.
 	tag := fmt.Sprintf("%040x", time.Now().UnixNano())
@@ -216,8 +218,10 @@ func TestPublishForReal(t *testing.T) {
 			t.Errorf("refs %v, error %v\n%s", refs, err, said.String())
 		}
 	})
-	if left, _ := filepath.Glob(filepath.Join(os.TempDir(), "gitops-build-*")); len(left) > 0 {
-		t.Errorf("left behind: %v", left)
+	left, err := os.ReadDir(temporary)
+	left = slices.DeleteFunc(left, func(e os.DirEntry) bool { return strings.HasPrefix(e.Name(), "registrytest-") })
+	if err != nil || len(left) > 0 {
+		t.Errorf("left behind: %v, %v", left, err)
 	}
 }
 

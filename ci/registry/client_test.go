@@ -59,6 +59,9 @@ func TestTrySurvivesWhatPasses(t *testing.T) {
 			if sent, err := push(t.Context(), t, address, nil); err != nil || sent < 4000 {
 				t.Fatalf("sent %d bytes, %v", sent, err)
 			}
+			if failures.Load() < 3 {
+				t.Errorf("the registry was asked %d times: it never got past its failures", failures.Load())
+			}
 		})
 	}
 }

@@ -34,8 +34,9 @@ func toHTML(t testing.TB, markdown string) string {
 var codeElement = regexp.MustCompile(`(?s)<code[^>]*>[^<]*</code>`)
 
 // confined checks that untrusted text stands nowhere but in code, where GitHub
-// links no mention and reads no HTML, and that it did not change the structure.
-func confined(t testing.TB, body string) {
+// links no mention and reads no HTML, and that it did not change the structure. It
+// returns how many rows the page's tables have.
+func confined(t testing.TB, body string) (rows int) {
 	t.Helper()
 	if len(body) > Limit {
 		t.Fatalf("the comment has %d bytes", len(body))
@@ -59,10 +60,12 @@ func confined(t testing.TB, body string) {
 	}
 	cells := regexp.MustCompile(`(?s)<tr>.*?</tr>`)
 	for _, row := range cells.FindAllString(page, -1) {
+		rows++
 		if n := strings.Count(row, "<t"+"d") + strings.Count(row, "<th") - strings.Count(row, "<thead"); n < 3 || n > 4 {
 			t.Errorf("a row has %d cells: %s", n, row)
 		}
 	}
+	return rows
 }
 
 // hostile is a comment all of whose texts are text.
@@ -106,7 +109,9 @@ func check(t testing.TB, text string) {
 	t.Helper()
 	c := hostile(text)
 	body := Render(c)
-	confined(t, body)
+	if rows := confined(t, body); rows < 3 || !strings.Contains(body, canary) {
+		t.Errorf("%q: the comment has %d rows, and no hostile text or some: %v", text, rows, strings.Contains(body, canary))
+	}
 	if fingerprint, found := ParseFingerprint(body); !found || fingerprint != c.Fingerprint {
 		t.Errorf("%q: the fingerprint is %q", text, fingerprint)
 	}
@@ -116,6 +121,9 @@ func check(t testing.TB, text string) {
 	refusal := RenderRefusal(Refusal{Comment: c, Reviewed: text, Difference: Difference{
 		OnlyNow: []Effect{{Address: c.Dir, Action: ActionAdd}}, Other: []Change{{Address: c.Dir}}}})
 	confined(t, refusal)
+	if !strings.Contains(refusal, canary) {
+		t.Errorf("%q: a refusal without the hostile text", text)
+	}
 	if _, found := ParseFingerprint(refusal); found {
 		t.Errorf("%q: a refusal has a fingerprint", text)
 	}
@@ -131,12 +139,17 @@ func check(t testing.TB, text string) {
 
 // What is recorded from Terraform is hostile as well, in part.
 func TestRecordedPlansAreConfined(t *testing.T) {
+	hostileKeys := false
 	for _, name := range []string{"create", "everything", "destroy", "nochange", "aws", "scale"} {
 		body := Render(commentOn(t, name))
+		hostileKeys = hostileKeys || strings.Contains(body, "<b>") && strings.Contains(body, "**stars")
 		confined(t, body)
 		if page := toHTML(t, body); strings.Contains(page, "<b>") || strings.Contains(page, "<strong>stars") {
 			t.Errorf("%s: a for_each key is HTML or Markdown", name)
 		}
+	}
+	if !hostileKeys {
+		t.Error("no recorded plan has keys that would be HTML and Markdown: this test proves nothing")
 	}
 }
 

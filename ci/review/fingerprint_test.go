@@ -9,6 +9,8 @@ import (
 	"testing"
 
 	tfjson "github.com/hashicorp/terraform-json"
+
+	"gitops/ci/lab/texttest"
 )
 
 func TestCanonicalForm(t *testing.T) {
@@ -192,9 +194,9 @@ func TestFingerprintCoversWhatThePlanDoesNotSay(t *testing.T) {
 	for name, change := range map[string]func(*Extra){
 		"workspace":        func(e *Extra) { e.Workspace = "staging" },
 		"lineage":          func(e *Extra) { e.Lineage = "other" },
-		"provider version": func(e *Extra) { e.LockFile = bytes.Replace(e.LockFile, []byte(`"5.100.0"`), []byte(`"5.99.0"`), 1) },
+		"provider version": func(e *Extra) { e.LockFile = []byte(texttest.Replace(t, string(e.LockFile), `"5.100.0"`, `"5.99.0"`)) },
 		"provider":         func(e *Extra) { e.LockFile = nil },
-		"module version":   func(e *Extra) { e.Modules = bytes.Replace(e.Modules, []byte("5.1.0"), []byte("5.2.0"), 1) },
+		"module version":   func(e *Extra) { e.Modules = []byte(texttest.Replace(t, string(e.Modules), "5.1.0", "5.2.0")) },
 		"no plan":          nil,
 	} {
 		changed, of := extra, plan
@@ -211,7 +213,7 @@ func TestFingerprintCoversWhatThePlanDoesNotSay(t *testing.T) {
 	}
 	same := extra
 	same.Workspace = "default"
-	same.LockFile = append([]byte("# another comment\r\n"), bytes.Replace(same.LockFile, []byte("h1:abc="), []byte("h1:of-another-platform="), 1)...)
+	same.LockFile = []byte("# another comment\r\n" + texttest.Replace(t, string(same.LockFile), "h1:abc=", "h1:of-another-platform="))
 	if Fingerprint(plan, same) != Fingerprint(plan, extra) {
 		t.Error("hashes of other platforms or formatting change the fingerprint")
 	}

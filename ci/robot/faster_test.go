@@ -5,6 +5,8 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+
+	"gitops/ci/lab/texttest"
 )
 
 // Somebody pushes between the robot's fetch and its push, once before the
@@ -30,7 +32,7 @@ func TestSomebodyIsFaster(t *testing.T) {
 				})
 			})
 			start := w.code("one")
-			w.write(composePath, strings.Replace(compose, "owner/frontend:first", "owner/frontend:by-hand", 1))
+			w.write(composePath, texttest.Replace(t, compose, "owner/frontend:first", "owner/frontend:by-hand"))
 			theirs := w.commit("Run another frontend")
 			other = func() { w.git(w.clone, "push", "--quiet", w.bare, "HEAD:integration") }
 			armed.Store(true)
@@ -41,7 +43,7 @@ func TestSomebodyIsFaster(t *testing.T) {
 			if parent := w.git(w.bare, "rev-parse", "integration^"); parent != theirs {
 				t.Errorf("the robot's commit is on %s, want %s", parent, theirs)
 			}
-			want := strings.Replace(strings.Replace(compose, "owner/frontend:first", "owner/frontend:by-hand", 1), "owner/backend:first", ref("backend", start), 1)
+			want := texttest.Replace(t, texttest.Replace(t, compose, "owner/frontend:first", "owner/frontend:by-hand"), "owner/backend:first", ref("backend", start))
 			if got := w.at("integration:" + composePath); got != want {
 				t.Errorf("manifest\n%q\nwant\n%q", got, want)
 			}

@@ -8,6 +8,7 @@ import (
 	"sync/atomic"
 	"testing"
 
+	"gitops/ci/lab/texttest"
 	"gitops/ci/manifest"
 )
 
@@ -74,7 +75,7 @@ func TestDeepensOnlyAsFarAsItMust(t *testing.T) {
 	} {
 		w.write(composePath, compose)
 		if c.runs >= 0 {
-			w.write(composePath, strings.Replace(compose, "owner/backend:first", ref("backend", behind(c.runs)), 1))
+			w.write(composePath, texttest.Replace(t, compose, "owner/backend:first", ref("backend", behind(c.runs))))
 		}
 		// A branch per case, so that the manifest is part of its tip only.
 		branch := fmt.Sprintf("case-%d-%d", c.ours, c.runs)

@@ -8,6 +8,7 @@ import (
 	"sync/atomic"
 	"testing"
 
+	"gitops/ci/lab/texttest"
 	"gitops/ci/progress"
 	"gitops/ci/secret"
 )
@@ -34,8 +35,9 @@ func bystander(t *testing.T) (url string, asks func() []string) {
 // A repository that was renamed, or a server that lies, gets the token nowhere
 // else: neither when the branch is fetched nor when it is pushed.
 func TestRedirectsAreRefused(t *testing.T) {
+	t.Parallel()
 	other, asks := bystander(t)
-	away := strings.Replace(other, "http://", "http://robot:planted@", 1)
+	away := texttest.Replace(t, other, "http://", "http://robot:planted@")
 	for name, redirects := range map[string]func(*http.Request) bool{
 		"everything": func(*http.Request) bool { return true },
 		"the push":   isPush,
@@ -77,6 +79,7 @@ func TestRedirectsAreRefused(t *testing.T) {
 }
 
 func TestHistoryIsNotRedirected(t *testing.T) {
+	t.Parallel()
 	other, asks := bystander(t)
 	w := newWorld(t)
 	commit := w.head()

@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"gitops/ci/lab/texttest"
 	"gitops/ci/progress"
 	"gitops/ci/secret"
 )
@@ -47,7 +48,7 @@ func TestErrorsNameCauseAndRemedy(t *testing.T) {
 		"no service":    {func(o *Options) { o.Images = map[string]string{"db": "a:b"} }, 2, []string{"integration:" + composePath + ":3:3", "backend, frontend"}},
 		"bad image":     {func(o *Options) { o.Images = map[string]string{"backend": "A:b"} }, 2, []string{"backend", "lowercase"}},
 		"short commit":  {func(o *Options) { o.Commit = o.Commit[:12] }, 2, []string{"full SHA"}},
-		"password":      {func(o *Options) { o.RepoURL = strings.Replace(o.RepoURL, "://", "://u:planted@", 1) }, 2, []string{"process lists"}},
+		"password":      {func(o *Options) { o.RepoURL = texttest.Replace(t, o.RepoURL, "://", "://u:planted@") }, 2, []string{"process lists"}},
 		"bad branch":    {func(o *Options) { o.Branch = "a..b" }, 2, []string{"branch name"}},
 		"option":        {func(o *Options) { o.RepoURL = "--upload-pack=touch /tmp/x" }, 2, []string{"give its URL"}},
 		"climbing path": {func(o *Options) { o.Manifest = "../x" }, 2, []string{"path in the repository"}},

@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"gitops/ci/lab/texttest"
 	"gitops/ci/progress"
 )
 
@@ -104,7 +105,7 @@ func TestShortAndPrefixedTagsAreCommitsToo(t *testing.T) {
 	old := w.code("old")
 	newer := w.code("newer")
 	for _, tag := range []string{newer[:9], "sha-" + newer[:7], newer + "@sha256:" + strings.Repeat("ab", 32)} {
-		w.write(composePath, strings.Replace(compose, "owner/backend:first", ref("backend", tag), 1))
+		w.write(composePath, texttest.Replace(t, compose, "owner/backend:first", ref("backend", tag)))
 		w.commit("Run " + tag)
 		w.push("HEAD:integration")
 		if result := w.robot(w.options(old)); result.Outcome != Superseded || result.SupersededBy != newer {
@@ -119,7 +120,7 @@ func TestStrangerIsReplaced(t *testing.T) {
 	w := newWorld(t)
 	for _, tag := range []string{strings.Repeat("abcd", 10), "20240101", "v1.2.3", "deadbee"} {
 		mine := w.code("mine-" + tag)
-		w.write(composePath, strings.Replace(compose, "owner/backend:first", ref("backend", tag), 1))
+		w.write(composePath, texttest.Replace(t, compose, "owner/backend:first", ref("backend", tag)))
 		w.commit("Run " + tag)
 		w.push("HEAD:integration")
 		w.code("later-" + tag) // so that the tip alone does not tell
@@ -184,8 +185,8 @@ func TestHistoryOfAnotherRepository(t *testing.T) {
 	if err := w.server.Create(t.Context(), "deploy"); err != nil {
 		t.Fatal(err)
 	}
-	config := strings.Replace(w.url, "shop.git", "deploy.git", 1)
-	w.git(w.clone, "push", "--quiet", strings.Replace(config, "http://", "http://"+serverUser+":"+password+"@", 1), "HEAD:refs/heads/live")
+	config := texttest.Replace(t, w.url, "shop.git", "deploy.git")
+	w.git(w.clone, "push", "--quiet", texttest.Replace(t, config, "http://", "http://"+serverUser+":"+password+"@"), "HEAD:refs/heads/live")
 	old := w.code("old")
 	newer := w.code("newer")
 	with := func(commit string) Options {

@@ -73,10 +73,36 @@ func (w *world) hostileConfiguration() (traces []string) {
 	}
 	w.Setenv("HOME", home)
 	w.Setenv("GIT_CONFIG_GLOBAL", filepath.Join(home, ".gitconfig"))
+	traces = append(traces, filter)
+	w.bites(traces)
 	w.Setenv("GIT_DIR", filepath.Join(home, "nowhere"))
 	w.Setenv("GIT_INDEX_FILE", filepath.Join(home, "index"))
 	w.Setenv("GIT_TEMPLATE_DIR", hooks)
-	return append(traces, filter)
+	return traces
+}
+
+// bites makes sure that a git which heeds the configuration leaves every trace that
+// a commit and a push can leave, and takes the traces away again.
+func (w *world) bites(traces []string) {
+	w.Helper()
+	dir, remote := filepath.Join(w.TempDir(), "victim"), filepath.Join(w.TempDir(), "remote.git")
+	w.env = []string{"GIT_CONFIG_GLOBAL=" + os.Getenv("GIT_CONFIG_GLOBAL")}
+	w.git("", "init", "--quiet", "--bare", remote)
+	w.git("", "init", "--quiet", dir)
+	for name, text := range map[string]string{".gitattributes": "*.yml filter=upper\n", "a.yml": "a\n"} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o644); err != nil {
+			w.Fatal(err)
+		}
+	}
+	w.git(dir, "add", "--all")
+	w.git(dir, "-c", "commit.gpgSign=false", "commit", "--quiet", "--message", "Be bitten")
+	w.git(dir, "-c", "push.gpgSign=false", "push", "--quiet", remote, "HEAD:refs/heads/x")
+	w.env = nil
+	for _, trace := range traces {
+		if err := os.Remove(trace); err != nil {
+			w.Errorf("a git that heeds the configuration leaves no trace: %v", err)
+		}
+	}
 }
 
 // TestTokenStaysHidden samples the process list and the robot's folder while it
@@ -195,7 +221,7 @@ func TestNothingLeftAfterFailure(t *testing.T) {
 		})
 	}
 	crowd.Wait()
-	if files, _ := os.ReadDir(temporary); len(files) != 0 {
-		t.Errorf("left behind: %v", files)
+	if files, err := os.ReadDir(temporary); err != nil || len(files) != 0 {
+		t.Errorf("left behind: %v, %v", files, err)
 	}
 }

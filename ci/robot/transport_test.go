@@ -222,18 +222,24 @@ func TestSSH(t *testing.T) {
 	}
 }
 
-// watchForKey returns the file under folder that holds the key, until stop.
+// watchForKey returns the file under folder that holds the key, until stop. It also
+// makes sure that there were files to look at.
 func watchForKey(folder, key string, stop chan struct{}) string {
-	middle := strings.Split(key, "\n")[2]
+	middle, seen := strings.Split(key, "\n")[2], false
 	for {
 		select {
 		case <-stop:
+			if !seen {
+				return "no file that the watch saw, and it saw none of the robot's"
+			}
 			return ""
 		case <-time.After(time.Millisecond):
 		}
 		files, _ := filepath.Glob(folder + "/*/*")
 		for _, file := range files {
-			if text, _ := os.ReadFile(file); strings.Contains(string(text), middle) {
+			text, err := os.ReadFile(file)
+			seen = seen || err == nil
+			if strings.Contains(string(text), middle) {
 				return file
 			}
 		}

@@ -14,6 +14,7 @@ import (
 	"testing"
 
 	"gitops/ci/lab/gitserver"
+	"gitops/ci/lab/texttest"
 	"gitops/ci/secret"
 )
 
@@ -152,7 +153,7 @@ func (w *world) newClone(name string) string {
 	dir := filepath.Join(w.TempDir(), name)
 	w.git("", "init", "--quiet", "--initial-branch=integration", dir)
 	w.git(dir, "config", "maintenance.auto", "false")
-	w.git(dir, "remote", "add", "origin", strings.Replace(w.url, "http://", "http://"+serverUser+":"+password+"@", 1))
+	w.git(dir, "remote", "add", "origin", texttest.Replace(w, w.url, "http://", "http://"+serverUser+":"+password+"@"))
 	return dir
 }
 
@@ -237,8 +238,8 @@ func (w *world) count(revisions string) string {
 // wantManifest checks the whole manifest: one image differs from compose.
 func (w *world) wantManifest(old, new string) {
 	w.Helper()
-	want := strings.Replace(compose, old, new, 1)
-	if got := w.at("integration:" + composePath); got != want || want == compose {
+	want := texttest.Replace(w, compose, old, new)
+	if got := w.at("integration:" + composePath); got != want {
 		w.Errorf("manifest\n%q\nwant\n%q", got, want)
 	}
 }

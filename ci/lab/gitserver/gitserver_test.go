@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	"gitops/ci/lab/texttest"
 	"gitops/ci/secret"
 )
 
@@ -31,7 +32,7 @@ func start(t *testing.T) (server *Server, anonymous, authenticated string) {
 	}
 	web := httptest.NewServer(server)
 	t.Cleanup(web.Close)
-	return server, web.URL, strings.Replace(web.URL, "http://", "http://robot:correct%20horse@", 1)
+	return server, web.URL, texttest.Replace(t, web.URL, "http://", "http://robot:correct%20horse@")
 }
 
 // git runs git in dir and returns what it printed.
@@ -121,7 +122,7 @@ func TestNothingWithoutCredentials(t *testing.T) {
 	if err := server.Create(t.Context(), "shop"); err != nil {
 		t.Fatal(err)
 	}
-	wrong := strings.Replace(anonymous, "http://", "http://robot:wrong@", 1)
+	wrong := texttest.Replace(t, anonymous, "http://", "http://robot:wrong@")
 	for _, base := range []string{anonymous, wrong} {
 		for _, path := range []string{"/shop.git/info/refs?service=git-upload-pack", "/shop.git/HEAD", "/_lab/repos/x", "/"} {
 			response, err := http.Get(base + path)

@@ -37,7 +37,8 @@ func TestParseEvents(t *testing.T) {
 
 // A run killed while it wrote a line still tells what it did before.
 func TestParseEventsCutOff(t *testing.T) {
-	recap, err := parseEvents(strings.NewReader(events[:strings.Index(events, `"second"`)]))
+	before, _, _ := strings.Cut(events, `"second"`)
+	recap, err := parseEvents(strings.NewReader(before))
 	var failed *TaskError
 	if !errors.As(err, &failed) || len(recap.Tasks) != 1 {
 		t.Errorf("got %+v, %v", recap, err)

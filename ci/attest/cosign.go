@@ -29,7 +29,7 @@ import (
 const (
 	keyVariable      = "COSIGN_PRIVATE_KEY"
 	passwordVariable = "COSIGN_PASSWORD"
-	tokenVariable    = "SIGSTORE_ID_TOKEN"
+	tokenVariable    = "SIGSTORE_ID_TOKEN" //nolint:gosec // the name of a variable
 	publicVariable   = "COSIGN_PUBLIC_KEY"
 )
 

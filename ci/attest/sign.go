@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 
@@ -100,7 +101,7 @@ func (s Signer) Sign(ctx context.Context, image Attested, platforms ...Attested)
 	if there, err := s.signed(ctx, c, image.Image); err != nil || there {
 		return false, err
 	}
-	images := append(platforms[:len(platforms):len(platforms)], image)
+	images := slices.Concat(platforms, []Attested{image})
 	for i, each := range images {
 		if err := s.attest(ctx, c, each, i); err != nil {
 			return false, err

@@ -237,12 +237,12 @@ func TestSignInParallel(t *testing.T) {
 // their modes in a folder, and then does what script says; $real is cosign.
 func wrapped(t *testing.T, script string) (notes string) {
 	t.Helper()
-	real, err := exec.LookPath("cosign")
+	cosign, err := exec.LookPath("cosign")
 	if err != nil {
 		t.Fatal(err)
 	}
 	dir := t.TempDir()
-	text := "#!/bin/sh\nreal=" + real + "\nnotes=" + dir + `
+	text := "#!/bin/sh\nreal=" + cosign + "\nnotes=" + dir + `
 printf '%s\n' "$@" >>$notes/args
 env >>$notes/env
 if [ -n "$DOCKER_CONFIG" ]; then stat -c '%a' $DOCKER_CONFIG $DOCKER_CONFIG/config.json >>$notes/modes; fi

@@ -86,7 +86,7 @@ func Verify(ctx context.Context, p Policy, refs []string) (err error) {
 			return nil
 		})
 	}
-	group.Wait()
+	_ = group.Wait() // each error is in failed
 	return errors.Join(failed...)
 }
 

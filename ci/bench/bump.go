@@ -115,7 +115,7 @@ func bumpContenders(ctx context.Context, folder string) ([]contender, error) {
 	}
 	yq, err := findYQ(ctx, folder)
 	if err != nil {
-		return append(all, contender{name: "`yq -i`", skip: err.Error()}), nil
+		return append(all, contender{name: "`yq -i`", skip: err.Error()}), nil //nolint:nilerr // the table says why
 	}
 	expression := fmt.Sprintf(".services.%s.image = %q", service, newRef)
 	return append(all, contender{name: "`yq -i` " + yqVersion, args: func(file string) []string { return []string{yq, "-i", expression, file} }}), nil

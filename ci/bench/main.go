@@ -28,8 +28,9 @@ func main() {
 	flag.IntVar(&s.builds, "builds", 3, "cold builds of each kind")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
-	defer stop()
-	if err := run(ctx, *only, s); err != nil {
+	err := run(ctx, *only, s)
+	stop()
+	if err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
 	}

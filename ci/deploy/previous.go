@@ -92,7 +92,7 @@ func (r *run) environments(ctx context.Context) ([]environment, error) {
 	for line := range strings.Lines(out) {
 		var e environment
 		if json.Unmarshal([]byte(line), &e) != nil {
-			return nil, errors.New("Docker's answer is not JSON") // which may hold secrets
+			return nil, errors.New("the answer of docker inspect is not JSON") // which may hold secrets
 		}
 		containers = append(containers, e)
 	}

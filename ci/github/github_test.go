@@ -319,7 +319,7 @@ func TestCancelledWhileWaiting(t *testing.T) {
 	l.OpenPull(0, "Bigger", "f", "m", "aaa")
 	l.Server.Inject(githubtest.Fault{Times: 99, Path: "comments", Status: 500})
 	ctx, cancel := context.WithCancel(context.Background())
-	l.Client.sleep = func(ctx context.Context, d time.Duration) error { cancel(); return retry.Sleep(ctx, time.Hour) }
+	l.Client.sleep = func(ctx context.Context, _ time.Duration) error { cancel(); return retry.Sleep(ctx, time.Hour) }
 	_, _, err := l.UpsertComment(ctx, 1, marker, "one")
 	if !errors.Is(err, context.Canceled) {
 		t.Errorf("error is %v, want the cancellation", err)

@@ -65,7 +65,7 @@ func TestDialAcceptsHashedKnownHosts(t *testing.T) {
 	}
 	client.Close()
 	config.KnownHosts = []byte(hashed + " " + string(ssh.MarshalAuthorizedKey(signer(t, "ed25519").PublicKey())))
-	var refused *host.HostKeyError
+	var refused *host.KeyError
 	if _, err := host.Dial(t.Context(), config); !errors.As(err, &refused) || !refused.Changed {
 		t.Fatalf("another key behind a hashed entry: got %v, want a changed host key", err)
 	}
@@ -92,7 +92,7 @@ func TestDialAcceptsHostCertificates(t *testing.T) {
 	}
 	client.Close()
 	config.KnownHosts = []byte("@cert-authority " + knownhosts.Line([]string{s.address}, signer(t, "rsa").PublicKey()) + "\n")
-	var refused *host.HostKeyError
+	var refused *host.KeyError
 	if _, err := host.Dial(t.Context(), config); !errors.As(err, &refused) || !strings.Contains(err.Error(), "no authorities") {
 		t.Fatalf("certificate of another authority: got %v, want a host key error", err)
 	}
@@ -116,7 +116,7 @@ func TestDialKnowsRevokedKeys(t *testing.T) {
 	trusted := "@cert-authority " + knownhosts.Line([]string{certified.address}, authority.PublicKey()) + "\n"
 	for name, line := range map[string]string{"its key": revoked(old), "its authority": revoked(authority)} {
 		config.KnownHosts = []byte(trusted + line)
-		var refused *host.HostKeyError
+		var refused *host.KeyError
 		if _, err := host.Dial(t.Context(), config); !errors.As(err, &refused) || !refused.Revoked {
 			t.Errorf("certificate with %s revoked: got %v, want a revoked key", name, err)
 		}
@@ -149,7 +149,7 @@ func TestDialReadsPatterns(t *testing.T) {
 	} {
 		config.KnownHosts = []byte(known)
 		client, err := host.Dial(t.Context(), config)
-		var refused *host.HostKeyError
+		var refused *host.KeyError
 		if want != (err == nil) || err != nil && !errors.As(err, &refused) {
 			t.Errorf("known_hosts %q: got %v, want it known: %v", known, err, want)
 		}
@@ -181,7 +181,7 @@ func TestDialRefusesWrongHostKeys(t *testing.T) {
 			config := s.client()
 			config.KnownHosts = []byte(test.known)
 			_, err := host.Dial(t.Context(), config)
-			var refused *host.HostKeyError
+			var refused *host.KeyError
 			if !errors.As(err, &refused) {
 				t.Fatalf("got %v, want a host key error", err)
 			}

@@ -92,7 +92,7 @@ func (t *target) lost(ctx context.Context, phase Phase, timeout time.Duration, e
 
 // explain turns what the SSH library says into the errors of this package.
 func (t *target) explain(ctx context.Context, phase Phase, timeout time.Duration, err error) error {
-	var hostKey *HostKeyError
+	var hostKey *KeyError
 	if errors.As(err, &hostKey) {
 		return hostKey
 	}

@@ -124,7 +124,7 @@ func normalize(address string) (string, error) {
 }
 
 // Dial connects to the host, checks its key and logs in. Errors are a
-// *HostKeyError, an *AuthError or a *ConnectionError that names the phase.
+// *KeyError, an *AuthError or a *ConnectionError that names the phase.
 func Dial(ctx context.Context, c Config) (*Client, error) {
 	t, err := c.target()
 	if err != nil {

@@ -16,8 +16,8 @@ import (
 	"gitops/ci/progress"
 )
 
-// HostKeyError is a host that did not prove who it is. Nothing was sent to it.
-type HostKeyError struct {
+// KeyError is a host that did not prove who it is. Nothing was sent to it.
+type KeyError struct {
 	Address string
 	// Changed is true when other keys are known for the address, false when none is.
 	Changed bool
@@ -30,7 +30,7 @@ type HostKeyError struct {
 	Known []string
 }
 
-func (e *HostKeyError) Error() string {
+func (e *KeyError) Error() string {
 	switch {
 	case e.Revoked:
 		return fmt.Sprintf("host key of %s is revoked: it showed %s, which known_hosts marks @revoked; do not connect before it has a new key",
@@ -75,11 +75,11 @@ func parseKnownHosts(content []byte) (*knownHosts, error) {
 	return &knownHosts{db, db.HostKeyCallback()}, nil
 }
 
-// check returns nil when key is known for address, else a *HostKeyError. The key
+// check returns nil when key is known for address, else a *KeyError. The key
 // of an authority proves certificates, and no host by itself.
 func (k *knownHosts) check(address string, remote net.Addr, key ssh.PublicKey) error {
 	known := k.HostKeys(address)
-	refused := &HostKeyError{Address: address, Offered: describe(key), Changed: len(known) > 0, Known: fingerprints(known)}
+	refused := &KeyError{Address: address, Offered: describe(key), Changed: len(known) > 0, Known: fingerprints(known)}
 	if k.revoked(address, key) {
 		refused.Changed, refused.Revoked, refused.Known = false, true, nil
 		return refused
@@ -116,7 +116,7 @@ func (k *knownHosts) revoked(address string, key ssh.PublicKey) bool {
 
 // otherType is the error for a host that has no key of a type known for it.
 func (k *knownHosts) otherType(address string, offered []string) error {
-	return &HostKeyError{Address: address, Changed: true,
+	return &KeyError{Address: address, Changed: true,
 		Offered: "only keys of other types (" + strings.Join(offered, ", ") + ")",
 		Known:   fingerprints(k.HostKeys(address))}
 }

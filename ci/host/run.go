@@ -95,7 +95,7 @@ func (c *Client) wait(ctx context.Context, session *ssh.Session) error {
 	case err := <-done:
 		return err
 	case <-ctx.Done():
-		session.Signal(ssh.SIGTERM)
+		_ = session.Signal(ssh.SIGTERM)
 		session.Close()
 	}
 	select {

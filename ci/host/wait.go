@@ -110,7 +110,7 @@ func (w *waiter) attempt(ctx context.Context) time.Duration {
 // final reports whether trying again after err is pointless, and tells people
 // about err otherwise.
 func (w *waiter) final(err error) bool {
-	var hostKey *HostKeyError
+	var hostKey *KeyError
 	var auth *AuthError
 	switch {
 	case errors.As(err, &hostKey):

@@ -83,7 +83,7 @@ func TestWaitEndsAtOnceForAWrongHostKey(t *testing.T) {
 	config.Timeout = time.Minute
 	var said lines
 	_, err := host.Wait(t.Context(), config, host.Needs{}, progress.NewProgress(&said))
-	var refused *host.HostKeyError
+	var refused *host.KeyError
 	if !errors.As(err, &refused) || strings.Contains(said.String(), "trying again") {
 		t.Fatalf("got %v and\n%s", err, said.String())
 	}

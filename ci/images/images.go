@@ -21,5 +21,5 @@ const (
 	Nginx = "nginxinc/nginx-unprivileged:1.28.0"
 )
 
-// What the stand-ins of the lab are built from.
+// Debian is what the stand-ins of the lab are built from.
 const Debian = "debian:13.6-slim"

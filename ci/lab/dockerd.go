@@ -51,7 +51,7 @@ func openLock(path string) (*os.File, error) {
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 		return nil, fmt.Errorf("locking: %w", err)
 	}
-	file, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o644)
+	file, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
 	if err != nil {
 		return nil, fmt.Errorf("locking: %w", err)
 	}
@@ -129,11 +129,11 @@ func spawnEngine(ctx context.Context, logPath string) error {
 	ended := make(chan error, 1)
 	go func() { ended <- cmd.Wait() }()
 	if err := os.WriteFile(pidFile(), []byte(strconv.Itoa(cmd.Process.Pid)), 0o644); err != nil {
-		cmd.Process.Signal(syscall.SIGTERM)
+		_ = cmd.Process.Signal(syscall.SIGTERM)
 		return fmt.Errorf("starting dockerd: %w", err)
 	}
 	if err := awaitEngine(ctx, ended); err != nil {
-		cmd.Process.Signal(syscall.SIGTERM)
+		_ = cmd.Process.Signal(syscall.SIGTERM)
 		os.Remove(pidFile())
 		content, _ := os.ReadFile(logPath)
 		return fmt.Errorf("starting dockerd: %w: %s", err, program.LastLines(string(content), 5))
@@ -151,7 +151,7 @@ func awaitEngine(ctx context.Context, ended <-chan error) error {
 		}
 		select {
 		case err := <-ended:
-			return fmt.Errorf("it ended at once (%v)", err)
+			return fmt.Errorf("it ended at once (%w)", err)
 		case <-ctx.Done():
 			return errors.New("it does not answer")
 		case <-time.After(200 * time.Millisecond):

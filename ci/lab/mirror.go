@@ -87,7 +87,7 @@ func (l *Lab) push(ctx context.Context, ref string) (err error) {
 	if _, err := l.Docker.do(ctx, "tag", ref, name); err != nil {
 		return err
 	}
-	defer l.Docker.do(context.WithoutCancel(ctx), "rmi", "--no-prune", name)
+	defer func() { _, _ = l.Docker.do(context.WithoutCancel(ctx), "rmi", "--no-prune", name) }()
 	_, err = l.Docker.do(ctx, "push", "--quiet", name)
 	return err
 }

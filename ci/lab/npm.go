@@ -56,8 +56,11 @@ func (m *maker) npmPack(ctx context.Context, dir, name string) error {
 // unpackOnly replaces the one archive in dir by its content.
 func unpackOnly(ctx context.Context, dir string) error {
 	archives, err := filepath.Glob(filepath.Join(dir, "*.tgz"))
-	if err != nil || len(archives) != 1 {
-		return fmt.Errorf("unpacking npm package: found %d archives in %s (%v), want one", len(archives), dir, err)
+	if err != nil {
+		return fmt.Errorf("unpacking npm package: %w", err)
+	}
+	if len(archives) != 1 {
+		return fmt.Errorf("unpacking npm package: found %d archives in %s, want one", len(archives), dir)
 	}
 	if err := run(ctx, nil, dir, "tar", "-xzf", archives[0], "--strip-components=1", "--no-same-owner"); err != nil {
 		return err

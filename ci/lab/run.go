@@ -50,7 +50,7 @@ func (l *Lab) Run(ctx context.Context, c Command) (Output, error) {
 		// The docker command is gone; its container may not be.
 		cleanup, cancel := context.WithTimeout(context.Background(), 20*time.Second)
 		defer cancel()
-		l.Docker.call(cleanup, command{args: []string{"rm", "--force", "--volumes", name}})
+		_, _ = l.Docker.call(cleanup, command{args: []string{"rm", "--force", "--volumes", name}})
 		return Output{out.stdout, out.stderr, out.exit}, err
 	}
 	// Docker's own failures: no such image, no such program.

@@ -334,7 +334,9 @@ func greets(ctx context.Context, address, greeting string) error {
 		return err
 	}
 	defer conn.Close()
-	conn.SetReadDeadline(time.Now().Add(3 * time.Second))
+	if err := conn.SetReadDeadline(time.Now().Add(3 * time.Second)); err != nil {
+		return err
+	}
 	said := make([]byte, len(greeting))
 	if _, err := conn.Read(said); err != nil {
 		return err

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"strconv"
 	"strings"
 )
 
@@ -83,7 +84,12 @@ func processID(pid int) string {
 	return fmt.Sprintf("%d-%s", pid, fields[19])
 }
 
-func ownerPID(owner string) (pid int) {
-	fmt.Sscanf(owner, "%d-", &pid)
+// ownerPID returns the process in an owner's name, 0 where there is none.
+func ownerPID(owner string) int {
+	number, _, _ := strings.Cut(owner, "-")
+	pid, err := strconv.Atoi(number)
+	if err != nil {
+		return 0
+	}
 	return pid
 }

@@ -101,7 +101,7 @@ func (d *Docker) copyOut(ctx context.Context, imageID, file, dir string) error {
 	if err != nil {
 		return err
 	}
-	defer d.do(context.WithoutCancel(ctx), "rm", "--force", "--volumes", container)
+	defer func() { _, _ = d.do(context.WithoutCancel(ctx), "rm", "--force", "--volumes", container) }()
 	_, err = d.do(ctx, "cp", "--follow-link", container+":"+file, dir)
 	return err
 }

@@ -2,6 +2,7 @@ package manifest
 
 import (
 	"bytes"
+	"errors"
 	"io"
 	"slices"
 
@@ -34,7 +35,7 @@ func readAll(text io.Reader) (err error) {
 	decoder := yaml.NewDecoder(text)
 	for {
 		var node yaml.Node
-		if err := decoder.Decode(&node); err == io.EOF {
+		if err := decoder.Decode(&node); errors.Is(err, io.EOF) {
 			return nil
 		} else if err != nil {
 			return err

@@ -41,12 +41,12 @@ func BumpFile(path string, images map[string]string, o Options) ([]Change, error
 // itself is another one after each. Where there is no such folder, reading the file
 // says so.
 func lockFolder(path string) (unlock func(), err error) {
-	if real, err := filepath.EvalSymlinks(path); err == nil {
-		path = real
+	if resolved, err := filepath.EvalSymlinks(path); err == nil {
+		path = resolved
 	}
 	folder, err := os.Open(filepath.Dir(path))
 	if err != nil {
-		return func() {}, nil
+		return func() {}, nil //nolint:nilerr // the edit that follows says what is wrong with the folder
 	}
 	if err := syscall.Flock(int(folder.Fd()), syscall.LOCK_EX); err != nil {
 		folder.Close()

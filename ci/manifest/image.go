@@ -2,6 +2,7 @@ package manifest
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"gopkg.in/yaml.v3"
@@ -161,7 +162,7 @@ func (m *Document) walk(node *yaml.Node, path []string, visit func(use, *yaml.No
 		visit(u, target)
 	case yaml.MappingNode:
 		for _, e := range entries(target) {
-			here := append(path[:len(path):len(path)], e.key.Value)
+			here := append(slices.Clip(path), e.key.Value) //nolint:gocritic // each entry has a path of its own
 			visit(use{path: "as a key in " + strings.Join(path, "."), node: e.at}, e.key)
 			m.walk(e.value, here, visit)
 		}

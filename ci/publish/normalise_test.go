@@ -41,7 +41,7 @@ func builtAt(t *testing.T, base v1.Layer, at time.Time, host string) (v1.Image, 
 	}
 	config, _ := image.ConfigFile()
 	config = config.DeepCopy()
-	config.Created, config.Container, config.DockerVersion, config.Config.Hostname = v1.Time{Time: at}, host, "20.10", host
+	config.Created, config.Container, config.DockerVersion, config.Config.Hostname = v1.Time{Time: at}, host, "20.10", host //nolint:staticcheck // engines write the field
 	config.Config.Env = []string{"A=b"}
 	for i := range config.History {
 		config.History[i].Created = v1.Time{Time: at}

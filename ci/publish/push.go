@@ -48,7 +48,7 @@ func (p *publisher) pushAll(ctx context.Context, found []Found, dir string) ([]R
 			return nil
 		})
 	}
-	group.Wait()
+	_ = group.Wait() // each error is in failed
 	if err := errors.Join(failed...); err != nil {
 		return nil, fmt.Errorf("publishing %s: %w", p.Tag, err)
 	}

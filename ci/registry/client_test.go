@@ -139,7 +139,7 @@ func TestTryEndsInTime(t *testing.T) {
 }
 
 func TestCancelledTryEnds(t *testing.T) {
-	address := registrytest.Start(t, false, func(w http.ResponseWriter, r *http.Request) bool {
+	address := registrytest.Start(t, false, func(w http.ResponseWriter, _ *http.Request) bool {
 		w.WriteHeader(http.StatusServiceUnavailable)
 		return true
 	})

@@ -36,7 +36,7 @@ func (l *loop) keepOutputs(result stages.ProvisionResult) (string, error) {
 		return "", fmt.Errorf("reading Terraform's outputs: %w", err)
 	}
 	if outputs.StaticIP.Value == "" {
-		return "", errors.New("Terraform put out no static_ip")
+		return "", errors.New("the outputs of Terraform have no static_ip")
 	}
 	l.outputs, l.address = result.Apply.Outputs, outputs.StaticIP.Value
 	return fmt.Sprintf("%s; static_ip %s; Ansible changed %d", result.Apply.Headline, l.address, result.Configure.Changed), nil

@@ -36,7 +36,7 @@ func TestDo(t *testing.T) {
 	if err := retry.Do(t.Context(), pause, fail(2), next); err != nil || calls != 3 || !slices.Equal(paused, []time.Duration{time.Hour, 2 * time.Hour}) {
 		t.Errorf("%v after %d calls and %v", err, calls, paused)
 	}
-	if err := retry.Do(t.Context(), pause, fail(9), next); err != final || calls != 3 {
+	if err := retry.Do(t.Context(), pause, fail(9), next); !errors.Is(err, final) || calls != 3 {
 		t.Errorf("%v after %d calls", err, calls)
 	}
 }
@@ -46,7 +46,7 @@ func TestPauseEndsWithTheContext(t *testing.T) {
 	ctx, cancel := context.WithCancelCause(t.Context())
 	cancel(why)
 	next := func(int, error) (time.Duration, error) { return time.Hour, nil }
-	if err := retry.Do(ctx, retry.Sleep, func() error { return errors.New("broken") }, next); err != why {
+	if err := retry.Do(ctx, retry.Sleep, func() error { return errors.New("broken") }, next); !errors.Is(err, why) {
 		t.Errorf("error is %v", err)
 	}
 	if err := retry.Sleep(t.Context(), time.Millisecond); err != nil {

@@ -45,7 +45,7 @@ func confined(t testing.TB, body string) (rows int) {
 		t.Fatalf("the comment begins with %.80q", body)
 	}
 	// The hidden lines name the directory, percent-encoded.
-	body = strings.TrimPrefix(body, body[:strings.Index(body, "\n\n")])
+	_, body, _ = strings.Cut(body, "\n\n")
 	page := codeElement.ReplaceAllString(toHTML(t, body), "")
 	if strings.Contains(page, canary) {
 		t.Errorf("untrusted text stands outside of code:\n%s\nin\n%s", page, body)

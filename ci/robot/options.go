@@ -139,7 +139,7 @@ func checkURL(address string) error {
 	}
 	parsed, err := url.Parse(address)
 	if err != nil || !strings.Contains(address, "://") {
-		return nil // a path, or host:path for ssh: git judges it
+		return nil //nolint:nilerr // a path, or host:path for ssh: git judges it
 	}
 	if _, has := parsed.User.Password(); has || (parsed.User != nil && strings.HasPrefix(parsed.Scheme, "http")) {
 		return progress.Invalid("repository %s: credentials in the URL end up in logs and process lists: give the token by itself", parsed.Redacted())

@@ -178,7 +178,7 @@ func watchProcesses(seen map[string]bool) (leaks []string) {
 func watchFiles(folder string, seen map[string]bool) (leaks []string) {
 	_ = filepath.WalkDir(folder, func(name string, entry fs.DirEntry, err error) error {
 		if err != nil || !entry.Type().IsRegular() {
-			return nil // gone meanwhile
+			return nil //nolint:nilerr // gone meanwhile
 		}
 		seen["file"] = true
 		if text, _ := os.ReadFile(name); bytes.Contains(text, []byte(password)) {

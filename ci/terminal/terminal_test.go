@@ -88,7 +88,7 @@ func TestGuardBoundsLinesAndMessages(t *testing.T) {
 	line := strings.Repeat("é", terminal.LineLimit/2)
 	for name, c := range map[string]struct{ text, want string }{
 		"whole line":   {line + "\nnext\n", line + "\nnext\n"},
-		"long line":    {"a" + line + "\nnext\n", "a" + line[:len(line)] + "\nnext\n"},
+		"long line":    {"a" + line + "\nnext\n", "a" + line + "\nnext\n"},
 		"longer line":  {line + "éé\nnext\n", line + " [… 4 bytes left out]\nnext\n"},
 		"unended line": {line + "abc", line + " [… 3 bytes left out]"},
 	} {

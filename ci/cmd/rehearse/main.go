@@ -8,6 +8,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -64,7 +65,7 @@ func newRehearse(stdout, stderr io.Writer) *cobra.Command {
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			report, err := o.rehearse(cmd.Context())
 			if report != nil {
-				show(stdout, report, asJSON)
+				err = errors.Join(err, show(stdout, report, asJSON))
 			}
 			return err
 		},

@@ -38,12 +38,11 @@ func writeReport(dir string, report *rehearsal.Report) error {
 
 // show prints what ran, what did not, and the verdict as the last line; or the
 // report as JSON.
-func show(out io.Writer, r *rehearsal.Report, asJSON bool) {
+func show(out io.Writer, r *rehearsal.Report, asJSON bool) error {
 	if asJSON {
 		encoder := json.NewEncoder(out)
 		encoder.SetIndent("", "  ")
-		encoder.Encode(r)
-		return
+		return encoder.Encode(r)
 	}
 	for i, s := range r.Steps {
 		verdict := "ok    "
@@ -58,5 +57,6 @@ func show(out io.Writer, r *rehearsal.Report, asJSON bool) {
 	for _, line := range r.NotRun {
 		fmt.Fprintln(out, "not run: "+line)
 	}
-	fmt.Fprintln(out, r.Summary())
+	_, err := fmt.Fprintln(out, r.Summary())
+	return err
 }

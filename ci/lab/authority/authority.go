@@ -16,6 +16,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"slices"
 	"time"
 
 	"gitops/ci/secret"
@@ -83,7 +84,7 @@ func (a *Authority) Client() *http.Client {
 // this machine's own name and address too, where a stand-in's port is published.
 func (a *Authority) Issue(names ...string) (certificate string, key secret.Value, err error) {
 	template := template(names[0])
-	template.DNSNames, template.IPAddresses = append(names, "localhost"), []net.IP{net.IPv4(127, 0, 0, 1)}
+	template.DNSNames, template.IPAddresses = slices.Concat(names, []string{"localhost"}), []net.IP{net.IPv4(127, 0, 0, 1)}
 	template.KeyUsage, template.ExtKeyUsage = x509.KeyUsageDigitalSignature, []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}
 	signed, private, err := sign(template, a)
 	if err != nil {

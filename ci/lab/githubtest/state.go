@@ -201,12 +201,11 @@ func (s *Server) find(id int64) *Comment {
 	return nil
 }
 
-func (s *Server) remove(id int64) bool {
+func (s *Server) remove(id int64) {
 	for i, comment := range s.comments {
 		if comment.ID == id {
 			s.comments = append(s.comments[:i], s.comments[i+1:]...)
-			return true
+			return
 		}
 	}
-	return false
 }

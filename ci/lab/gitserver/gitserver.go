@@ -13,7 +13,7 @@ import (
 	"io/fs"
 	"log"
 	"net/http"
-	"net/http/cgi"
+	"net/http/cgi" //nolint:gosec // Go has had the fix for CVE-2016-5386 since 1.6.3
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -76,7 +76,7 @@ func (s *Server) Create(ctx context.Context, name string) error {
 	if _, err := os.Stat(filepath.Join(path, "HEAD")); !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
-	cmd := exec.CommandContext(ctx, s.git, "init", "--quiet", "--bare", "--initial-branch="+DefaultBranch, path)
+	cmd := exec.CommandContext(ctx, s.git, "init", "--quiet", "--bare", "--initial-branch="+DefaultBranch, path) //nolint:gosec // the name was checked, and git gets it as one argument
 	cmd.Env = s.environment()
 	if output, err := cmd.CombinedOutput(); err != nil {
 		return fmt.Errorf("making repository %s: %w: %s", name, err, strings.TrimSpace(string(output)))

@@ -23,7 +23,7 @@ func Serve(ctx context.Context, listener net.Listener, dir, user string, passwor
 		defer close(stopped)
 		grace, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 		defer cancel()
-		server.Shutdown(grace)
+		_ = server.Shutdown(grace)
 	})
 	if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
 		return fmt.Errorf("serving git: %w", err)

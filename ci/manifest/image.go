@@ -162,7 +162,7 @@ func (m *Document) walk(node *yaml.Node, path []string, visit func(use, *yaml.No
 		visit(u, target)
 	case yaml.MappingNode:
 		for _, e := range entries(target) {
-			here := append(slices.Clip(path), e.key.Value) //nolint:gocritic // each entry has a path of its own
+			here := append(slices.Clip(path), e.key.Value)
 			visit(use{path: "as a key in " + strings.Join(path, "."), node: e.at}, e.key)
 			m.walk(e.value, here, visit)
 		}

@@ -22,8 +22,9 @@ import (
 // defaultGrace is how long a program may take to end after it was asked to.
 const defaultGrace = 5 * time.Second
 
-// defaultLimit is how many bytes of standard output are taken.
-const defaultLimit = 64 << 20
+// stdoutLimit is how many bytes of standard output are taken. A program that writes
+// more is ended, and that is an error. Bills of materials have tens of megabytes.
+var stdoutLimit = 256 << 20
 
 // Command is one run of a program.
 type Command struct {
@@ -47,9 +48,6 @@ type Command struct {
 	// Log gets what the program says, secrets included, as it comes: standard error,
 	// and with Merge standard output.
 	Log io.Writer
-	// Limit is how many bytes of standard output are taken, 64 MiB when 0. A program
-	// that writes more is ended, and that is an error.
-	Limit int
 	// Grace is how long the program and its children may take to end after SIGTERM,
 	// before they are killed; 5 seconds when 0.
 	Grace time.Duration
@@ -99,7 +97,7 @@ func Run(ctx context.Context, c Command) (Output, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	var said Words
-	out := &limited{left: c.limit(), over: cancel}
+	out := &limited{left: stdoutLimit, over: cancel}
 	cmd := c.prepare(ctx, out, &said)
 	err := cmd.Run()
 	if cmd.Process != nil && (ctx.Err() != nil || errors.Is(err, exec.ErrWaitDelay)) {
@@ -107,7 +105,7 @@ func Run(ctx context.Context, c Command) (Output, error) {
 	}
 	result := Output{Stdout: out.text, Said: c.Redactor.Redact(said.String())}
 	if out.exceeded {
-		return result, fmt.Errorf("running %s: it wrote more than %d bytes to its standard output", c.words(), c.limit())
+		return result, fmt.Errorf("running %s: it wrote more than %d bytes to its standard output", c.words(), stdoutLimit)
 	}
 	return result, c.ending(ctx, err, result.Said)
 }
@@ -167,13 +165,6 @@ func (c Command) grace() time.Duration {
 		return defaultGrace
 	}
 	return c.Grace
-}
-
-func (c Command) limit() int {
-	if c.Limit == 0 {
-		return defaultLimit
-	}
-	return c.Limit
 }
 
 // words returns what messages call the command: "git push".

@@ -69,13 +69,12 @@ func TestMergeKeepsTheOrder(t *testing.T) {
 
 // TestOutputIsBounded runs a program that never stops writing.
 func TestOutputIsBounded(t *testing.T) {
-	c := shell("yes")
-	c.Limit = 1000
-	out, err := program.Run(t.Context(), c)
+	program.LimitStdout(t, 1000)
+	out, err := program.Run(t.Context(), shell("yes"))
 	if err == nil || errors.Is(err, context.Canceled) || !strings.Contains(err.Error(), "more than 1000 bytes") || len(out.Stdout) != 1000 {
 		t.Errorf("%d bytes, %v", len(out.Stdout), err)
 	}
-	c = shell("echo first; yes words | head -c 1000000; echo last; exit 1")
+	c := shell("echo first; yes words | head -c 1000000; echo last; exit 1")
 	c.Merge = true
 	out, err = program.Run(t.Context(), c)
 	if err == nil || len(out.Said) > 70_000 || !strings.HasPrefix(out.Said, "first\n") || !strings.HasSuffix(out.Said, "last\n") || !strings.Contains(out.Said, "bytes are left out") {

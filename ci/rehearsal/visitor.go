@@ -9,6 +9,8 @@ import (
 	"net/url"
 	"strings"
 	"time"
+
+	"gitops/ci/retry"
 )
 
 // visitor uses the application over HTTP, through Traefik on port 80 of the
@@ -39,10 +41,8 @@ func (v *visitor) sees(ctx context.Context, r release) error {
 		if err == nil {
 			return nil
 		}
-		select {
-		case <-ctx.Done():
+		if retry.Sleep(ctx, 500*time.Millisecond) != nil {
 			return fmt.Errorf("waiting for release %s to be served: %w", short(r.source), err)
-		case <-time.After(500 * time.Millisecond):
 		}
 	}
 }

@@ -19,6 +19,7 @@ import (
 
 	"gitops/ci/manifest"
 	"gitops/ci/progress"
+	"gitops/ci/retry"
 )
 
 // Outcomes of Push.
@@ -189,14 +190,7 @@ func (o *Options) longest(attempt int, took time.Duration) time.Duration {
 
 // pause waits a random while, so that robots that collided do not collide again.
 func pause(ctx context.Context, longest time.Duration) error {
-	timer := time.NewTimer(rand.N(longest + time.Millisecond))
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-timer.C:
-		return nil
-	}
+	return retry.Sleep(ctx, rand.N(longest+time.Millisecond))
 }
 
 // refused is the guard's error for a history in which the order is unknown.

@@ -45,7 +45,7 @@ func TestPushedUnchangedPushedAgain(t *testing.T) {
 // times what an attempt took, and a sick server gets half a second at least.
 func TestPausesGrow(t *testing.T) {
 	t.Parallel()
-	o := (&world{T: t, url: "http://git.invalid/shop.git"}).options(strings.Repeat("a", 40))
+	o := (&world{T: t, url: "https://git.invalid/shop.git"}).options(strings.Repeat("a", 40))
 	if err := o.Check(); err != nil {
 		t.Fatal(err)
 	}

@@ -2,6 +2,7 @@ package host_test
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"net"
 	"os"
@@ -19,15 +20,20 @@ import (
 	"gitops/ci/progress"
 )
 
-// lines collects what people are told.
+// lines collects what people are told, and calls do once they were told at.
 type lines struct {
 	mu   sync.Mutex
 	text bytes.Buffer
+	at   string
+	do   func()
 }
 
 func (l *lines) Write(p []byte) (int, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	if l.do != nil && strings.Contains(string(p), l.at) {
+		l.do()
+	}
 	return l.text.Write(p)
 }
 
@@ -183,11 +189,16 @@ func TestWaitForNeeds(t *testing.T) {
 			config := w.client(w.key)
 			config.Timeout = time.Minute
 			givesUp := strings.HasSuffix(test.says, "given up after")
-			if givesUp {
+			ctx, cancel := context.WithCancel(t.Context())
+			defer cancel()
+			said := lines{at: test.tells}
+			switch {
+			case givesUp && test.tells != "":
+				said.do = cancel
+			case givesUp:
 				config.Timeout = 2 * time.Second
 			}
-			var said lines
-			client, err := host.Wait(t.Context(), config, test.needs, progress.NewProgress(&said))
+			client, err := host.Wait(ctx, config, test.needs, progress.NewProgress(&said))
 			if err == nil {
 				client.Close()
 			}
@@ -225,8 +236,9 @@ func TestWaitForPackageLocks(t *testing.T) {
 	}
 	w := newWorld(t, nil)
 	config := w.client(w.key)
-	config.Timeout = 500 * time.Millisecond
-	_, err = host.Wait(t.Context(), config, host.Needs{Packages: true}, nil)
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	_, err = host.Wait(ctx, config, host.Needs{Packages: true}, progress.NewProgress(&lines{at: "is held by", do: cancel}))
 	if want := "waiting for package locks to be free: " + held + " is held by "; err == nil || !strings.Contains(err.Error(), want) {
 		t.Fatalf("while held: got %v, want %q", err, want)
 	}

@@ -102,6 +102,9 @@ func TestNoProxyForPlainHTTP(t *testing.T) {
 	for _, name := range []string{"http_proxy", "all_proxy"} {
 		t.Setenv(name, proxy)
 	}
+	for _, name := range []string{"no_proxy", "NO_PROXY"} {
+		t.Setenv(name, "") // with it, git would ask no proxy anyway
+	}
 	if result := w.robot(w.options(w.head())); result.Outcome != Pushed {
 		t.Errorf("%+v", result)
 	}

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
 	"runtime"
 	"slices"
 	"strconv"
@@ -47,7 +46,7 @@ func (d *Docker) socket(ctx context.Context) (string, error) {
 // program that the tests use. The container has this machine's network and
 // processes, because tests and stand-ins reach each other on the loopback address
 // and tell by its process whether a lab is still in use. At the same paths it has
-// the working folder, /tmp, and the caches of Go and of the lab.
+// the repository, /tmp, and the caches of Go and of the lab.
 func (d *Docker) Toolbox(ctx context.Context, args []string) ([]string, error) {
 	cache, err := openCache("")
 	if err != nil {
@@ -110,18 +109,19 @@ func mount(source, target string) []string {
 	return []string{"--volume", volume}
 }
 
-// folders shows /tmp, the working folder, its repository, and the lab's cache.
+// folders shows /tmp, the repository that the working folder is in, and the lab's
+// cache.
 func (d *Docker) folders(ctx context.Context) ([]string, error) {
 	work, err := os.Getwd()
 	if err != nil {
 		return nil, err
 	}
-	// A worktree's repository is elsewhere.
-	repository, err := capture(ctx, work, "git", "rev-parse", "--path-format=absolute", "--git-common-dir")
+	// The repository of a further worktree is elsewhere.
+	repository, err := capture(ctx, work, "git", "rev-parse", "--path-format=absolute", "--show-toplevel", "--git-common-dir")
 	if err != nil {
 		return nil, err
 	}
-	folders := []string{"/tmp", work, filepath.Dir(strings.TrimSpace(repository)), d.cache.dir}
+	folders := append(strings.Split(strings.TrimSpace(repository), "\n"), "/tmp", d.cache.dir)
 	options := []string{"--workdir", work, "--env", CacheVariable + "=" + d.cache.dir}
 	for _, folder := range slices.Compact(slices.Sorted(slices.Values(folders))) {
 		options = append(options, mount(folder, folder)...)

@@ -3,7 +3,6 @@ package main
 import (
 	"encoding/json"
 	"fmt"
-	"net/http"
 	"slices"
 	"strings"
 	"testing"
@@ -294,6 +293,6 @@ func TestHeaders(t *testing.T) {
 	b := startBackend(t)
 	h := b.ask("GET", "/api/v1/health", "").header
 	if h.Get("X-Content-Type-Options") != "nosniff" || h.Get("Cache-Control") != "no-store" || h.Get("Server") != "" {
-		t.Errorf("headers: %v", http.Header(h))
+		t.Errorf("headers: %v", h)
 	}
 }

@@ -11,7 +11,7 @@ import (
 )
 
 // problem turns an error of the store into what the client may know of it; the rest goes to the log.
-func (s *service) problem(ctx context.Context, err error, what string) error {
+func (s *service) problem(ctx context.Context, err error, what string) huma.StatusError {
 	switch {
 	case errors.Is(err, store.ErrNotFound):
 		return huma.Error404NotFound(what + " not found")

@@ -24,7 +24,7 @@ func (s *service) authenticate(api huma.API) func(huma.Context, func(huma.Contex
 			ctx.SetHeader("WWW-Authenticate", "Bearer")
 			_ = huma.WriteErr(api, ctx, http.StatusUnauthorized, "sign in first") // the client has gone
 		default:
-			problem := s.problem(ctx.Context(), err, "user").(huma.StatusError)
+			problem := s.problem(ctx.Context(), err, "user")
 			_ = huma.WriteErr(api, ctx, problem.GetStatus(), problem.Error())
 		}
 	}

@@ -49,7 +49,7 @@ func clientAddress(r *http.Request) string {
 		return r.RemoteAddr
 	}
 	peer, err := netip.ParseAddr(host)
-	if err != nil || !(peer.IsPrivate() || peer.IsLoopback()) {
+	if err != nil || (!peer.IsPrivate() && !peer.IsLoopback()) {
 		return host
 	}
 	chain := strings.Split(strings.Join(r.Header.Values("X-Forwarded-For"), ","), ",")

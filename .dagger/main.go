@@ -62,7 +62,7 @@ type Gitops struct {
 func New(
 	// Source of the gitops command; the module's own by default.
 	// +defaultPath="."
-	// +ignore=["*", "!go.mod", "!go.sum", "!ci/**"]
+	// +ignore=["*", "!go.mod", "!go.sum", "!ci/**", "ci/**/*_test.go", "ci/**/testdata"]
 	tool *dagger.Directory,
 	// Image with terraform.
 	// +optional

@@ -18,7 +18,7 @@ func TestMessageAndIdentity(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	commit := w.code("one")
-	o := w.options(commit)
+	o := w.local(commit)
 	o.Images["frontend"] = ref("frontend", commit)
 	w.robot(o)
 	want := "Run backend, frontend at " + commit[:12] + "\n\n" +
@@ -34,7 +34,7 @@ func TestMessageAndIdentity(t *testing.T) {
 
 	w.pull()
 	commit = w.code("two")
-	o = w.options(commit)
+	o = w.local(commit)
 	o.AuthorName, o.AuthorEmail = "Ro Böt", "ro@example.com"
 	o.Message = "deploy({{.Branch}}): {{.Short}} in {{.Manifest}}\n\nBecause."
 	o.Trailers, o.SkipCI = []string{"Signed-off-by: Ro Böt <ro@example.com>"}, true
@@ -61,7 +61,7 @@ func TestSignedBySSH(t *testing.T) {
 		if err := os.WriteFile(allowed, []byte(line), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		o := w.options(w.code(kind))
+		o := w.local(w.code(kind))
 		o.SignKey = key
 		w.robot(o)
 		out, err := w.run(w.bare, "-c", "gpg.ssh.allowedSignersFile="+allowed, "verify-commit", "--verbose", "integration")
@@ -100,7 +100,7 @@ func TestSignedByPGP(t *testing.T) {
 	public := armoured(openpgp.PublicKeyType, func(b *bytes.Buffer) error { return entity.Serialize(b) })
 
 	w := newWorld(t)
-	o := w.options(w.head())
+	o := w.local(w.head())
 	o.SignKey = secret.New(private)
 	w.robot(o)
 
@@ -127,7 +127,7 @@ func TestSkipCIWarnsOfItsTrap(t *testing.T) {
 	w := newWorld(t)
 	w.write(".github/workflows/ci.yml", "on:\n  push:\n    branches: [integration]\njobs: {}\n")
 	w.write(".github/workflows/manual.yml", "on: workflow_dispatch\njobs: {}\n")
-	o := w.options(w.code("one"))
+	o := w.local(w.code("one"))
 	o.SkipCI = true
 	if result := w.robot(o); len(result.Warnings) != 0 {
 		t.Errorf("warnings without reason: %v", result.Warnings)
@@ -135,7 +135,7 @@ func TestSkipCIWarnsOfItsTrap(t *testing.T) {
 	w.pull()
 	w.write(".github/workflows/cd.yml", "name: CD\non:\n  push:\n    branches: [deployment]\n    paths: ['app/**']\njobs: {}\n")
 	w.write(".github/workflows/any.yml", "on: [push, pull_request]\njobs: {}\n")
-	o = w.options(w.code("two"))
+	o = w.local(w.code("two"))
 	o.SkipCI = true
 	result := w.robot(o)
 	if len(result.Warnings) != 2 || !strings.Contains(result.Warnings[0], "any.yml from running when any other branch") ||
@@ -143,7 +143,7 @@ func TestSkipCIWarnsOfItsTrap(t *testing.T) {
 		t.Errorf("warnings %q", result.Warnings)
 	}
 	w.pull()
-	o = w.options(w.code("three"))
+	o = w.local(w.code("three"))
 	if result := w.robot(o); len(result.Warnings) != 0 {
 		t.Errorf("warnings without --skip-ci: %v", result.Warnings)
 	}

@@ -73,16 +73,16 @@ func TestDeepensOnlyAsFarAsItMust(t *testing.T) {
 		{3, 40, 64, Pushed},
 		{100, 90, 128, Superseded},
 	} {
+		// A branch per case, so that the manifest is part of its tip only.
+		branch := fmt.Sprintf("case-%d-%d", c.ours, c.runs)
+		w.git(w.clone, "checkout", "--quiet", "--detach", "integration")
 		w.write(composePath, compose)
 		if c.runs >= 0 {
 			w.write(composePath, texttest.Replace(t, compose, "owner/backend:first", ref("backend", behind(c.runs))))
 		}
-		// A branch per case, so that the manifest is part of its tip only.
-		branch := fmt.Sprintf("case-%d-%d", c.ours, c.runs)
-		w.git(w.clone, "checkout", "--quiet", "--detach", "integration")
 		tip := w.commit("Case " + branch)
 		w.push("HEAD:refs/heads/" + branch)
-		o := w.options(behind(c.ours))
+		o := w.local(behind(c.ours))
 		if c.ours == 0 {
 			o.Commit = tip
 		}
@@ -91,7 +91,6 @@ func TestDeepensOnlyAsFarAsItMust(t *testing.T) {
 		if depth > c.most || result.Outcome != c.outcome {
 			t.Errorf("%+v: fetched %d commits, %+v", c, depth, result)
 		}
-		w.git(w.clone, "checkout", "--quiet", "--force", "integration")
 	}
 }
 

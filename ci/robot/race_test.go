@@ -76,6 +76,7 @@ func TestRace(t *testing.T) {
 func (w *world) person(clone string, i, commits int) {
 	for n := range commits {
 		name := fmt.Sprintf("person-%d-%d.txt", i, n)
+		begun := time.Now()
 		if out, err := w.run(clone, "pull", "--quiet", "--rebase", "origin", "integration"); err != nil {
 			w.Errorf("person %d: %v %s", i, err, out)
 			return
@@ -89,7 +90,6 @@ func (w *world) person(clone string, i, commits int) {
 			_, err = w.run(clone, "commit", "--quiet", "--message", "Add "+name)
 		}
 		for try := 0; err == nil; try++ {
-			begun := time.Now()
 			out, pushErr := w.run(clone, "push", "--quiet", "origin", "HEAD:integration")
 			if pushErr == nil {
 				break
@@ -100,6 +100,7 @@ func (w *world) person(clone string, i, commits int) {
 			}
 			// As robots do: without it, people and server are busy with tries that fail.
 			time.Sleep(rand.N(8 * time.Since(begun)))
+			begun = time.Now()
 			_, err = w.run(clone, "pull", "--quiet", "--rebase", "origin", "integration")
 		}
 		if err != nil {

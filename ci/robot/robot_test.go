@@ -67,13 +67,13 @@ func TestOlderBuildDoesNotReplaceNewer(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	old := w.code("old")
-	for _, name := range []string{"a", "b", "c", "d", "e", "f", "g", "h", "i", "j", "k", "l"} {
-		w.code(name)
+	for _, name := range []string{"a", "b", "c", "d", "e", "f", "g", "h", "i", "j", "k"} {
+		w.commit(name)
 	}
-	newer := w.head()
-	w.robot(w.options(newer))
+	newer := w.code("l")
+	w.robot(w.local(newer))
 	before := w.tip()
-	result := w.robot(w.options(old))
+	result := w.robot(w.local(old))
 	if result.Outcome != Superseded || result.SupersededBy != newer || result.Superseded["backend"] != newer || w.tip() != before {
 		t.Errorf("%+v", result)
 	}
@@ -86,8 +86,8 @@ func TestSupersededForOneServiceOnly(t *testing.T) {
 	w := newWorld(t)
 	old := w.code("old")
 	newer := w.code("newer")
-	w.robot(w.options(newer))
-	o := w.options(old)
+	w.robot(w.local(newer))
+	o := w.local(old)
 	o.Images["frontend"] = ref("frontend", old)
 	result := w.robot(o)
 	if result.Outcome != Pushed || result.SupersededBy != newer || len(result.Changes) != 1 || result.Changes[0].Service != "frontend" {
@@ -108,7 +108,7 @@ func TestShortAndPrefixedTagsAreCommitsToo(t *testing.T) {
 		w.write(composePath, texttest.Replace(t, compose, "owner/backend:first", ref("backend", tag)))
 		w.commit("Run " + tag)
 		w.push("HEAD:integration")
-		if result := w.robot(w.options(old)); result.Outcome != Superseded || result.SupersededBy != newer {
+		if result := w.robot(w.local(old)); result.Outcome != Superseded || result.SupersededBy != newer {
 			t.Errorf("%s: %+v", tag, result)
 		}
 	}
@@ -124,7 +124,7 @@ func TestStrangerIsReplaced(t *testing.T) {
 		w.commit("Run " + tag)
 		w.push("HEAD:integration")
 		w.code("later-" + tag) // so that the tip alone does not tell
-		if result := w.robot(w.options(mine)); result.Outcome != Pushed {
+		if result := w.robot(w.local(mine)); result.Outcome != Pushed {
 			t.Errorf("%s: %+v", tag, result)
 		}
 		w.pull()
@@ -141,7 +141,7 @@ func TestRewrittenHistoryIsRefused(t *testing.T) {
 	w.commit("Other")
 	w.push("+HEAD:integration")
 	before := w.tip()
-	_, err := Push(t.Context(), w.options(lost))
+	_, err := Push(t.Context(), w.local(lost))
 	if progress.ExitCode(err) != progress.ExitRefused || w.tip() != before {
 		t.Fatalf("exit %d: %v", progress.ExitCode(err), err)
 	}
@@ -150,7 +150,7 @@ func TestRewrittenHistoryIsRefused(t *testing.T) {
 			t.Errorf("%v\nlacks %q", err, want)
 		}
 	}
-	o := w.options(lost)
+	o := w.local(lost)
 	o.Unordered = true
 	if result := w.robot(o); result.Outcome != Pushed {
 		t.Errorf("--unordered: %+v", result)
@@ -169,9 +169,9 @@ func TestSiblingsAreRefused(t *testing.T) {
 	w.git(w.clone, "checkout", "--quiet", "integration")
 	w.git(w.clone, "merge", "--quiet", "--no-edit", "side")
 	w.push("HEAD:integration")
-	o := w.options(left)
+	o := w.local(left)
 	w.robot(o)
-	_, err := Push(t.Context(), w.options(right))
+	_, err := Push(t.Context(), w.local(right))
 	if progress.ExitCode(err) != progress.ExitRefused || !strings.Contains(err.Error(), "neither") {
 		t.Errorf("exit %d: %v", progress.ExitCode(err), err)
 	}

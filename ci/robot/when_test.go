@@ -12,7 +12,7 @@ func TestCommitTimeIsThatOfTheCommit(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	shas := w.long(50)
-	o := w.options(shas[20])
+	o := w.local(shas[20])
 	o.Images = nil
 	when, err := CommitTime(t.Context(), o)
 	if want := time.Unix(1700000020, 0).UTC(); err != nil || when != want {

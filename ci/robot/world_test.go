@@ -208,6 +208,14 @@ func (w *world) options(commit string) Options {
 	}
 }
 
+// local are the options of a robot that reaches the repository as a folder, for tests
+// of what it writes and not of how it gets there: half the processes of HTTP.
+func (w *world) local(commit string) Options {
+	o := w.options(commit)
+	o.RepoURL, o.Token = "file://"+w.bare, secret.Value{}
+	return o
+}
+
 func (w *world) robot(o Options) Result {
 	w.Helper()
 	result, err := Push(w.Context(), o)

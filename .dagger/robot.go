@@ -38,7 +38,7 @@ type Robot struct {
 
 // WithRobot says who commits the refs of a release, and how.
 //
-// Without it the robot has a name of its own, signs nothing and pushes over https.
+// Without it the robot has its own name, signs nothing and pushes over https.
 func (m *Gitops) WithRobot(
 	// Author and committer.
 	// +optional

@@ -68,7 +68,7 @@ func writeLayout(t *testing.T, image v1.Image) string {
 	return dir
 }
 
-// ownTemp gives the test a folder for temporary files of its own, and checks in the
+// ownTemp gives the test its own folder for temporary files, and checks in the
 // end that nothing is left there.
 func ownTemp(t *testing.T) {
 	t.Helper()

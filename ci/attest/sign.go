@@ -116,7 +116,7 @@ func (s Signer) Sign(ctx context.Context, image Attested, platforms ...Attested)
 }
 
 // Ready reports what keeps the signer from signing: no cosign, a key that does not
-// open, a token that is not to be had.
+// open, a token that is not available.
 func (s Signer) Ready(ctx context.Context) error {
 	c, err := s.open(ctx)
 	if err != nil {

@@ -114,7 +114,7 @@ func trustNobody(t *testing.T, keys pair) {
 func TestVerifyTellsAFaultFromARefusal(t *testing.T) {
 	labtest.OnPath(t, lab.Cosign)
 	keys := newPair(t)
-	for status, says := range map[int]string{401: "user name and password", 403: "right to app", 429: "limits its requests", 503: "fault of its own"} {
+	for status, says := range map[int]string{401: "user name and password", 403: "right to app", 429: "limits its requests", 503: "the registry failed"} {
 		t.Run(http.StatusText(status), func(t *testing.T) {
 			p, count := faulty(t, status, true)
 			image := p.push(t, "app")

@@ -12,7 +12,7 @@ import (
 // cost is what something took: time, and of it what the machine's processors worked.
 type cost struct{ wall, worked time.Duration }
 
-// costOf runs do. An engine works in processes of its own, so what the whole machine
+// costOf runs do. An engine works in its own processes, so what the whole machine
 // does in that time counts, this program's surroundings included.
 func costOf(do func() error) (cost, error) {
 	before, err := worked()

@@ -144,7 +144,7 @@ func (p *Project) checkShared(all []builds.Build) error {
 			continue
 		}
 		if !sameImage(b, other) {
-			return progress.Invalid("%s: services %q and %q are built differently and pushed as one image, %s: give each an image of its own",
+			return progress.Invalid("%s: services %q and %q are built differently and pushed as one image, %s: give each its own image",
 				p.document.Where("services", b.Service, "image"), other.Service, b.Service, image.Name())
 		}
 	}

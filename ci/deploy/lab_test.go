@@ -43,7 +43,7 @@ func newLab(t *testing.T) *lab {
 		t.Skip("needs more time than -short gives")
 	}
 	needsDocker(t)
-	// Each has a host, a project and a network of its own, and mostly waits.
+	// Each has its own host, project and network, and mostly waits.
 	t.Parallel()
 	l := &lab{t: t, sshd: hosttest.Start(t), dir: filepath.Join(t.TempDir(), "deploy"), log: &bytes.Buffer{}}
 	l.project = fmt.Sprintf("gitops-test-%d-%d", os.Getpid(), time.Now().UnixNano()%1e9)

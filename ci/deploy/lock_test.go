@@ -19,7 +19,7 @@ import (
 	"gitops/ci/secret"
 )
 
-// TestMain lets the test binary be a deploy of its own, which tests kill.
+// TestMain lets the test binary be a second deploy, which tests kill.
 func TestMain(m *testing.M) {
 	if path := os.Getenv("GITOPS_TEST_DEPLOY"); path != "" {
 		os.Exit(deployFrom(path))

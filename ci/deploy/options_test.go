@@ -51,7 +51,7 @@ func TestBadInputIsRefusedBeforeTheHostIsReached(t *testing.T) {
 	}
 }
 
-// What Compose itself takes is not asked for, and what it does not mind is accepted.
+// Variables that Compose sets are not asked for, and those that it ignores are accepted.
 func TestNeeds(t *testing.T) {
 	env := map[string]secret.Value{"DOCKER_GID": secret.New("999"), "ENV": secret.New("production"), "SHELL_COLOUR": secret.New("red"), "PASSWORD": secret.New("p")}
 	if err := checkEnv(env); err != nil {

@@ -48,7 +48,7 @@ type Config struct {
 }
 
 // Client is a connection to one host. It is safe for concurrent use; each
-// command has a session of its own.
+// command has its own session.
 type Client struct {
 	ssh     *ssh.Client
 	address string

@@ -67,7 +67,7 @@ output "password" {
 
 const password = "correct-horse-battery"
 
-// begin opens dir with its state in a file of its own.
+// begin opens dir with its state in its own file.
 func begin(t *testing.T, dir, state string, change func(*Options)) (*Workspace, error) {
 	t.Helper()
 	o := Options{Dir: dir, BackendConfig: []string{"path=" + state}}

@@ -126,7 +126,7 @@ func planTerraform(ctx context.Context, _ *maker, version string) (plan, error) 
 	if err != nil {
 		return plan{}, err
 	}
-	// The published module lacks folders of its own that it replaces modules with,
+	// The published module lacks its own folders that it replaces modules with,
 	// so that it cannot be compiled.
 	program := installedTerraform(ctx, version)
 	if program == "" {

@@ -73,7 +73,7 @@ type Lab struct {
 
 	AirGapped bool      // no container registry could be reached
 	Images    []Image   // what the engine has for the stages and the host
-	Missing   []Missing // what is not to be had here
+	Missing   []Missing // the images that are not available here
 
 	gitops   string
 	standIns string

@@ -23,7 +23,7 @@ type Image struct {
 	Holds string
 }
 
-// Missing is an image that is not to be had.
+// Missing is an image that is not available.
 type Missing struct{ Ref, Why string }
 
 // labelBase marks images that stand in for one of a registry.
@@ -84,7 +84,7 @@ func (p *provider) tryPull(ctx context.Context, ref string) (bool, error) {
 // errNoStandIn says that an image can be had neither way.
 var errNoStandIn = errors.New("no container registry is reachable, and the lab cannot build it")
 
-// all provides refs at once. What is not to be had is returned as missing.
+// all provides refs at once. An image that is not available is returned as missing.
 func (p *provider) all(ctx context.Context, refs []string) (have []Image, missing []Missing, err error) {
 	refs = slices.Compact(slices.Sorted(slices.Values(refs)))
 	var mu sync.Mutex

@@ -37,7 +37,7 @@ type Output struct {
 	Exit           int
 }
 
-// Run runs a command in a container of its own, which is gone afterwards, also
+// Run runs a command in its own container, which is gone afterwards, also
 // when ctx ends before. The gitops command of the lab is on its PATH. An exit code
 // other than 0 is no error.
 func (l *Lab) Run(ctx context.Context, c Command) (Output, error) {

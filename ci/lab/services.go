@@ -86,7 +86,7 @@ func (l *Lab) own(name string, at *Endpoint, health, variable string, value secr
 }
 
 // host is the stand-in for the EC2 instance: a container in which a Docker
-// engine of its own can run.
+// engine can run.
 func (l *Lab) host() service {
 	return service{
 		name: "host", image: "host", ports: []string{"22", "80"}, options: nestedEngine(), address: &l.HostAddress,

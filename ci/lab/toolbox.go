@@ -129,7 +129,7 @@ func (d *Docker) folders(ctx context.Context) ([]string, error) {
 	return options, nil
 }
 
-// terraform shows Terraform and its providers, where they are to be had.
+// terraform shows Terraform and its providers, where they are available.
 func (d *Docker) terraform(ctx context.Context) ([]string, error) {
 	path := "/usr/local/go/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 	var options []string

@@ -125,17 +125,17 @@ func (m *Document) unshared(s *site, service string, images map[string]string, o
 	for _, use := range m.uses(s) {
 		if use.service == "" {
 			return m.invalid(s.node, "image of service %q is also used at %s (%s): "+
-				"give the service an image of its own", service, m.where(use.node), use.path)
+				"give the service its own image", service, m.where(use.node), use.path)
 		}
 		asked, ok := images[use.service]
 		if !ok {
 			return m.invalid(s.node, "image of service %q is shared with service %q: "+
-				"ask for the same ref for both, or give each an image of its own", service, use.service)
+				"ask for the same ref for both, or give each its own image", service, use.service)
 		}
 		mine, _ := finalRef(images[service], o.Pin)
 		if theirs, err := finalRef(asked, o.Pin); err != nil || theirs != mine {
 			return m.invalid(s.node, "services %q and %q share one image but ask for %s and %s: "+
-				"ask for the same ref for both, or give each an image of its own", service, use.service, images[service], asked)
+				"ask for the same ref for both, or give each its own image", service, use.service, images[service], asked)
 		}
 	}
 	return nil

@@ -11,7 +11,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/partial"
 )
 
-// configured is an image with a configuration of its own, byte for byte: the
+// configured is an image with its own configuration, byte for byte: the
 // library's type for it does not know all that engines write, such as the start
 // interval of a health check, and would lose it.
 type configured struct {

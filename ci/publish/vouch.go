@@ -63,7 +63,7 @@ func (p *publisher) vouch(ctx context.Context, s Service, at name.Digest, parts 
 }
 
 // statements returns what is said of the image, and of its platforms where it is
-// an index: each platform has a bill of materials of its own.
+// an index: each platform has its own bill of materials.
 func (p *publisher) statements(s Service, at name.Digest, parts []part) (whole attest.Attested, platforms []attest.Attested, err error) {
 	whole = attest.Attested{Image: at}
 	var bases []attest.Material

@@ -197,7 +197,7 @@ func explain(doing string, ref name.Reference, attempt int, err error) error {
 		case code == http.StatusTooManyRequests:
 			remedy = "the registry limits its requests: try again later, or raise the limit"
 		case code >= 500:
-			remedy = "the registry has a fault of its own: try again later"
+			remedy = "the registry failed: try again later"
 		}
 	}
 	tried := ""

@@ -94,7 +94,7 @@ func TestTrySaysWhatIsWrong(t *testing.T) {
 		403: {"check that the login has the right to team/backend", false},
 		404: {"make the repository team/backend first", false},
 		429: {"the registry limits its requests", true},
-		500: {"a fault of its own", true},
+		500: {"the registry failed", true},
 	} {
 		t.Run(fmt.Sprint(code), func(t *testing.T) {
 			address := registrytest.Start(t, false, func(w http.ResponseWriter, r *http.Request) bool {

@@ -107,7 +107,7 @@ func extraVars(mirrors []string, leaveOut map[string]any) (secret.Value, error) 
 	}
 	vars := map[string]any{
 		"common_docker_daemon_options": engine,
-		// A container has no swap of its own to make.
+		// A container cannot make swap.
 		"common_swap_size_mb":               0,
 		"monitoring_grafana_admin_password": random().Reveal(),
 	}

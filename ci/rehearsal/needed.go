@@ -52,7 +52,7 @@ func NeededImages(source string) (Needed, error) {
 func (n Needed) addMonitoring(source string) error {
 	text, err := os.ReadFile(filepath.Join(source, monitoringDefaults))
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil // a repository with a monitoring of its own, or with none
+		return nil // a repository with its own monitoring, or with none
 	}
 	if err != nil {
 		return fmt.Errorf("reading the monitoring role: %w", err)

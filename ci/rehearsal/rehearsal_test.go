@@ -83,11 +83,11 @@ func TestNeededImagesLeaveOutWhatIsMissing(t *testing.T) {
 	if want := []string{"postgres:17.10", "traefik:v3", "g/grafana:1", "p/ne:1"}; !slices.Equal(needed.Refs(), want) {
 		t.Errorf("needed %q, want %q", needed.Refs(), want)
 	}
-	vars, notRun := needed.Without(map[string]string{"g/grafana:1": "g/grafana:1 is not to be had"})
+	vars, notRun := needed.Without(map[string]string{"g/grafana:1": "g/grafana:1 is not available"})
 	if want := map[string]any{"monitoring_components": []string{"node-exporter"}}; !reflect.DeepEqual(vars, want) {
 		t.Errorf("variables %v, want %v", vars, want)
 	}
-	if want := []string{"grafana: g/grafana:1 is not to be had"}; !slices.Equal(notRun, want) {
+	if want := []string{"grafana: g/grafana:1 is not available"}; !slices.Equal(notRun, want) {
 		t.Errorf("not run %q, want %q", notRun, want)
 	}
 	if vars, notRun := needed.Without(nil); vars != nil || notRun != nil {

@@ -16,7 +16,7 @@ import (
 	"gitops/ci/sshagent"
 )
 
-// git runs the git command in surroundings of its own: a temporary home, no
+// git runs the git command in its own surroundings: a temporary home, no
 // configuration of the machine or the user, no hooks, no prompts.
 type git struct {
 	folder   string

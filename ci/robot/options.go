@@ -51,7 +51,7 @@ type Options struct {
 	// the server failed; 500 ms.
 	SickPause time.Duration
 	// HistoryURL and HistoryBranch say where Commit belongs when that is not
-	// RepoURL and Branch: a manifest in a repository of its own.
+	// RepoURL and Branch: a manifest in its own repository.
 	HistoryURL, HistoryBranch string
 	// Unordered skips the check that nothing newer is replaced.
 	Unordered bool

@@ -15,7 +15,7 @@ type PullRequest struct {
 	Commit string // the robot's commit
 }
 
-// propose pushes the commit to a branch of its own. The branch is named after
+// propose pushes the commit to its own branch. The branch is named after
 // the intent, so that a second run finds what the first one left.
 func (j *job) propose(ctx context.Context) (done bool, err error) {
 	j.target = fmt.Sprintf("gitops/%s-%s", j.Branch, j.Commit[:12])

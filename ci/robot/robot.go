@@ -150,7 +150,7 @@ func (j *job) attempt(ctx context.Context) (done bool, err error) {
 	return j.pushOrPropose(ctx)
 }
 
-// pushOrPropose pushes our commit, to a branch of its own if the target is
+// pushOrPropose pushes our commit, to its own branch if the target is
 // protected and that was asked for.
 func (j *job) pushOrPropose(ctx context.Context) (done bool, err error) {
 	err = j.push(ctx, j.mine)

@@ -138,7 +138,7 @@ func checkMode(mode string, last bool) error {
 	case mode == "120000":
 		return fmt.Errorf("it is a symbolic link")
 	case mode == "160000":
-		return fmt.Errorf("it is a submodule, a repository of its own")
+		return fmt.Errorf("it is a submodule, its own repository")
 	case last && isFolder:
 		return fmt.Errorf("it is a folder")
 	case !last && !isFolder:

@@ -40,7 +40,7 @@ func Reachable(ctx context.Context) bool {
 	return exec.CommandContext(ctx, path, "--silent", "core", "version").Run() == nil
 }
 
-// Connect opens a session of its own with the Dagger command on PATH, or joins the
+// Connect opens its own session with the Dagger command on PATH, or joins the
 // one that this process runs in. Log gets the engine's progress.
 func Connect(ctx context.Context, log io.Writer) (*dagger.Client, error) {
 	if !InSession() && os.Getenv(cliVariable) == "" {

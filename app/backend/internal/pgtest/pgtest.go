@@ -65,7 +65,7 @@ func New(t testing.TB) config.Postgres {
 	return p
 }
 
-// Exec runs a statement on a connection of its own.
+// Exec runs a statement on its own connection.
 func Exec(t testing.TB, p config.Postgres, sql string, args ...any) {
 	t.Helper()
 	c := Connect(t, p)

@@ -82,7 +82,7 @@ func TestInputs(t *testing.T) {
 		}},
 		"the Dockerfile":            {false, write("Dockerfile", "FROM scratch\nUSER 1\n")},
 		"what is ignored":           {false, write(".dockerignore", "docs\n!docs/keep.txt\n*.log\nrun.sh\n")},
-		"its own ignore file": {false, write("Dockerfile.dockerignore", "")},
+		"its own ignore file":       {false, write("Dockerfile.dockerignore", "")},
 		"the target":                {false, func(_ *testing.T, s *Service) string { s.Target = "run"; return commit }},
 		"an argument":               {false, func(_ *testing.T, s *Service) string { s.Args["MODE"] = "slow"; return commit }},
 		"a platform":                {false, func(_ *testing.T, s *Service) string { s.Platforms = []string{"linux/arm64"}; return commit }},

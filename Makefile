@@ -8,8 +8,8 @@ export CGO_ENABLED = 0
 # How long one package's tests may take: the first run compiles the programs of the lab.
 TEST_TIMEOUT ?= 60m
 # The packages that have goroutines, by what their tests take under the race detector.
-RACE_QUICK = ./ci/ansible ./ci/github ./ci/host ./ci/lab/githubtest ./ci/progress ./ci/publish
-RACE_SLOW = ./ci/attest ./ci/deploy ./ci/infra ./ci/lab ./ci/robot
+RACE_QUICK = ./ci/github ./ci/host ./ci/lab/githubtest ./ci/progress ./ci/publish
+RACE_SLOW = ./ci/ansible ./ci/attest ./ci/deploy ./ci/infra ./ci/lab ./ci/robot
 # gotestsum, which writes the tests' events where .ci/test reads them.
 gotestsum = gotestsum --format pkgname-and-test-fails $(if $(TEST_EVENTS),--jsonfile $(TEST_EVENTS)/$@.json)
 # The rehearsal of `make test`; empty to leave it out.
@@ -39,7 +39,7 @@ lint: ## Formatting, vet and golangci-lint of every Go module; the workflows
 	.ci/lint
 
 test-go: ## Tests of the stages
-	.ci/tool $(gotestsum) -- -timeout $(TEST_TIMEOUT) ./ci/...
+	.ci/providers .ci/tool $(gotestsum) -- -timeout $(TEST_TIMEOUT) ./ci/...
 
 test-race: ## Tests of what has goroutines, under the race detector
 	.ci/race $(RACE_QUICK) $(RACE_SLOW)
@@ -54,7 +54,7 @@ test-frontend: ## Lint, tests and build of the frontend
 	cd app/frontend && npm ci --no-audit --no-fund && npm run lint && npm test && npm run build
 
 test-terraform: ## Formatting, validation and tests of the Terraform configuration
-	.ci/terraform
+	.ci/providers .ci/terraform
 
 test-ansible: ## Syntax and lint of the playbook, with what is installed of the linters
 	.ci/ansible

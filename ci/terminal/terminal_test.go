@@ -198,7 +198,7 @@ func checkJSON(t *testing.T, document []byte) {
 	t.Helper()
 	var before, after any
 	if err := json.Unmarshal(document, &before); err != nil {
-		t.Skip(err)
+		return // fuzzing finds texts that are no JSON
 	}
 	safe := terminal.JSON(document)
 	if err := json.Unmarshal(safe, &after); err != nil || !reflect.DeepEqual(before, after) {

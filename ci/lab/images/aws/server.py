@@ -4,10 +4,11 @@ An instance keeps the metadata options that it was started with, and they can be
 changed. Without that, Terraform sees IMDSv2 switched off after every apply.
 moto 5.2 has them.
 
-An elastic IP is the address of the host stand-in, host.local. moto's own are
-loopback addresses, which lead nowhere.
+Where LAB_HOST names the host stand-in, an elastic IP is its address. moto's own
+are loopback addresses, which lead nowhere.
 """
 
+import os
 import socket
 import sys
 
@@ -67,12 +68,13 @@ def modify_instance_metadata_options(self):
 
 
 def host_address():
-    return socket.gethostbyname("host.local")
+    return socket.gethostbyname(os.environ["LAB_HOST"])
 
 
 if not hasattr(elastic_ip_addresses, "random_ip"):
     sys.exit("moto's elastic IP addresses have changed: revise this file")
-elastic_ip_addresses.random_ip = host_address
+if "LAB_HOST" in os.environ:
+    elastic_ip_addresses.random_ip = host_address
 
 if not hasattr(responses.InstanceResponse, "modify_instance_metadata_options"):
     original = responses.InstanceResponse.run_instances

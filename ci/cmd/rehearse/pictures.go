@@ -28,10 +28,10 @@ func newPictures() *cobra.Command {
 			if err := os.MkdirAll(out, 0o755); err != nil {
 				return err
 			}
-			if err := shoot(cmd.Context(), filepath.Join(out, "review.png"), 900, report.WriteReviewPage); err != nil {
+			if err := shoot(cmd.Context(), filepath.Join(out, "review.png"), 960, report.WriteReviewPage); err != nil {
 				return err
 			}
-			return shoot(cmd.Context(), filepath.Join(out, "receipt.png"), 900, report.WriteReceiptPage)
+			return shoot(cmd.Context(), filepath.Join(out, "receipt.png"), 800, report.WriteReceiptPage)
 		},
 	}
 	cmd.Flags().StringVar(&from, "from", reportJSON, "report of a rehearsal")

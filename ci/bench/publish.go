@@ -28,7 +28,7 @@ import (
 // and then publishes again what has not changed.
 func benchPublish(ctx context.Context, folder string, s size) (err error) {
 	if !lab.DockerAnswers(ctx) {
-		fmt.Println("\npublish: not measured, no Docker engine answers (run it inside gitops lab engine -- …)")
+		fmt.Println("\npublish: not measured, no Docker engine answers (run it inside go run ./ci/cmd/rehearse with-docker -- …)")
 		return nil
 	}
 	d, err := lab.OpenDocker(ctx, progress.NewProgress(os.Stderr))

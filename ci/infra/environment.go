@@ -12,7 +12,7 @@ import (
 var variables = slices.Concat(program.Machine, program.Network, []string{
 	"TF_*", "CHECKPOINT_DISABLE", "XDG_DATA_HOME", // settings, variables, tokens of registries; where providers are
 	"AWS_*",                                                                                        // the cloud, and the backend S3
-	"SSH_AUTH_SOCK", "GIT_SSH", "GIT_SSH_COMMAND", "GIT_ASKPASS", "GIT_CONFIG_*", "GIT_SSL_CAINFO", // modules that come by git
+	"SSH_AUTH_SOCK", "GIT_SSH", "GIT_SSH_COMMAND", "GIT_ASKPASS", "GIT_CONFIG_*", "GIT_SSL_CAINFO", // modules in git repositories
 })
 
 // environ returns the environment that Terraform runs in: base, which is in the

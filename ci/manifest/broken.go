@@ -16,7 +16,7 @@ func brokenLine(text []byte, reported int) int {
 	lines := bytes.SplitAfter(text, []byte("\n"))
 	taken := &lineReader{lines: slices.Clone(lines)}
 	if readAll(taken) == nil {
-		return reported // it can be read, and what it says is wrong
+		return reported // the mistake is in its content
 	}
 	// The parser looks ahead by a line or two: the mistake is in the first line
 	// with which the text above it cannot be read any more.

@@ -81,7 +81,7 @@ func (p *publisher) find(ctx context.Context, s Service, repository name.Reposit
 	}
 	previous, err := p.registry.Reference(s.Previous)
 	if err != nil || previous.Context().String() != repository.String() {
-		return found, nil //nolint:nilerr // what is not an image of this repository is not reused
+		return found, nil //nolint:nilerr // an image of another repository is not reused
 	}
 	if digest := p.complete(ctx, previous, inputs); digest != "" {
 		found.Ref, found.From = tag.String()+"@"+digest, repository.Digest(digest).String()

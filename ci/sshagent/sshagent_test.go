@@ -76,7 +76,7 @@ func TestAgentSigns(t *testing.T) {
 	none.Close()
 }
 
-// TestBadKeysAreNotQuoted looks for any part of a bad key in what is said of it.
+// TestBadKeysAreNotQuoted looks for any part of a bad key in the error.
 func TestBadKeysAreNotQuoted(t *testing.T) {
 	_, private, err := ed25519.GenerateKey(nil)
 	if err != nil {

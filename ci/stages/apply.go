@@ -1,6 +1,7 @@
 package stages
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -72,11 +73,11 @@ func (o ApplyOptions) apply(ctx context.Context) (ApplyResult, error) {
 		err = workspace.Apply(ctx, filepath.Join(dir, planFile))
 		r.Applied = err == nil
 	}
-	// Also after a failed apply: what was made is in the state, and the next
+	// Also after a failed apply: the state has the resources that were made, and the next
 	// stage or a person needs to reach it.
 	outputs, outputsErr := writeOutputs(ctx, workspace, o.Out)
 	r.Outputs = outputs.Raw
-	return r, firstError(err, outputsErr)
+	return r, cmp.Or(err, outputsErr)
 }
 
 // found is a review that was looked for.

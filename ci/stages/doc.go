@@ -27,13 +27,3 @@ type Output struct {
 	// Log gets the output of tools that print for people, such as Ansible.
 	Log io.Writer
 }
-
-// firstError returns the first error that is not nil.
-func firstError(errs ...error) error {
-	for _, err := range errs {
-		if err != nil {
-			return err
-		}
-	}
-	return nil
-}

@@ -1,6 +1,7 @@
 package stages
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"os"
@@ -38,7 +39,7 @@ func Plan(ctx context.Context, o PlanOptions) (PlanResult, error) {
 		return p.PlanResult, nil
 	}
 	reason := []byte(o.Output.Redactor.Redact(err.Error()))
-	return PlanResult{}, firstError(err, os.WriteFile(filepath.Join(o.Dir, planError), reason, 0o600))
+	return PlanResult{}, cmp.Or(err, os.WriteFile(filepath.Join(o.Dir, planError), reason, 0o600))
 }
 
 // plan writes a plan folder and returns the workspace that made it, which can apply it.

@@ -69,7 +69,7 @@ type PublishResult struct {
 }
 
 // Publish builds images with a plain Docker engine, attests and signs them, and
-// pushes them under the commit's SHA. What has not changed is tagged again.
+// pushes them under the commit's SHA. An unchanged image is tagged again.
 func Publish(ctx context.Context, o PublishOptions) (PublishResult, error) {
 	options, err := o.options(ctx)
 	if err != nil {

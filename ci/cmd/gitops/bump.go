@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"os"
@@ -63,7 +64,7 @@ func (f *robotFlags) options(c *console) (stages.PushOptions, error) {
 	if f.knownHosts != "" {
 		o.Robot.KnownHosts, knownErr = os.ReadFile(f.knownHosts)
 	}
-	if err := firstError(signErr, keyErr, knownErr); err != nil {
+	if err := cmp.Or(signErr, keyErr, knownErr); err != nil {
 		return o, progress.Invalid("%w", err)
 	}
 	return o, nil

@@ -108,16 +108,6 @@ func knownSecrets() []secret.Value {
 	return values
 }
 
-// firstError returns the first error that is not nil.
-func firstError(errs ...error) error {
-	for _, err := range errs {
-		if err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
 // readResult reads the JSON result of another call of gitops, in the image of another
 // tool, from a file; nil when no file is given.
 func readResult[R any](flag, file string) (*R, error) {

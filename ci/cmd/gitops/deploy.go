@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"os"
@@ -61,7 +62,7 @@ func (f *rollFlags) options(c *console) (stages.RollOptions, error) {
 	var hostErr, loginsErr error
 	o.Host, hostErr = f.host.options()
 	o.Logins, loginsErr = registry.LoginsFromEnv(f.registry)
-	return o, firstError(hostErr, loginsErr)
+	return o, cmp.Or(hostErr, loginsErr)
 }
 
 func newDeploy(c *console) *cobra.Command {

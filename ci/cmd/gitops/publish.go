@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"os"
@@ -69,7 +70,7 @@ func (f *publishFlags) options(c *console) (stages.PublishOptions, error) {
 	o.BuildArgs, argsErr = pairs("build-arg", f.buildArgs)
 	o.Logins, loginsErr = registry.LoginsFromEnv(f.registry)
 	o.Signer, signErr = f.signer()
-	return o, firstError(argsErr, loginsErr, signErr)
+	return o, cmp.Or(argsErr, loginsErr, signErr)
 }
 
 func (f *publishFlags) signer() (attest.Signer, error) {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"strings"
 
 	"gitops/.dagger/internal/dagger"
@@ -9,6 +10,7 @@ import (
 
 // Bump returns the manifest with image refs replaced, byte for byte.
 func (m *Gitops) Bump(
+	ctx context.Context,
 	// The compose manifest.
 	manifest *dagger.File,
 	// What to run: SERVICE=REF.
@@ -22,13 +24,16 @@ func (m *Gitops) Bump(
 	// Also replace images that hold a ${VARIABLE}.
 	// +optional
 	force bool,
-) *dagger.File {
+) (*dagger.File, error) {
 	args := concat([]string{"gitops", "bump", "--manifest", "/manifest/docker-compose.yml"}, repeated("--image", images),
 		given("--pin", pin), given("--no-pin", noPin), given("--force", force))
-	return m.container(m.GitImage, "bump").
-		WithFile("/manifest/docker-compose.yml", manifest).
+	c, err := m.container(ctx, m.GitImage, "bump")
+	if err != nil {
+		return nil, err
+	}
+	return c.WithFile("/manifest/docker-compose.yml", manifest).
 		WithExec(args).
-		File("/manifest/docker-compose.yml")
+		File("/manifest/docker-compose.yml"), nil
 }
 
 // Release publishes a commit's images and lets the robot bump the manifest.
@@ -39,13 +44,17 @@ func (m *Gitops) Bump(
 // +cache="never"
 func (m *Gitops) Release(
 	ctx context.Context,
-	// Repository with the manifest and the build contexts.
-	// +defaultPath="/"
+	// Repository with the manifest and the build contexts; the caller's by default.
+	// +optional
 	// +ignore=["**/.git", "**/node_modules", "**/.terraform"]
 	source *dagger.Directory,
+	// The caller's repository, which the engine fills in.
+	// +optional
+	workspace *dagger.Workspace,
 	// Full SHA of the commit that source is.
 	commit string,
-	// URL of the git repository, without credentials.
+	// URL of the git repository, without credentials; the one on GitHub by default.
+	// +optional
 	repo string,
 	// Token that may push to the branch, over https; over SSH with-robot has the key.
 	// +optional
@@ -54,10 +63,10 @@ func (m *Gitops) Release(
 	// +default="x-access-token"
 	gitUsername string,
 	// Branch that the robot writes to.
-	// +default="integration"
+	// +optional
 	branch string,
 	// Path of the compose manifest.
-	// +default="app/docker-compose.yml"
+	// +optional
 	manifestPath string,
 	// Services to build, as for publish.
 	// +optional
@@ -77,15 +86,25 @@ func (m *Gitops) Release(
 	// Leave out the bill of materials and the provenance.
 	// +optional
 	noAttestations bool,
-	// Who builds, as a URI, for the provenance.
-	// +default="urn:gitops:builder:dagger"
+	// Who builds, as a URI, for the provenance; the workflow by default.
+	// +optional
 	builderId string,
 	// This run of the builder, as a URI, for the provenance.
 	// +optional
 	invocationId string,
 ) (string, error) {
-	robot, how := m.robot(gitUsername, gitToken)
-	where := concat(how, []string{"--repo", repo, "--branch", branch, "--manifest", manifestPath, "--commit", commit})
+	source, err := repository(source, workspace)
+	if err != nil {
+		return "", err
+	}
+	if repo = either(repo, m.Github.url()); repo == "" {
+		return "", errors.New("nothing says where the robot pushes: give --repo, or GITHUB_SERVER_URL and GITHUB_REPOSITORY as GitHub Actions does")
+	}
+	robot, how, err := m.robot(ctx, source, gitUsername, gitToken)
+	if err != nil {
+		return "", err
+	}
+	where := concat(how, []string{"--repo", repo, "--commit", commit}, optional("--branch", branch), optional("--manifest", manifestPath))
 	created, err := robot.WithExec(concat([]string{"gitops", "commit-time"}, where)).Stdout(ctx)
 	if err != nil {
 		return "", err

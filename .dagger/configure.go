@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"fmt"
 
 	"gitops/.dagger/internal/dagger"
 )
@@ -13,10 +14,13 @@ import (
 // +cache="never"
 func (m *Gitops) Configure(
 	ctx context.Context,
-	// Repository with the folder ansible.
-	// +defaultPath="/"
+	// Repository with the folder ansible; the caller's by default.
+	// +optional
 	// +ignore=["**/.git", "**/node_modules", "**/.terraform"]
 	source *dagger.Directory,
+	// The caller's repository, which the engine fills in.
+	// +optional
+	workspace *dagger.Workspace,
 	// Tags of the playbook to run.
 	// +optional
 	tags []string,
@@ -27,24 +31,36 @@ func (m *Gitops) Configure(
 	// +optional
 	check bool,
 ) (string, error) {
-	c, args, err := m.onHost(m.on(m.AnsibleImage, source, "configure"), "configure")
+	source, err := repository(source, workspace)
 	if err != nil {
 		return "", err
 	}
-	if check {
-		args = append(args, "--check")
+	c, err := m.on(ctx, m.AnsibleImage, source, "configure")
+	if err != nil {
+		return "", err
 	}
-	c, args = m.playbook(c, args, tags, extraVars)
+	c, args, err := m.onHost(ctx, c, concat([]string{"configure"}, given("--check", check))...)
+	if err != nil {
+		return "", err
+	}
+	c, args, err = m.playbook(ctx, c, args, tags, extraVars)
+	if err != nil {
+		return "", err
+	}
 	return effect(c, args...).Stdout(ctx)
 }
 
 // playbook adds what the playbook is told.
-func (m *Gitops) playbook(c *dagger.Container, args, tags []string, extraVars *dagger.Secret) (*dagger.Container, []string) {
+func (m *Gitops) playbook(ctx context.Context, c *dagger.Container, args, tags []string, extraVars *dagger.Secret) (*dagger.Container, []string, error) {
 	args = concat(args, m.Layout.playbook(), repeated("--tags", tags))
-	if extraVars == nil {
-		return c, args
+	extraVars, err := orDefault(ctx, extraVars, m.Defaults.ExtraVars)
+	if err != nil {
+		return nil, nil, fmt.Errorf("reading the playbook's variables: %w", err)
 	}
-	return c.WithMountedSecret("/gitops/extra-vars.yml", extraVars), append(args, "--extra-vars-file", "/gitops/extra-vars.yml")
+	if extraVars == nil {
+		return c, args, nil
+	}
+	return c.WithMountedSecret("/gitops/extra-vars.yml", extraVars), append(args, "--extra-vars-file", "/gitops/extra-vars.yml"), nil
 }
 
 // Provision applies the reviewed plan, then configures the host.
@@ -54,10 +70,13 @@ func (m *Gitops) playbook(c *dagger.Container, args, tags []string, extraVars *d
 // +cache="never"
 func (m *Gitops) Provision(
 	ctx context.Context,
-	// Repository with the folders terraform and ansible.
-	// +defaultPath="/"
+	// Repository with the folders terraform and ansible; the caller's by default.
+	// +optional
 	// +ignore=["**/.git", "**/node_modules", "**/.terraform"]
 	source *dagger.Directory,
+	// The caller's repository, which the engine fills in.
+	// +optional
+	workspace *dagger.Workspace,
 	// Fingerprint that was reviewed, instead of looking it up on GitHub.
 	// +optional
 	reviewed string,
@@ -74,17 +93,26 @@ func (m *Gitops) Provision(
 	// +optional
 	extraVars *dagger.Secret,
 ) (string, error) {
-	if m.Host == nil {
-		return "", errNoHost
-	}
-	applied, err := m.Apply(ctx, source, reviewed, commit, acceptUnreviewed)
+	source, err := repository(source, workspace)
 	if err != nil {
 		return "", err
 	}
-	// The playbook runs in another image than Terraform.
-	c := m.on(m.AnsibleImage, source, "configure").
-		WithSecretVariable("SSH_PRIVATE_KEY", m.Host.SSHKey).
-		WithNewFile("/gitops/applied.json", applied)
-	c, args := m.playbook(c, concat([]string{"provision", "--applied", "/gitops/applied.json"}, optional("--host-wait", m.Host.Wait)), tags, extraVars)
-	return effect(c, args...).Stdout(ctx)
+	// The playbook runs in another image than Terraform, and what it needs is told
+	// before anything is applied.
+	c, err := m.on(ctx, m.AnsibleImage, source, "configure")
+	if err != nil {
+		return "", err
+	}
+	if c, err = m.Host.login(ctx, c); err != nil {
+		return "", err
+	}
+	c, args, err := m.playbook(ctx, c, concat([]string{"provision", "--applied", "/gitops/applied.json"}, optional("--host-wait", m.Host.Wait)), tags, extraVars)
+	if err != nil {
+		return "", err
+	}
+	applied, err := m.Apply(ctx, source, nil, reviewed, commit, acceptUnreviewed)
+	if err != nil {
+		return "", err
+	}
+	return effect(c.WithNewFile("/gitops/applied.json", applied), args...).Stdout(ctx)
 }

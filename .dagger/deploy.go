@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"strconv"
 
 	"gitops/.dagger/internal/dagger"
@@ -9,21 +10,28 @@ import (
 
 // Deploy puts the manifest on the host and goes back if a service fails.
 //
-// It rolls the services and waits for their gates; it needs with-host, and
-// returns the receipt.
+// It rolls the services and waits for their gates, and returns the receipt.
 //
 // +cache="never"
 func (m *Gitops) Deploy(
 	ctx context.Context,
-	// The compose manifest.
-	manifest *dagger.File,
+	// Repository with the manifest; the caller's by default.
+	// +optional
+	// +ignore=["**/.git", "**/node_modules", "**/.terraform"]
+	source *dagger.Directory,
+	// The caller's repository, which the engine fills in.
+	// +optional
+	workspace *dagger.Workspace,
+	// Path of the compose manifest.
+	// +optional
+	manifestPath string,
 	// Full SHA of the commit that the manifest is from.
 	commit string,
 	// NAME=value lines for the manifest's variables.
 	// +optional
 	variables *dagger.Secret,
 	// Who deploys, for the lock and the receipt.
-	// +default="dagger"
+	// +optional
 	actor string,
 	// Require that the images are signed by the private half of this cosign key.
 	// +optional
@@ -35,16 +43,9 @@ func (m *Gitops) Deploy(
 	// +optional
 	verifyIssuer string,
 	// Services that must be signed, beside all that have a build section in the manifest
-	// or in config.
+	// or in gitops.yml.
 	// +optional
 	verifyServices []string,
-	// The repository's gitops.yml, for the services that a release builds and the
-	// manifest does not say so of. By default that of the caller's repository.
-	// +optional
-	config *dagger.File,
-	// The caller's repository, which the engine fills in.
-	// +optional
-	workspace *dagger.Workspace,
 	// How long a service may take to become healthy, such as 2m.
 	// +optional
 	gateTimeout string,
@@ -52,56 +53,35 @@ func (m *Gitops) Deploy(
 	// +optional
 	lockWait string,
 	// Releases to keep on the host.
-	// +default=5
+	// +optional
 	keep int,
 ) (string, error) {
-	c := m.container(m.GitImage, "deploy")
-	var plainHTTP []string
-	if verifyKey != nil || verifyIdentity != "" {
-		c = m.container(m.CosignImage, "deploy")
-		config, err := ownConfig(ctx, config, workspace)
-		if err != nil {
-			return "", err
-		}
-		c = c.WithFile("/gitops/gitops.yml", config)
-		plainHTTP = m.verifyPlainHTTP()
+	source, err := repository(source, workspace)
+	if err != nil {
+		return "", err
 	}
-	args := concat([]string{"deploy", "--manifest", "/gitops/docker-compose.yml", "--commit", commit, "--config", "/gitops/gitops.yml"},
-		optional("--verify-identity", verifyIdentity), optional("--verify-issuer", verifyIssuer), repeated("--verify-service", verifyServices), plainHTTP)
+	// gitops.yml, which is read inside, may ask for signatures: cosign is there.
+	c, err := m.on(ctx, m.CosignImage, source, "deploy")
+	if err != nil {
+		return "", err
+	}
+	args := concat([]string{"deploy", "--commit", commit}, optional("--manifest", manifestPath), optional("--verify-identity", verifyIdentity),
+		optional("--verify-issuer", verifyIssuer), repeated("--verify-service", verifyServices), repeated("--plain-http-host", m.aliases()))
 	if verifyKey != nil {
 		c = c.WithFile("/gitops/cosign.pub", verifyKey)
 		args = append(args, "--verify-key", "/gitops/cosign.pub")
 	}
-	return m.roll(ctx, c.WithFile("/gitops/docker-compose.yml", manifest), roll{variables, actor, gateTimeout, lockWait, keep}, args...)
+	return m.roll(ctx, c, roll{variables, actor, gateTimeout, lockWait, keep}, args...)
 }
-
-// ownConfig returns the gitops.yml that was given, or that of the caller's repository;
-// an empty one where the repository has none.
-func ownConfig(ctx context.Context, config *dagger.File, workspace *dagger.Workspace) (*dagger.File, error) {
-	if config != nil {
-		return config, nil
-	}
-	if workspace != nil {
-		root := workspace.Directory("/", dagger.WorkspaceDirectoryOpts{Include: []string{configFile}})
-		there, err := root.Exists(ctx, configFile)
-		if err != nil {
-			return nil, err
-		}
-		if there {
-			return root.File(configFile), nil
-		}
-	}
-	return dag.Directory().WithNewFile(configFile, "").File(configFile), nil
-}
-
-// configFile is where a repository says what its manifest does not.
-const configFile = "gitops.yml"
 
 // Rollback deploys an earlier release again and returns the receipt.
 //
 // +cache="never"
 func (m *Gitops) Rollback(
 	ctx context.Context,
+	// The caller's repository, which the engine fills in.
+	// +optional
+	workspace *dagger.Workspace,
 	// NAME=value lines for the manifest's variables: none stay on the host.
 	// +optional
 	variables *dagger.Secret,
@@ -109,7 +89,7 @@ func (m *Gitops) Rollback(
 	// +optional
 	release string,
 	// Who rolls back, for the lock and the receipt.
-	// +default="dagger"
+	// +optional
 	actor string,
 	// How long a service may take to become healthy, such as 2m.
 	// +optional
@@ -118,11 +98,14 @@ func (m *Gitops) Rollback(
 	// +optional
 	lockWait string,
 	// Releases to keep on the host.
-	// +default=5
+	// +optional
 	keep int,
 ) (string, error) {
-	return m.roll(ctx, m.container(m.GitImage, "rollback"), roll{variables, actor, gateTimeout, lockWait, keep},
-		concat([]string{"rollback"}, optional("--release", release))...)
+	c, err := m.settled(ctx, "rollback", workspace)
+	if err != nil {
+		return "", err
+	}
+	return m.roll(ctx, c, roll{variables, actor, gateTimeout, lockWait, keep}, concat([]string{"rollback"}, optional("--release", release))...)
 }
 
 // roll is what deploy and rollback share.
@@ -136,14 +119,21 @@ type roll struct {
 
 // roll runs deploy or rollback and returns the receipt.
 func (m *Gitops) roll(ctx context.Context, c *dagger.Container, r roll, args ...string) (string, error) {
-	c, args, err := m.onHost(c, args...)
+	c, args, err := m.onHost(ctx, c, args...)
 	if err != nil {
 		return "", err
 	}
 	args = concat(args, m.Host.place(), optional("--gate-timeout", r.gateTimeout), optional("--lock-wait", r.lockWait),
-		[]string{"--actor", r.actor, "--keep", strconv.Itoa(r.keep)})
-	if r.variables != nil {
-		c = c.WithMountedSecret("/gitops/variables.env", r.variables)
+		[]string{"--actor", either(either(r.actor, m.Defaults.Actor), "dagger")})
+	if r.keep > 0 {
+		args = append(args, "--keep", strconv.Itoa(r.keep))
+	}
+	variables, err := orDefault(ctx, r.variables, m.Defaults.Variables)
+	if err != nil {
+		return "", fmt.Errorf("reading the manifest's variables: %w", err)
+	}
+	if variables != nil {
+		c = c.WithMountedSecret("/gitops/variables.env", variables)
 		args = append(args, "--env-file", "/gitops/variables.env")
 	}
 	if c, err = m.withLogins(ctx, c); err != nil {
@@ -155,20 +145,48 @@ func (m *Gitops) roll(ctx context.Context, c *dagger.Container, r roll, args ...
 // Status returns what runs on the host, its releases and its last receipt.
 //
 // +cache="never"
-func (m *Gitops) Status(ctx context.Context) (string, error) { return m.place(ctx, "status") }
+func (m *Gitops) Status(
+	ctx context.Context,
+	// The caller's repository, which the engine fills in.
+	// +optional
+	workspace *dagger.Workspace,
+) (string, error) {
+	return m.place(ctx, "status", workspace)
+}
 
 // Unlock removes the deploy lock of the host, and returns whose it was.
 //
 // A deploy holds it while it runs; one that was killed leaves it until it expires.
 //
 // +cache="never"
-func (m *Gitops) Unlock(ctx context.Context) (string, error) { return m.place(ctx, "unlock") }
+func (m *Gitops) Unlock(
+	ctx context.Context,
+	// The caller's repository, which the engine fills in.
+	// +optional
+	workspace *dagger.Workspace,
+) (string, error) {
+	return m.place(ctx, "unlock", workspace)
+}
 
 // place runs a stage about the releases on the host.
-func (m *Gitops) place(ctx context.Context, stage string) (string, error) {
-	c, args, err := m.onHost(m.container(m.GitImage, stage), stage)
+func (m *Gitops) place(ctx context.Context, stage string, workspace *dagger.Workspace) (string, error) {
+	c, err := m.settled(ctx, stage, workspace)
+	if err != nil {
+		return "", err
+	}
+	c, args, err := m.onHost(ctx, c, stage)
 	if err != nil {
 		return "", err
 	}
 	return effect(c, concat(args, m.Host.place())...).Stdout(ctx)
+}
+
+// settled returns the container of a stage that needs the settings of the repository
+// alone.
+func (m *Gitops) settled(ctx context.Context, stage string, workspace *dagger.Workspace) (*dagger.Container, error) {
+	c, err := m.container(ctx, m.GitImage, stage)
+	if err != nil {
+		return nil, err
+	}
+	return withSettings(ctx, c, workspace)
 }

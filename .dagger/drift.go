@@ -9,21 +9,31 @@ import (
 // Drift compares what runs, in the cloud and on the host, with git.
 //
 // The cloud is compared with Terraform, the host's containers with the manifest.
-// After with-github it keeps one issue about it, which it closes when the drift
-// is gone.
+// The server is that of Terraform's outputs where no address is given. With a token for
+// GitHub it keeps one issue about the drift, which it closes when the drift is gone.
 //
 // +cache="never"
 func (m *Gitops) Drift(
 	ctx context.Context,
-	// Repository with the folder terraform, as it is on infra_main.
-	// +defaultPath="/"
+	// Repository with the folder terraform, as it is on infra_main; the caller's by default.
+	// +optional
 	// +ignore=["**/.git", "**/node_modules", "**/.terraform"]
 	source *dagger.Directory,
+	// The caller's repository, which the engine fills in.
+	// +optional
+	workspace *dagger.Workspace,
 	// The compose manifest as it is on deployment; that of source by default.
 	// +optional
 	manifest *dagger.File,
 ) (string, error) {
-	c := m.terraform(source, "drift")
+	source, err := repository(source, workspace)
+	if err != nil {
+		return "", err
+	}
+	c, err := m.terraform(ctx, source, "drift")
+	if err != nil {
+		return "", err
+	}
 	flags := concat([]string{"drift"}, m.terraformFlags())
 	if manifest == nil {
 		flags = append(flags, m.Layout.manifest()...)
@@ -31,10 +41,13 @@ func (m *Gitops) Drift(
 		c = c.WithFile("/gitops/docker-compose.yml", manifest)
 		flags = append(flags, "--manifest", "/gitops/docker-compose.yml")
 	}
-	c, args, err := m.onHost(c, flags...)
+	c, args, err := m.onHost(ctx, c, flags...)
 	if err != nil {
 		return "", err
 	}
-	c, args = m.onGithub(c, concat(args, m.Host.place())...)
+	c, args, err = m.onGithub(ctx, c, concat(args, m.Host.place())...)
+	if err != nil {
+		return "", err
+	}
 	return effect(c, args...).Stdout(ctx)
 }

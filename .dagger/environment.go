@@ -1,6 +1,8 @@
 package main
 
 import (
+	"context"
+	"fmt"
 	"slices"
 	"strings"
 
@@ -15,6 +17,9 @@ type NamedSecret struct {
 	Value *dagger.Secret
 	// +private
 	Stages []string
+	// Optional leaves it out where it has no value.
+	// +private
+	Optional bool
 }
 
 // Variable is an environment variable of every stage.
@@ -44,7 +49,16 @@ func (m *Gitops) WithSecret(
 	if len(stages) == 0 {
 		stages = terraformStages
 	}
+	m.Secrets = slices.DeleteFunc(m.Secrets, func(s *NamedSecret) bool { return s.Name == name && s.Optional })
 	m.Secrets = append(m.Secrets, &NamedSecret{Name: name, Value: value, Stages: stages})
+	return m
+}
+
+// withDefault adds a secret of the stages that run Terraform, which may have no value.
+func (m *Gitops) withDefault(name string, value *dagger.Secret) *Gitops {
+	if value != nil {
+		m.Secrets = append(m.Secrets, &NamedSecret{Name: name, Value: value, Stages: terraformStages, Optional: true})
+	}
 	return m
 }
 
@@ -62,20 +76,27 @@ func (m *Gitops) WithVariable(
 
 // environment returns c with the variables and with the secrets of a stage. Its tool
 // gets them too, also those that it would not get by their names.
-func (m *Gitops) environment(c *dagger.Container, stage string) *dagger.Container {
+func (m *Gitops) environment(ctx context.Context, c *dagger.Container, stage string) (*dagger.Container, error) {
 	var public, secrets []string
 	for _, v := range m.Variables {
 		c, public = c.WithEnvVariable(v.Name, v.Value), append(public, v.Name)
 	}
 	for _, s := range m.Secrets {
-		if slices.Contains(s.Stages, stage) {
+		used := slices.Contains(s.Stages, stage)
+		if used && s.Optional {
+			var err error
+			if used, err = exists(ctx, s.Value); err != nil {
+				return nil, fmt.Errorf("reading the secret %s: %w", s.Name, err)
+			}
+		}
+		if used {
 			c, secrets = c.WithSecretVariable(s.Name, s.Value), append(secrets, s.Name)
 		}
 	}
 	names := strings.Join(slices.Concat(public, secrets), ",")
 	switch {
 	case names == "":
-		return c
+		return c, nil
 	case slices.Contains(terraformStages, stage):
 		c = c.WithEnvVariable("GITOPS_TERRAFORM_ENV", names)
 	case stage == "configure":
@@ -84,5 +105,5 @@ func (m *Gitops) environment(c *dagger.Container, stage string) *dagger.Containe
 	// The command takes the values of secrets out of all that it prints and writes,
 	// whatever their names are, and leaves the others in.
 	return c.WithEnvVariable("GITOPS_SECRETS", strings.Join(secrets, ",")).
-		WithEnvVariable("GITOPS_PUBLIC", strings.Join(public, ","))
+		WithEnvVariable("GITOPS_PUBLIC", strings.Join(public, ",")), nil
 }

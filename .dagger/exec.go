@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"time"
 
 	"gitops/.dagger/internal/dagger"
@@ -18,7 +19,9 @@ func (m *Gitops) binary(name string) *dagger.File {
 		WithMountedCache("/var/cache/go-build", dag.CacheVolume("gitops-go-build")).
 		WithEnvVariable("GOMODCACHE", "/var/cache/go-mod").
 		WithEnvVariable("GOCACHE", "/var/cache/go-build").
-		WithMountedDirectory("/src", m.Tool).
+		WithDirectory("/src", m.Tool, dagger.ContainerWithDirectoryOpts{
+			Include: []string{"go.mod", "go.sum", "ci/**"}, Exclude: []string{"ci/**/*_test.go", "ci/**/testdata"},
+		}).
 		WithWorkdir("/src").
 		WithEnvVariable("CGO_ENABLED", "0").
 		WithExec([]string{"go", "build", "-trimpath", "-buildvcs=false", "-ldflags=-s -w", "-o", "/out/" + name, "./ci/cmd/" + name}).
@@ -26,9 +29,9 @@ func (m *Gitops) binary(name string) *dagger.File {
 }
 
 // container returns image with the gitops command and what a stage uses.
-func (m *Gitops) container(image, stage string) *dagger.Container {
+func (m *Gitops) container(ctx context.Context, image, stage string) (*dagger.Container, error) {
 	c := m.trust(m.plain(image)).WithFile("/usr/local/bin/gitops", m.binary("gitops"), dagger.ContainerWithFileOpts{Permissions: 0o755})
-	return m.environment(c, stage)
+	return m.environment(ctx, c, stage)
 }
 
 // plain returns image with the services, without the gitops command.
@@ -46,8 +49,12 @@ func (m *Gitops) plain(image string) *dagger.Container {
 }
 
 // on returns image with source in its working directory, for a stage.
-func (m *Gitops) on(image string, source *dagger.Directory, stage string) *dagger.Container {
-	return m.container(image, stage).WithDirectory(workdir, source)
+func (m *Gitops) on(ctx context.Context, image string, source *dagger.Directory, stage string) (*dagger.Container, error) {
+	c, err := m.container(ctx, image, stage)
+	if err != nil {
+		return nil, err
+	}
+	return c.WithDirectory(workdir, source), nil
 }
 
 // effect runs gitops with args for its effect on the world. The engine would

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"context"
+
 	"gitops/.dagger/internal/dagger"
 )
 
@@ -10,6 +12,14 @@ type Github struct {
 	Repo string
 	// +private
 	Token *dagger.Secret
+	// +private
+	Server string
+	// +private
+	Workflow string
+	// +private
+	Run string
+	// +private
+	Attempt string
 }
 
 // WithGithub says where reviews are written and drift is told.
@@ -20,15 +30,36 @@ func (m *Gitops) WithGithub(
 	// pull-requests read for provision, issues write for drift.
 	token *dagger.Secret,
 ) *Gitops {
-	m.Github = &Github{Repo: repo, Token: token}
+	m.Github.Repo, m.Github.Token = repo, token
 	return m
 }
 
 // onGithub returns a container that can talk to GitHub, and the arguments of a
-// stage that does; without with-github, as they were.
-func (m *Gitops) onGithub(c *dagger.Container, args ...string) (*dagger.Container, []string) {
-	if m.Github == nil {
-		return c, args
+// stage that does; without repository and token, as they were.
+func (m *Gitops) onGithub(ctx context.Context, c *dagger.Container, args ...string) (*dagger.Container, []string, error) {
+	there, err := exists(ctx, m.Github.Token)
+	if err != nil || !there || m.Github.Repo == "" {
+		return c, args, err
 	}
-	return c.WithSecretVariable("GITHUB_TOKEN", m.Github.Token), append(args, "--github-repo", m.Github.Repo)
+	return c.WithSecretVariable("GITHUB_TOKEN", m.Github.Token), append(args, "--github-repo", m.Github.Repo), nil
+}
+
+// builder returns the flags that name the workflow, its run and the repository, as far
+// as they are known.
+func (g *Github) builder() (flags []string) {
+	if g.Server != "" && g.Workflow != "" {
+		flags = append(flags, "--builder-id", g.Server+"/"+g.Workflow)
+	}
+	if g.Server != "" && g.Repo != "" && g.Run != "" {
+		flags = append(flags, "--invocation-id", g.Server+"/"+g.Repo+"/actions/runs/"+g.Run+"/attempts/"+g.Attempt)
+	}
+	return flags
+}
+
+// url returns the repository's address for git; nothing when it is not known.
+func (g *Github) url() string {
+	if g.Server == "" || g.Repo == "" {
+		return ""
+	}
+	return g.Server + "/" + g.Repo + ".git"
 }

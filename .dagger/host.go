@@ -1,7 +1,9 @@
 package main
 
 import (
+	"context"
 	"errors"
+	"fmt"
 
 	"gitops/.dagger/internal/dagger"
 )
@@ -43,7 +45,7 @@ func (m *Gitops) WithHost(
 	// +optional
 	hostKey string,
 	// Login, instead of outputs.
-	// +default="ubuntu"
+	// +optional
 	user string,
 	// How long to wait until the host is ready, such as 10m.
 	// +optional
@@ -59,21 +61,34 @@ func (m *Gitops) WithHost(
 	return m
 }
 
-var errNoHost = errors.New("this stage logs in to the host: call with-host first")
+var errNoKey = errors.New("this stage logs in to the server and has no key: set the variable that GITOPS_SSHKEY of .env names, " +
+	"or give --ssh-key, or call with-host")
 
 // onHost returns a container that can log in to the host, and the arguments of a
-// stage that does.
-func (m *Gitops) onHost(c *dagger.Container, args ...string) (*dagger.Container, []string, error) {
+// stage that does. Where the host is not named here, gitops.yml does.
+func (m *Gitops) onHost(ctx context.Context, c *dagger.Container, args ...string) (*dagger.Container, []string, error) {
 	h := m.Host
-	if h == nil {
-		return nil, nil, errNoHost
+	c, err := h.login(ctx, c)
+	if err != nil {
+		return nil, nil, err
 	}
-	c = c.WithSecretVariable("SSH_PRIVATE_KEY", h.SSHKey)
 	args = concat(args, optional("--host-wait", h.Wait))
 	if h.Outputs != nil {
 		return c.WithFile("/gitops/outputs.json", h.Outputs), append(args, "--outputs", "/gitops/outputs.json"), nil
 	}
-	return c, append(args, "--host", h.Address, "--host-key", h.HostKey, "--ssh-user", h.User), nil
+	return c, concat(args, optional("--host", h.Address), optional("--host-key", h.HostKey), optional("--ssh-user", h.User)), nil
+}
+
+// login returns c with the key that logs in.
+func (h *Host) login(ctx context.Context, c *dagger.Container) (*dagger.Container, error) {
+	there, err := exists(ctx, h.SSHKey)
+	if err != nil {
+		return nil, fmt.Errorf("reading the login key: %w", err)
+	}
+	if !there {
+		return nil, errNoKey
+	}
+	return c.WithSecretVariable("SSH_PRIVATE_KEY", h.SSHKey), nil
 }
 
 // place returns the flags that say where releases are on the host.

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"strconv"
 
 	"golang.org/x/sync/errgroup"
@@ -13,34 +14,54 @@ import (
 //
 // It looks at formatting and syntax, needs no credentials, and returns what was
 // checked.
+//
+// +check
 func (m *Gitops) Validate(
 	ctx context.Context,
-	// Repository with terraform, ansible, app and .github.
-	// +defaultPath="/"
+	// Repository with terraform, ansible, app and .github; the caller's by default.
+	// +optional
 	// +ignore=["**/.git", "**/node_modules", "**/.terraform"]
 	source *dagger.Directory,
+	// The caller's repository, which the engine fills in.
+	// +optional
+	workspace *dagger.Workspace,
 ) (string, error) {
+	source, err := repository(source, workspace)
+	if err != nil {
+		return "", err
+	}
 	flags := concat([]string{"gitops", "--json", "validate"}, m.Layout.terraformDir(), m.Layout.playbook(), m.Layout.manifest(), optional("--workflows", m.Layout.Workflows))
-	check := func(c *dagger.Container, only string) *dagger.File {
-		return c.WithExec(concat(flags, []string{"--only", only}), dagger.ContainerWithExecOpts{RedirectStdout: "/checks.json"}).File("/checks.json")
-	}
-	terraform := check(m.terraform(source, "validate"), "terraform")
-	ansible := check(m.on(m.AnsibleImage, source, "validate"), "ansible")
+	var terraform, ansible *dagger.File
 	group, both := errgroup.WithContext(ctx)
-	for _, file := range []*dagger.File{terraform, ansible} {
-		group.Go(func() error {
-			_, err := file.Sync(both)
-			return err
-		})
-	}
+	group.Go(func() (err error) {
+		c, err := m.terraform(both, source, "validate")
+		terraform, err = checked(both, c, err, concat(flags, []string{"--only", "terraform"}))
+		return err
+	})
+	group.Go(func() (err error) {
+		c, err := m.on(both, m.AnsibleImage, source, "validate")
+		ansible, err = checked(both, c, err, concat(flags, []string{"--only", "ansible"}))
+		return err
+	})
 	if err := group.Wait(); err != nil {
 		return "", err
 	}
-	return m.on(m.GitImage, source, "validate").
-		WithFile("/gitops/terraform.json", terraform).
+	c, err := m.on(ctx, m.GitImage, source, "validate")
+	if err != nil {
+		return "", err
+	}
+	return c.WithFile("/gitops/terraform.json", terraform).
 		WithFile("/gitops/ansible.json", ansible).
 		WithExec(concat(flags, []string{"--only", "manifest,workflows", "--before", "/gitops/terraform.json", "--before", "/gitops/ansible.json"})).
 		Stdout(ctx)
+}
+
+// checked runs checks in c and returns the file of their result.
+func checked(ctx context.Context, c *dagger.Container, err error, args []string) (*dagger.File, error) {
+	if err != nil {
+		return nil, err
+	}
+	return c.WithExec(args, dagger.ContainerWithExecOpts{RedirectStdout: "/checks.json"}).File("/checks.json").Sync(ctx)
 }
 
 // Plan plans the infrastructure and returns a folder with the plan.
@@ -52,17 +73,28 @@ func (m *Gitops) Validate(
 //
 // +cache="never"
 func (m *Gitops) Plan(
-	// Repository with the folder terraform.
-	// +defaultPath="/"
+	ctx context.Context,
+	// Repository with the folder terraform; the caller's by default.
+	// +optional
 	// +ignore=["**/.git", "**/node_modules", "**/.terraform"]
 	source *dagger.Directory,
-) *dagger.Directory {
-	c := m.terraform(source, "plan").
-		WithEnvVariable("GITOPS_CALL", now()).
+	// The caller's repository, which the engine fills in.
+	// +optional
+	workspace *dagger.Workspace,
+) (*dagger.Directory, error) {
+	source, err := repository(source, workspace)
+	if err != nil {
+		return nil, err
+	}
+	c, err := m.terraform(ctx, source, "plan")
+	if err != nil {
+		return nil, err
+	}
+	c = c.WithEnvVariable("GITOPS_CALL", now()).
 		WithExec(concat([]string{"gitops", "--json", "plan", "--out", "/plan"}, m.terraformFlags()),
 			// A failed plan is a result too: review tells it on the pull request.
 			dagger.ContainerWithExecOpts{Expect: dagger.ReturnTypeAny})
-	return c.Directory("/plan")
+	return c.Directory("/plan"), nil
 }
 
 // Cost estimates what a planned change costs a month.
@@ -71,6 +103,7 @@ func (m *Gitops) Plan(
 //
 // +cache="never"
 func (m *Gitops) Cost(
+	ctx context.Context,
 	// The plan.json of a plan.
 	plan *dagger.File,
 	// Key of Infracost's price service.
@@ -79,33 +112,51 @@ func (m *Gitops) Cost(
 	// Fail where there is no estimate.
 	// +optional
 	require bool,
-) *dagger.File {
+) (*dagger.File, error) {
+	apiKey, err := orDefault(ctx, apiKey, m.Defaults.InfracostApiKey)
+	if err != nil {
+		return nil, fmt.Errorf("reading Infracost's key: %w", err)
+	}
 	// Without a key there is nothing to ask: the answer, with its reason, needs no
 	// infracost.
-	c := m.container(m.GitImage, "cost")
+	image := m.GitImage
 	if apiKey != nil {
-		c = m.container(m.InfracostImage, "cost").WithSecretVariable("INFRACOST_API_KEY", apiKey)
+		image = m.InfracostImage
+	}
+	c, err := m.container(ctx, image, "cost")
+	if err != nil {
+		return nil, err
+	}
+	if apiKey != nil {
+		c = c.WithSecretVariable("INFRACOST_API_KEY", apiKey)
 	}
 	c = c.WithFile("/plan/plan.json", plan)
 	args := []string{"cost", "--plan", "/plan/plan.json", "--out", "/plan/cost.json"}
 	if require {
 		args = append(args, "--require-cost")
 	}
-	return effect(c, args...).File("/plan/cost.json")
+	return effect(c, args...).File("/plan/cost.json"), nil
 }
 
 // Review writes plan and cost into the one comment of a pull request.
 //
-// It updates the comment in place, and needs with-github. A failed plan is
-// written there too and fails the stage.
+// It updates the comment in place, and needs a token with pull-requests: write. A
+// failed plan is written there too and fails the stage. With plan it runs no Terraform
+// and nothing of the repository that the plan is of.
 //
 // +cache="never"
 func (m *Gitops) Review(
 	ctx context.Context,
-	// Repository with the folder terraform.
-	// +defaultPath="/"
+	// Repository with the folder terraform; the caller's by default.
+	// +optional
 	// +ignore=["**/.git", "**/node_modules", "**/.terraform"]
 	source *dagger.Directory,
+	// The caller's repository, which the engine fills in.
+	// +optional
+	workspace *dagger.Workspace,
+	// Folder of a plan, as the function plan returns it; tfplan is not needed.
+	// +optional
+	plan *dagger.Directory,
 	// Number of the pull request.
 	pullRequest int,
 	// Full SHA of the pull request's head.
@@ -117,18 +168,35 @@ func (m *Gitops) Review(
 	// +optional
 	requireCost bool,
 ) (string, error) {
-	plan := m.Plan(source)
-	args := concat([]string{"review", "--plan-dir", "/plan", "--pull-request", strconv.Itoa(pullRequest), "--commit", commit}, m.Layout.terraformDir())
-	if requireCost {
-		args = append(args, "--require-cost")
-	}
-	c, args := m.onGithub(m.container(m.GitImage, "review").WithDirectory("/plan", plan, dagger.ContainerWithDirectoryOpts{Exclude: []string{"tfplan"}}), args...)
-	planned, err := plan.Glob(ctx, "plan.json")
+	source, err := repository(source, workspace)
 	if err != nil {
 		return "", err
 	}
-	if len(planned) > 0 {
-		c = c.WithFile("/cost.json", m.Cost(plan.File("plan.json"), infracostApiKey, false))
+	if plan == nil {
+		if plan, err = m.Plan(ctx, source, nil); err != nil {
+			return "", err
+		}
+	}
+	c, err := m.on(ctx, m.GitImage, source, "review")
+	if err != nil {
+		return "", err
+	}
+	args := concat([]string{"review", "--plan-dir", "/plan", "--pull-request", strconv.Itoa(pullRequest), "--commit", commit},
+		m.Layout.terraformDir(), given("--require-cost", requireCost))
+	c, args, err = m.onGithub(ctx, c.WithDirectory("/plan", plan, dagger.ContainerWithDirectoryOpts{Exclude: []string{"tfplan"}}), args...)
+	if err != nil {
+		return "", err
+	}
+	planned, err := plan.Exists(ctx, "plan.json")
+	if err != nil {
+		return "", err
+	}
+	if planned {
+		cost, err := m.Cost(ctx, plan.File("plan.json"), infracostApiKey, false)
+		if err != nil {
+			return "", err
+		}
+		c = c.WithFile("/cost.json", cost)
 		args = append(args, "--cost", "/cost.json")
 	}
 	return effect(c, args...).Stdout(ctx)
@@ -142,10 +210,13 @@ func (m *Gitops) Review(
 // +cache="never"
 func (m *Gitops) Apply(
 	ctx context.Context,
-	// Repository with the folder terraform.
-	// +defaultPath="/"
+	// Repository with the folder terraform; the caller's by default.
+	// +optional
 	// +ignore=["**/.git", "**/node_modules", "**/.terraform"]
 	source *dagger.Directory,
+	// The caller's repository, which the engine fills in.
+	// +optional
+	workspace *dagger.Workspace,
 	// Fingerprint that was reviewed, instead of looking it up on GitHub.
 	// +optional
 	reviewed string,
@@ -156,11 +227,19 @@ func (m *Gitops) Apply(
 	// +optional
 	acceptUnreviewed bool,
 ) (string, error) {
-	c, args := m.onGithub(m.terraform(source, "apply"), "apply")
-	args = concat(args, m.terraformFlags(), optional("--reviewed", reviewed), optional("--commit", commit))
-	if acceptUnreviewed {
-		args = append(args, "--accept-unreviewed")
+	source, err := repository(source, workspace)
+	if err != nil {
+		return "", err
 	}
+	c, err := m.terraform(ctx, source, "apply")
+	if err != nil {
+		return "", err
+	}
+	c, args, err := m.onGithub(ctx, c, "apply")
+	if err != nil {
+		return "", err
+	}
+	args = concat(args, m.terraformFlags(), optional("--reviewed", reviewed), optional("--commit", commit), given("--accept-unreviewed", acceptUnreviewed))
 	return effect(c, args...).Stdout(ctx)
 }
 
@@ -168,11 +247,22 @@ func (m *Gitops) Apply(
 //
 // +cache="never"
 func (m *Gitops) Outputs(
-	// Repository with the folder terraform.
-	// +defaultPath="/"
+	ctx context.Context,
+	// Repository with the folder terraform; the caller's by default.
+	// +optional
 	// +ignore=["**/.git", "**/node_modules", "**/.terraform"]
 	source *dagger.Directory,
-) *dagger.File {
-	return effect(m.terraform(source, "outputs"), concat([]string{"outputs", "--out", "/outputs.json"}, m.terraformFlags())...).
-		File("/outputs.json")
+	// The caller's repository, which the engine fills in.
+	// +optional
+	workspace *dagger.Workspace,
+) (*dagger.File, error) {
+	source, err := repository(source, workspace)
+	if err != nil {
+		return nil, err
+	}
+	c, err := m.terraform(ctx, source, "outputs")
+	if err != nil {
+		return nil, err
+	}
+	return effect(c, concat([]string{"outputs", "--out", "/outputs.json"}, m.terraformFlags())...).File("/outputs.json"), nil
 }

@@ -1,6 +1,6 @@
 package main
 
-// Layout is where the repository has what, when that is not the usual place.
+// Layout is where the repository has what, when its gitops.yml does not say.
 type Layout struct {
 	// +private
 	Terraform string
@@ -14,22 +14,22 @@ type Layout struct {
 	Workflows string
 }
 
-// WithLayout says where the repository has what, when that is not the usual place.
+// WithLayout says where the repository has what, instead of its gitops.yml.
 func (m *Gitops) WithLayout(
 	// Folder of the Terraform configuration.
-	// +default="terraform"
+	// +optional
 	terraform string,
 	// Folder of the playbook.
-	// +default="ansible"
+	// +optional
 	ansible string,
 	// Playbook, relative to its folder.
-	// +default="site.yml"
+	// +optional
 	playbook string,
 	// The compose manifest, for validate and drift; the other functions have an argument.
-	// +default="app/docker-compose.yml"
+	// +optional
 	manifest string,
 	// Folder of the GitHub Actions workflows.
-	// +default=".github/workflows"
+	// +optional
 	workflows string,
 ) *Gitops {
 	m.Layout = &Layout{Terraform: terraform, Ansible: ansible, Playbook: playbook, Manifest: manifest, Workflows: workflows}

@@ -25,17 +25,20 @@ import (
 // +cache="never"
 func (m *Gitops) Publish(
 	ctx context.Context,
-	// Repository with the manifest and the build contexts.
-	// +defaultPath="/"
+	// Repository with the manifest and the build contexts; the caller's by default.
+	// +optional
 	// +ignore=["**/.git", "**/node_modules", "**/.terraform"]
 	source *dagger.Directory,
+	// The caller's repository, which the engine fills in.
+	// +optional
+	workspace *dagger.Workspace,
 	// Full SHA of the commit: the tag of every image.
 	commit string,
 	// When the commit was made, RFC 3339: every time in the images.
 	// +default="1970-01-01T00:00:00Z"
 	created string,
 	// Path of the compose manifest.
-	// +default="app/docker-compose.yml"
+	// +optional
 	manifestPath string,
 	// Services to build, instead of all that have a build section:
 	// NAME[=CONTEXT][,dockerfile=PATH][,target=STAGE][,platform=OS/ARCH][,arg=NAME=VALUE].
@@ -54,13 +57,17 @@ func (m *Gitops) Publish(
 	// Leave out the bill of materials and the provenance.
 	// +optional
 	noAttestations bool,
-	// Who builds, as a URI, for the provenance.
-	// +default="urn:gitops:builder:dagger"
+	// Who builds, as a URI, for the provenance; the workflow by default.
+	// +optional
 	builderId string,
 	// This run of the builder, as a URI, for the provenance.
 	// +optional
 	invocationId string,
 ) ([]string, error) {
+	source, err := repository(source, workspace)
+	if err != nil {
+		return nil, err
+	}
 	published, err := m.publish(ctx, publication{
 		source: source, commit: commit, created: created, manifest: manifestPath, services: services, buildArgs: buildArgs,
 		sourceURL: sourceUrl, rebuild: rebuild, noAttestations: noAttestations, builderID: builderId, invocationID: invocationId,
@@ -84,8 +91,8 @@ func (m *Gitops) Publish(
 // publish builds what has changed and pushes it; it returns the result of the step push.
 func (m *Gitops) publish(ctx context.Context, p publication) (string, error) {
 	p.Gitops = m
-	p.flags = concat([]string{"--manifest", p.manifest, "--commit", p.commit, "--created", p.created, "--builder-id", p.builderID},
-		optional("--source-url", p.sourceURL), optional("--invocation-id", p.invocationID), repeated("--service", p.services),
+	p.flags = concat([]string{"--commit", p.commit, "--created", p.created, "--builder-id", "urn:gitops:builder:dagger"}, m.Github.builder(),
+		optional("--manifest", p.manifest), optional("--builder-id", p.builderID), optional("--source-url", p.sourceURL), optional("--invocation-id", p.invocationID), repeated("--service", p.services),
 		repeated("--build-arg", p.buildArgs), given("--rebuild", p.rebuild), given("--no-attestations", p.noAttestations), repeated("--plain-http-host", m.aliases()))
 	return p.run(ctx)
 }
@@ -132,13 +139,13 @@ func (p *publication) run(ctx context.Context) (string, error) {
 // step returns the container of the steps that talk to the registry, and adds the
 // flags that belong to it.
 func (p *publication) step(ctx context.Context) (*dagger.Container, error) {
-	c, err := p.withLogins(ctx, p.on(p.CosignImage, p.source, "publish"))
+	c, err = p.withLogins(ctx, p.on(p.CosignImage, p.source, "publish"))
 	if err != nil {
 		return nil, err
 	}
-	c, flags := p.withSigning(c)
+	c, flags, err := p.withSigning(ctx, c)
 	p.flags = append(p.flags, flags...)
-	return c, nil
+	return c, err
 }
 
 // build has the engine build what was not found, in parallel, and returns the
@@ -188,12 +195,19 @@ func (p *part) run(ctx context.Context) (err error) {
 		}
 		name = broughtIn
 	}
-	layout := p.layout(context.DockerBuild(dagger.DirectoryDockerBuildOpts{
+	layout, err := p.layout(ctx, context.DockerBuild(dagger.DirectoryDockerBuildOpts{
 		Dockerfile: name, Target: p.Build.Target, BuildArgs: buildArguments(p.Build.Args), Platform: dagger.Platform(p.Platform),
 	}))
+	if err != nil {
+		return err
+	}
 	p.result = dag.Directory().WithDirectory("image", layout)
 	if !p.noAttestations {
-		p.result = p.result.WithFile("sbom.json", p.sbom(layout)).WithNewFile("bases.json", p.bases(ctx))
+		sbom, err := p.sbom(ctx, layout)
+		if err != nil {
+			return err
+		}
+		p.result = p.result.WithFile("sbom.json", sbom).WithNewFile("bases.json", p.bases(ctx))
 	}
 	p.result, err = p.result.Sync(ctx)
 	return err
@@ -226,16 +240,20 @@ func buildArguments(args map[string]string) []dagger.BuildArg {
 }
 
 // layout makes the image that is pushed of the one that the engine built.
-func (p *part) layout(image *dagger.Container) *dagger.Directory {
+func (p *part) layout(ctx context.Context, image *dagger.Container) (*dagger.Directory, error) {
 	tarball := dagger.ContainerAsTarballOpts{MediaTypes: dagger.ImageMediaTypesDockerMediaTypes}
-	c := p.container(p.GitImage, "layout").WithMountedFile("/gitops/image.tar", image.AsTarball(tarball))
+	c, err := p.container(ctx, p.GitImage, "layout")
+	if err != nil {
+		return nil, err
+	}
+	c = c.WithMountedFile("/gitops/image.tar", image.AsTarball(tarball))
 	args := concat([]string{"gitops", "publish", "layout", "--image", "/gitops/image.tar", "--inputs", p.Inputs, "--out", "/gitops/layout"},
 		optional("--platform", p.Platform), p.flags)
 	if p.Base != "" {
 		c = c.WithMountedFile("/gitops/base.tar", p.from(p.Base).AsTarball(tarball))
 		args = append(args, "--base", "/gitops/base.tar")
 	}
-	return c.WithExec(args).Directory("/gitops/layout")
+	return c.WithExec(args).Directory("/gitops/layout"), nil
 }
 
 func (p *part) from(ref string) *dagger.Container {
@@ -243,13 +261,16 @@ func (p *part) from(ref string) *dagger.Container {
 }
 
 // sbom returns the image's bill of materials.
-func (p *part) sbom(layout *dagger.Directory) *dagger.File {
-	return p.container(p.SyftImage, "sbom").
-		WithMountedDirectory("/gitops/layout", layout).
+func (p *part) sbom(ctx context.Context, layout *dagger.Directory) (*dagger.File, error) {
+	c, err := p.container(ctx, p.SyftImage, "sbom")
+	if err != nil {
+		return nil, err
+	}
+	return c.WithMountedDirectory("/gitops/layout", layout).
 		// The image has its program in the root and no PATH.
 		WithEnvVariable("PATH", "/:/usr/local/bin").
 		WithExec(concat([]string{"gitops", "publish", "sbom", "--image", "/gitops/layout", "--name", p.Service, "--out", "/gitops/sbom.json"}, p.flags)).
-		File("/gitops/sbom.json")
+		File("/gitops/sbom.json"), nil
 }
 
 // bases names what the image was built from by digest, where the engine knows it.

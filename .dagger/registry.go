@@ -38,21 +38,27 @@ func (m *Gitops) WithRegistry(
 // withLogins returns c with the logins of the registries, for the gitops command
 // and for what the engine pulls in this session.
 func (m *Gitops) withLogins(ctx context.Context, c *dagger.Container) (*dagger.Container, error) {
-	if len(m.Registries) == 0 {
-		return c, nil
-	}
 	type login struct {
 		Username string `json:"username"`
 		Password string `json:"password"`
 	}
 	auths := map[string]login{}
 	for _, r := range m.Registries {
+		if there, err := r.hasLogin(ctx); !there {
+			if err != nil {
+				return nil, fmt.Errorf("reading the password of %s: %w", r.Address, err)
+			}
+			continue
+		}
 		c = c.WithRegistryAuth(r.Address, r.Username, r.Password)
 		password, err := r.Password.Plaintext(ctx)
 		if err != nil {
 			return nil, fmt.Errorf("reading the password of %s: %w", r.Address, err)
 		}
 		auths[r.Address] = login{r.Username, strings.TrimSpace(password)}
+	}
+	if len(auths) == 0 {
+		return c, nil
 	}
 	text, err := json.Marshal(map[string]any{"auths": auths})
 	if err != nil {
@@ -61,13 +67,10 @@ func (m *Gitops) withLogins(ctx context.Context, c *dagger.Container) (*dagger.C
 	return c.WithSecretVariable("REGISTRY_AUTH", dag.SetSecret("gitops-registry-auth", string(text))), nil
 }
 
-// verifyPlainHTTP returns the flag for registries with a login that are among the
-// services, which speak no TLS.
-func (m *Gitops) verifyPlainHTTP() []string {
-	for _, r := range m.Registries {
-		if m.bound(r.Address) {
-			return []string{"--verify-plain-http"}
-		}
+// hasLogin reports whether there is a user with a password.
+func (r *Registry) hasLogin(ctx context.Context) (bool, error) {
+	if r.Username == "" {
+		return false, nil
 	}
-	return nil
+	return exists(ctx, r.Password)
 }

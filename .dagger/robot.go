@@ -1,6 +1,8 @@
 package main
 
 import (
+	"context"
+	"fmt"
 	"strconv"
 
 	"gitops/.dagger/internal/dagger"
@@ -29,7 +31,7 @@ type Robot struct {
 	// +private
 	MaxAttempts int
 	// +private
-	PullRequest bool
+	Propose bool
 	// +private
 	HistoryRepo string
 	// +private
@@ -73,7 +75,7 @@ func (m *Gitops) WithRobot(
 	maxAttempts int,
 	// Where the branch is protected, open a pull request; needs with-github.
 	// +optional
-	pullRequest bool,
+	propose bool,
 	// Repository that the commits belong to, when it is not the manifest's.
 	// +optional
 	historyRepo string,
@@ -83,20 +85,29 @@ func (m *Gitops) WithRobot(
 ) *Gitops {
 	m.Robot = &Robot{
 		Name: name, Email: email, Message: message, Trailers: trailers, SigningKey: signingKey, SSHKey: sshKey, KnownHosts: knownHosts,
-		SkipCI: skipCi, Unordered: unordered, MaxAttempts: maxAttempts, PullRequest: pullRequest, HistoryRepo: historyRepo, HistoryBranch: historyBranch,
+		SkipCI: skipCi, Unordered: unordered, MaxAttempts: maxAttempts, Propose: propose, HistoryRepo: historyRepo, HistoryBranch: historyBranch,
 	}
 	return m
 }
 
 // robot returns the container that the robot works in, and its flags.
-func (m *Gitops) robot(username string, token *dagger.Secret) (*dagger.Container, []string) {
-	c := m.container(m.GitImage, "release")
+func (m *Gitops) robot(ctx context.Context, source *dagger.Directory, username string, token *dagger.Secret) (*dagger.Container, []string, error) {
+	c, err := m.container(ctx, m.GitImage, "release")
+	if err != nil {
+		return nil, nil, err
+	}
+	if c, err = fromSource(ctx, c, source); err != nil {
+		return nil, nil, err
+	}
+	if token, err = orDefault(ctx, token, m.Defaults.GitToken); err != nil {
+		return nil, nil, fmt.Errorf("reading the robot's token: %w", err)
+	}
 	if token != nil {
 		c = c.WithEnvVariable("GIT_USERNAME", username).WithSecretVariable("GIT_TOKEN", token)
 	}
 	r := m.Robot
 	if r == nil {
-		return c, nil
+		return c, nil, nil
 	}
 	flags := concat(optional("--author-name", r.Name), optional("--author-email", r.Email), optional("--message", r.Message),
 		optional("--history-repo", r.HistoryRepo), optional("--history-branch", r.HistoryBranch), repeated("--trailer", r.Trailers),
@@ -116,9 +127,8 @@ func (m *Gitops) robot(username string, token *dagger.Secret) (*dagger.Container
 		c = c.WithNewFile("/gitops/known_hosts", r.KnownHosts)
 		flags = append(flags, "--git-known-hosts-file", "/gitops/known_hosts")
 	}
-	if r.PullRequest {
-		flags = append(flags, "--pull-request")
-		c, flags = m.onGithub(c, flags...)
+	if r.Propose {
+		return m.onGithub(ctx, c, append(flags, "--propose")...)
 	}
-	return c, flags
+	return c, flags, nil
 }

@@ -1,7 +1,9 @@
 package main
 
 import (
+	"context"
 	"errors"
+	"fmt"
 
 	"gitops/.dagger/internal/dagger"
 )
@@ -64,19 +66,25 @@ func (m *Gitops) WithSigningIdentity(
 	return m, nil
 }
 
-// withSigning returns c with what images are signed with, and the flags for it.
-func (m *Gitops) withSigning(c *dagger.Container) (*dagger.Container, []string) {
+// withSigning returns c with what images are signed with, and the flags for it;
+// without key and identity, as it was.
+func (m *Gitops) withSigning(ctx context.Context, c *dagger.Container) (*dagger.Container, []string, error) {
 	s := m.Signing
-	if s == nil {
-		return c, nil
-	}
-	if s.Key != nil {
-		return c.WithSecretVariable("COSIGN_PRIVATE_KEY", s.Key).WithSecretVariable("COSIGN_PASSWORD", s.Password), nil
+	keyed, err := exists(ctx, s.Key)
+	if err != nil {
+		return nil, nil, fmt.Errorf("reading the signing key: %w", err)
 	}
 	flags := concat(optional("--fulcio-url", s.FulcioURL), optional("--rekor-url", s.RekorURL))
-	if s.IdentityToken != nil {
-		return c.WithSecretVariable("SIGSTORE_ID_TOKEN", s.IdentityToken), flags
+	switch {
+	case keyed && s.Password == nil:
+		return nil, nil, errors.New("the signing key has no password: give one with it, as cosign asked for when it made the key")
+	case keyed:
+		return c.WithSecretVariable("COSIGN_PRIVATE_KEY", s.Key).WithSecretVariable("COSIGN_PASSWORD", s.Password), nil, nil
+	case s.IdentityToken != nil:
+		return c.WithSecretVariable("SIGSTORE_ID_TOKEN", s.IdentityToken), flags, nil
+	case s.RequestToken != nil:
+		return c.WithEnvVariable("ACTIONS_ID_TOKEN_REQUEST_URL", s.RequestURL).
+			WithSecretVariable("ACTIONS_ID_TOKEN_REQUEST_TOKEN", s.RequestToken), append(flags, "--keyless"), nil
 	}
-	return c.WithEnvVariable("ACTIONS_ID_TOKEN_REQUEST_URL", s.RequestURL).
-		WithSecretVariable("ACTIONS_ID_TOKEN_REQUEST_TOKEN", s.RequestToken), append(flags, "--keyless")
+	return c, nil, nil
 }

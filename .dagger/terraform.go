@@ -1,6 +1,8 @@
 package main
 
 import (
+	"context"
+
 	"gitops/.dagger/internal/dagger"
 )
 
@@ -44,12 +46,15 @@ func (m *Gitops) WithBackendConfig(
 // terraform returns the image of terraform with source, for a stage. Providers are
 // large and stay in a cache; one stage at a time uses it, since Terraform does not
 // lock it.
-func (m *Gitops) terraform(source *dagger.Directory, stage string) *dagger.Container {
+func (m *Gitops) terraform(ctx context.Context, source *dagger.Directory, stage string) (*dagger.Container, error) {
 	const plugins = "/var/cache/terraform-plugins"
-	return m.on(m.TerraformImage, source, stage).
-		WithMountedCache(plugins, dag.CacheVolume("gitops-terraform-plugins"),
-			dagger.ContainerWithMountedCacheOpts{Sharing: dagger.CacheSharingModeLocked}).
-		WithEnvVariable("TF_PLUGIN_CACHE_DIR", plugins)
+	c, err := m.on(ctx, m.TerraformImage, source, stage)
+	if err != nil {
+		return nil, err
+	}
+	return c.WithMountedCache(plugins, dag.CacheVolume("gitops-terraform-plugins"),
+		dagger.ContainerWithMountedCacheOpts{Sharing: dagger.CacheSharingModeLocked}).
+		WithEnvVariable("TF_PLUGIN_CACHE_DIR", plugins), nil
 }
 
 // terraformFlags returns the flags of a stage that runs Terraform.

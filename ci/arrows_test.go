@@ -20,6 +20,7 @@ var shared = []string{"images", "program", "progress", "retry", "secret", "termi
 // leaves do one thing each. They know the shared packages, and of each other only
 // the arrows that docs/architecture.md explains.
 var leaves = map[string][]string{
+	"settings":   {},
 	"ansible":    {"sshagent"},
 	"attest":     {"registry"},
 	"builds":     {},

@@ -172,7 +172,7 @@ func TestLoginStaysOffPlainHTTP(t *testing.T) {
 		Logins: []registry.Login{{Host: address, Username: "robot", Password: secret.New(registryPassword)}}}
 	ref := address + "/team/app@sha256:" + strings.Repeat("a", 64)
 	err = Verify(t.Context(), p, []string{ref})
-	if progress.ExitCode(err) != progress.ExitInvalid || !strings.Contains(err.Error(), "--verify-plain-http") {
+	if progress.ExitCode(err) != progress.ExitInvalid || !strings.Contains(err.Error(), "--plain-http-host") {
 		t.Errorf("got %v", err)
 	}
 	if _, err := os.Stat(started); err == nil || told.Load() > 0 {

@@ -22,6 +22,8 @@ type Options struct {
 	// BuildArgs are arguments of every image. They win over those of the build
 	// sections, and those of Services win over them.
 	BuildArgs map[string]string
+	// Platforms are those of builds that name none themselves.
+	Platforms []string
 	// Commit is what the images are built from: ReleaseArgument in all of them.
 	Commit string
 }

@@ -112,6 +112,11 @@ func (p *Project) build(name string, section builds.Section, asked map[string]bu
 		}
 		section.Platforms = []builds.Setting{setting}
 	}
+	if len(section.Platforms) == 0 && !override.HasPlatforms() {
+		for _, platform := range o.Platforms {
+			section.Platforms = append(section.Platforms, builds.Setting{Text: platform, Where: "--default-platform"})
+		}
+	}
 	return section.Build(image, override, o.BuildArgs, o.Commit)
 }
 

@@ -12,8 +12,7 @@ import (
 )
 
 // configured returns the build sections of the configuration, by service, and gives
-// o its ConfigPath. The configuration holds nothing else, but for extensions, whose
-// names start with x-.
+// o its ConfigPath. The other settings there are not for Compose.
 func (p *Project) configured(o *builds.Options) (map[string]builds.Section, error) {
 	if o.ConfigPath == "" {
 		o.ConfigPath = builds.ConfigFile
@@ -44,12 +43,12 @@ func (p *Project) configured(o *builds.Options) (map[string]builds.Section, erro
 	return sections, nil
 }
 
-// onlyBuilds refuses a configuration that holds more than build sections.
+// onlyBuilds refuses services with more than a build section.
 func (p *Project) onlyBuilds() error {
-	if err := p.only("the configuration", "services"); err != nil {
-		return err
+	if !p.document.IsMapping() {
+		return progress.Invalid("%s: the configuration is not a mapping", p.document.Where())
 	}
-	if !p.document.IsMapping("services") {
+	if p.document.Has("services") && !p.document.IsMapping("services") {
 		return progress.Invalid("%s: services is not a mapping", p.document.Where("services"))
 	}
 	for _, name := range p.document.Keys("services") {

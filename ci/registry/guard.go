@@ -25,7 +25,7 @@ func (g guard) RoundTrip(request *http.Request) (*http.Response, error) {
 	case !form && request.Header.Get("Authorization") == "":
 	case !g.plain && secret.CheckAddress(request.URL) != nil:
 		return nil, progress.Invalid("the login would go to %s, which is plain HTTP, where it can be read on the way: "+
-			"give the registry TLS, or say that it has none (publish, release: --plain-http; deploy: --verify-plain-http)", secret.Place(request.URL))
+			"give the registry TLS, or say that it has none with --plain-http-host", secret.Place(request.URL))
 	case form && request.Response != nil && !sameServer(request.URL, request.Response.Request.URL):
 		return nil, progress.Invalid("the login would go to %s, where %s redirects: the registry's token service must answer by itself",
 			secret.Place(request.URL), secret.Place(request.Response.Request.URL))

@@ -61,7 +61,7 @@ func TestLoginsStayOffPlainHTTP(t *testing.T) {
 			return err
 		}
 		err = push(client(false))
-		if progress.ExitCode(err) != progress.ExitInvalid || !strings.Contains(err.Error(), "--plain-http") || strings.Contains(err.Error(), "attempts") {
+		if progress.ExitCode(err) != progress.ExitInvalid || !strings.Contains(err.Error(), "--plain-http-host") || strings.Contains(err.Error(), "attempts") {
 			t.Errorf("%s: got %v", challenge, err)
 		}
 		if told.Load() > 0 || asked.Load() == 0 {

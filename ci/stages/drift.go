@@ -8,6 +8,7 @@ import (
 
 	"gitops/ci/deploy"
 	"gitops/ci/host"
+	"gitops/ci/infra"
 	"gitops/ci/progress"
 )
 
@@ -32,18 +33,26 @@ type DriftResult struct {
 }
 
 // Drift compares the cloud with Terraform and the host's containers with the
-// manifest. It keeps one issue about the difference and closes it when there is
+// manifest. The host is that of Terraform's outputs where the options name none. It keeps one issue about the difference and closes it when there is
 // none. The token needs issues: write.
 func Drift(ctx context.Context, o DriftOptions) (DriftResult, error) {
-	config, err := o.Host.config()
-	if err != nil {
-		return DriftResult{}, err
-	}
 	text, err := os.ReadFile(o.Manifest)
 	if err != nil {
 		return DriftResult{}, progress.Invalid("reading the manifest: %w", err)
 	}
-	cloud, err := o.cloud(ctx)
+	if err := o.checkHost(); err != nil {
+		return DriftResult{}, err
+	}
+	workspace, err := o.Terraform.open(ctx, o.Output)
+	if err != nil {
+		return DriftResult{}, err
+	}
+	defer workspace.Close()
+	config, err := o.login(ctx, workspace)
+	if err != nil {
+		return DriftResult{}, err
+	}
+	cloud, err := cloudDrift(ctx, workspace)
 	if err != nil {
 		return DriftResult{}, fmt.Errorf("looking for drift in the cloud: %w", err)
 	}
@@ -70,12 +79,28 @@ func driftWord(cloud, host bool) string {
 	return "none"
 }
 
-func (o DriftOptions) cloud(ctx context.Context) ([]string, error) {
-	workspace, err := o.Terraform.open(ctx, o.Output)
-	if err != nil {
-		return nil, err
+// checkHost refuses what could not log in, before Terraform is started.
+func (o DriftOptions) checkHost() error {
+	if !o.Host.isNamed() {
+		return o.Host.checkKey()
 	}
-	defer workspace.Close()
+	_, err := o.Host.config()
+	return err
+}
+
+// login returns what it takes to log in to the host.
+func (o DriftOptions) login(ctx context.Context, workspace *infra.Workspace) (host.Config, error) {
+	if o.Host.isNamed() {
+		return o.Host.config()
+	}
+	outputs, err := workspace.Outputs(ctx)
+	if err != nil {
+		return host.Config{}, err
+	}
+	return o.Host.login(outputs)
+}
+
+func cloudDrift(ctx context.Context, workspace *infra.Workspace) ([]string, error) {
 	drift, err := workspace.Drift(ctx)
 	if err != nil {
 		return nil, err

@@ -33,10 +33,12 @@ type HostOptions struct {
 	Wait time.Duration `json:"wait,omitempty"`
 }
 
+func (h HostOptions) isNamed() bool { return h.Outputs != "" || h.Address != "" }
+
 // resolve returns the host as Terraform's outputs describe one.
 func (h HostOptions) resolve() (infra.Outputs, error) {
 	if (h.Outputs == "") == (h.Address == "") {
-		return infra.Outputs{}, progress.Invalid("the host is named by --outputs FILE or by --host with --host-key: give one of them")
+		return infra.Outputs{}, progress.Invalid("the host is named by --outputs FILE, by --host with --host-key, or by host.address and host.key in gitops.yml: give one of them")
 	}
 	if h.Address != "" {
 		if h.HostKey == "" {

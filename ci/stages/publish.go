@@ -33,6 +33,8 @@ type PublishOptions struct {
 	Services []string `json:"services,omitempty"`
 	// BuildArgs are build arguments of every image.
 	BuildArgs map[string]string `json:"build_args,omitempty"`
+	// Platforms are those of builds that name none, such as linux/arm64.
+	Platforms []string `json:"platforms,omitempty"`
 	// Commit is the full SHA of the commit: the tag of every image.
 	Commit string `json:"commit"`
 	// Created is when the commit was made, RFC 3339: every time in the images. When it
@@ -41,12 +43,10 @@ type PublishOptions struct {
 	// SourceURL and Version are for the images' labels.
 	SourceURL string `json:"source_url,omitempty"`
 	Version   string `json:"version,omitempty"`
-	// Logins are those of the registries. PlainHTTP reaches them without TLS.
+	// Logins are those of the registries.
 	Logins    []registry.Login `json:"-"`
-	PlainHTTP bool             `json:"plain_http,omitempty"`
-	// PlainHosts are hosts without their ports: PlainHTTP is on when one of them is the
-	// registry of an image that is built.
-	PlainHosts []string `json:"plain_hosts,omitempty"`
+	// PlainHTTP are hosts, without their ports, of registries that speak no TLS.
+	PlainHTTP []string `json:"plain_http,omitempty"`
 	// Rebuild builds everything, also what has not changed.
 	Rebuild bool `json:"rebuild,omitempty"`
 	// Pass are the names of variables that the Docker CLI gets besides its own, such as
@@ -155,24 +155,24 @@ func (o PublishOptions) options(ctx context.Context) (publish.Options, error) {
 	if err != nil {
 		return publish.Options{}, err
 	}
-	o.PlainHTTP = o.PlainHTTP || slices.ContainsFunc(services, o.isOnPlainHost)
+	plain := slices.ContainsFunc(services, func(s publish.Service) bool { return speaksPlainHTTP(s.Image, o.PlainHTTP) })
 	signer := o.Signer
-	signer.Logins, signer.PlainHTTP, signer.Progress, signer.Redactor = o.Logins, o.PlainHTTP, o.Output.Progress, o.Output.Redactor
+	signer.Logins, signer.PlainHTTP, signer.Progress, signer.Redactor = o.Logins, plain, o.Output.Progress, o.Output.Redactor
 	return publish.Options{
 		Services: services, Tag: o.Commit, SourceURL: o.SourceURL, Version: o.Version, Created: created,
-		Registry: registry.Options{Logins: o.Logins, PlainHTTP: o.PlainHTTP}, Rebuild: o.Rebuild, NoAttestations: o.NoAttestations,
+		Registry: registry.Options{Logins: o.Logins, PlainHTTP: plain}, Rebuild: o.Rebuild, NoAttestations: o.NoAttestations,
 		Signer: signer, BuilderID: o.BuilderID, InvocationID: o.InvocationID, Pass: o.Pass, Progress: o.Output.Progress,
 	}, nil
 }
 
-// isOnPlainHost reports whether a service's registry is one of PlainHosts.
-func (o PublishOptions) isOnPlainHost(s publish.Service) bool {
-	named, err := reference.ParseNormalizedNamed(s.Image)
+// speaksPlainHTTP reports whether an image's registry is one of hosts.
+func speaksPlainHTTP(image string, hosts []string) bool {
+	named, err := reference.ParseNormalizedNamed(image)
 	if err != nil {
-		return false // publish says what is wrong with it
+		return false // whoever uses the image says what is wrong with it
 	}
 	registry := url.URL{Host: reference.Domain(named)}
-	return slices.Contains(o.PlainHosts, registry.Hostname())
+	return slices.Contains(hosts, registry.Hostname())
 }
 
 // services returns what is built, as manifest, config and options say.
@@ -187,7 +187,7 @@ func (o PublishOptions) services() ([]publish.Service, error) {
 	}
 	selected, err := compose.Builds(builds.Options{
 		Manifest: text, ManifestPath: filepath.ToSlash(o.Manifest), Config: config, ConfigPath: filepath.ToSlash(o.Config),
-		Services: o.Services, BuildArgs: o.BuildArgs, Commit: o.Commit,
+		Services: o.Services, BuildArgs: o.BuildArgs, Platforms: o.Platforms, Commit: o.Commit,
 	})
 	if err != nil {
 		return nil, err

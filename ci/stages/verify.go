@@ -26,8 +26,8 @@ type VerifyOptions struct {
 	Services []string `json:"services,omitempty"`
 	// Config is the file with build sections beside the manifest; it need not exist.
 	Config string `json:"config,omitempty"`
-	// PlainHTTP reaches the registry of the signatures without TLS.
-	PlainHTTP bool `json:"plain_http,omitempty"`
+	// PlainHTTP are hosts, without their ports, of registries that speak no TLS.
+	PlainHTTP []string `json:"plain_http,omitempty"`
 }
 
 // check looks for the signatures of the images that the manifest in text names,
@@ -44,14 +44,16 @@ func (v VerifyOptions) check(ctx context.Context, text []byte, logins []registry
 	for _, service := range slices.Sorted(maps.Keys(images)) {
 		out.Progress.Say("%s must be signed: %s", service, images[service])
 	}
-	policy.Logins, policy.PlainHTTP, policy.Progress, policy.Redactor = logins, v.PlainHTTP, out.Progress, out.Redactor
-	return attest.Verify(ctx, *policy, slices.Collect(maps.Values(images)))
+	refs := slices.Collect(maps.Values(images))
+	policy.Logins, policy.Progress, policy.Redactor = logins, out.Progress, out.Redactor
+	policy.PlainHTTP = slices.ContainsFunc(refs, func(ref string) bool { return speaksPlainHTTP(ref, v.PlainHTTP) })
+	return attest.Verify(ctx, *policy, refs)
 }
 
 // policy returns nil when no signature is asked for.
 func (v VerifyOptions) policy() (*attest.Policy, error) {
 	if v.Key == "" && v.Identity == "" && v.Issuer == "" {
-		if len(v.Services) > 0 || v.PlainHTTP {
+		if len(v.Services) > 0 {
 			return nil, progress.Invalid("nothing says whose signature the images must have: give --verify-key, or --verify-identity and --verify-issuer")
 		}
 		return nil, nil

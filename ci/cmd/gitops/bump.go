@@ -44,7 +44,7 @@ func (f *robotFlags) add(flags *pflag.FlagSet) {
 	flags.IntVar(&r.MaxAttempts, "max-attempts", 0, "how often to push before giving up (default 60)")
 	flags.BoolVar(&r.SkipCI, "skip-ci", false, "add [skip ci] to the message; docs/robot.md names its trap")
 	flags.BoolVar(&r.Unordered, "unordered", false, "do not check that nothing newer is replaced")
-	flags.BoolVar(&f.push.Propose, "pull-request", false, "open a pull request when the branch is protected")
+	flags.BoolVar(&f.push.Propose, "propose", false, "open a pull request when the branch is protected")
 	flags.BoolVar(&r.Force, "force", false, "also replace images that hold a ${VARIABLE}")
 	addGitHub(flags, &f.push.GitHub)
 }

@@ -119,7 +119,7 @@ func (p *protected) bump(more ...string) (code int, stdout, stderr string) {
 }
 
 func (p *protected) propose() []string {
-	return []string{"--pull-request", "--github-repo", "owner/shop", "--github-api", p.api}
+	return []string{"--propose", "--github-repo", "owner/shop", "--github-api", p.api}
 }
 
 func (p *protected) branches() string {
@@ -171,7 +171,7 @@ func TestBumpOfAProtectedBranch(t *testing.T) {
 		says  string
 		heads string
 	}{
-		"is refused without --pull-request": {func(*protected) []string { return nil }, githubToken, progress.ExitRefused, "GH006", ""},
+		"is refused without --propose": {func(*protected) []string { return nil }, githubToken, progress.ExitRefused, "GH006", ""},
 		"needs a token to propose":          {(*protected).propose, "", progress.ExitInvalid, "GITHUB_TOKEN", ""},
 		"says what is pushed when GitHub refuses the token": {(*protected).propose, "planted-other", progress.ExitFailed,
 			"opening a pull request for branch gitops/integration-", "gitops/integration-"},

@@ -26,7 +26,8 @@ type console struct {
 	err     *secret.Terminal
 	stdout  io.Writer
 	json    bool
-	entered bool // a stage began: its arguments were well-formed
+	config  string // file of the settings
+	entered bool   // a stage began: its arguments were well-formed
 	stage   stages.Output
 }
 

@@ -73,6 +73,7 @@ func newDeploy(c *console) *cobra.Command {
 			if o.RollOptions, err = f.options(c); err != nil {
 				return stages.DeployResult{}, err
 			}
+			o.Verify.Config = c.config
 			return stages.Deploy(ctx, o)
 		}, receiptText)
 	f.add(cmd.Flags())
@@ -88,8 +89,7 @@ func addVerify(cmd *cobra.Command, v *stages.VerifyOptions) {
 	flags.StringVar(&v.Identity, "verify-identity", "", "deploy only what this identity signed, without a key; a workflow of GitHub Actions is\nhttps://github.com/OWNER/REPO/.github/workflows/FILE.yml@refs/heads/BRANCH")
 	flags.StringVar(&v.Issuer, "verify-issuer", "", "who vouches for --verify-identity; for GitHub Actions https://token.actions.githubusercontent.com")
 	flags.StringArrayVar(&v.Services, "verify-service", nil, "service whose image must be signed (repeatable), beside those with a build section in the manifest or in --config")
-	flags.StringVar(&v.Config, "config", defaultConfigFile, "file with the build sections of services that have none in the manifest, if it exists")
-	flags.BoolVar(&v.PlainHTTP, "verify-plain-http", false, "the registry of the signatures speaks plain HTTP")
+	addPlainHTTP(flags, &v.PlainHTTP)
 	cmd.MarkFlagsMutuallyExclusive("verify-key", "verify-identity")
 	cmd.MarkFlagsRequiredTogether("verify-identity", "verify-issuer")
 }

@@ -16,11 +16,10 @@ import (
 
 // Defaults of flags that several commands share.
 const (
-	defaultManifest   = "app/docker-compose.yml"
-	defaultTerraform  = "terraform"
-	defaultAnsible    = "ansible"
-	defaultPlaybook   = "site.yml"
-	defaultConfigFile = "gitops.yml"
+	defaultManifest  = "app/docker-compose.yml"
+	defaultTerraform = "terraform"
+	defaultAnsible   = "ansible"
+	defaultPlaybook  = "site.yml"
 )
 
 func addTerraform(flags *pflag.FlagSet, t *stages.TerraformOptions) {
@@ -90,6 +89,10 @@ func addPlace(flags *pflag.FlagSet, place *deploy.Place) {
 func addRegistry(flags *pflag.FlagSet, address *string) {
 	flags.StringVar(address, "registry", "", "registry that REGISTRY_USERNAME and REGISTRY_PASSWORD log in to (default docker.io); "+
 		registry.AuthVariable+" has the logins of several")
+}
+
+func addPlainHTTP(flags *pflag.FlagSet, hosts *[]string) {
+	flags.StringArrayVar(hosts, "plain-http-host", nil, "host, without its port, of a registry that speaks no TLS (repeatable)")
 }
 
 // pairs parses repeated key=value flags.

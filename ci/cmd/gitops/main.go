@@ -17,6 +17,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"gitops/ci/progress"
+	"gitops/ci/settings"
 )
 
 func main() {
@@ -41,7 +42,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	if err == nil {
 		return progress.ExitDone
 	}
-	if !c.entered {
+	if !c.entered && progress.ExitCode(err) != progress.ExitInvalid {
 		err = progress.Invalid("%w\nRun 'gitops --help' or 'gitops <stage> --help' for what it takes.", err)
 	}
 	fmt.Fprintf(c.err, "gitops: %v\n", err)
@@ -63,6 +64,8 @@ func newRoot(c *console) *cobra.Command {
 		},
 	}
 	root.PersistentFlags().BoolVar(&c.json, "json", false, "print the result as one JSON document on stdout")
+	root.PersistentFlags().StringVar(&c.config, "config", settings.DefaultFile, "file of the repository's settings, if it exists; a flag wins over it")
+	root.PersistentPreRunE = func(cmd *cobra.Command, _ []string) error { return configure(cmd.Flags(), c.config) }
 	root.CompletionOptions.HiddenDefaultCmd = true
 	root.AddCommand(
 		newValidate(c), newPlan(c), newCost(c), newReview(c), newApply(c), newOutputs(c), newConfigure(c), newProvision(c),

@@ -52,9 +52,16 @@ func moduleFunctions(t *testing.T, dir string) []function {
 	return all
 }
 
-// isFunction reports whether f is a function that callers of the module see.
+// constructor is what the page calls the function New.
+const constructor = "constructor"
+
+// isFunction reports whether f is a function that callers of the module see, the
+// constructor among them.
 func isFunction(f *ast.FuncDecl) bool {
-	if f.Recv == nil || !f.Name.IsExported() {
+	if f.Recv == nil {
+		return f.Name.Name == "New"
+	}
+	if !f.Name.IsExported() {
 		return false
 	}
 	star, ok := f.Recv.List[0].Type.(*ast.StarExpr)
@@ -78,6 +85,9 @@ func comments(positions *token.FileSet, file *ast.File) func(ast.Node) string {
 func describe(f *ast.FuncDecl, comment func(ast.Node) string) function {
 	doc, _ := pragmas(f.Doc.Text())
 	described := function{name: kebab(f.Name.Name), doc: strings.TrimSpace(doc)}
+	if f.Recv == nil {
+		described.name = constructor
+	}
 	for _, field := range f.Type.Params.List {
 		if isFilledIn(field.Type) {
 			continue

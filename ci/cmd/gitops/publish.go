@@ -27,15 +27,14 @@ type publishFlags struct {
 
 // add adds the flags that publish and release share.
 func (f *publishFlags) add(flags *pflag.FlagSet) {
-	flags.StringVar(&f.Config, "config", defaultConfigFile, "file with the build sections of services that have none in the manifest, if it exists")
 	flags.StringArrayVar(&f.Services, "service", nil, "service to build, NAME[=CONTEXT][,dockerfile=PATH][,target=STAGE][,platform=OS/ARCH][,arg=NAME=VALUE] (repeatable; default: those with a build section)")
 	flags.StringArrayVar(&f.buildArgs, "build-arg", nil, "build argument of every image, NAME=value (repeatable)")
+	flags.StringArrayVar(&f.Platforms, "default-platform", nil, "platform of images whose build section names none, such as linux/arm64 (repeatable; default: the builder's)")
 	flags.StringVar(&f.Created, "created", "", "when the commit was made, RFC 3339: every time in the images (default: as git here knows it)")
 	flags.StringVar(&f.SourceURL, "source-url", "", "address of the source, for the images' labels and provenance")
 	flags.StringVar(&f.Version, "image-version", "", "version, for the images' labels (default: the commit)")
 	addRegistry(flags, &f.registry)
-	flags.BoolVar(&f.PlainHTTP, "plain-http", false, "the registry speaks plain HTTP")
-	flags.StringArrayVar(&f.PlainHosts, "plain-http-host", nil, "host, without its port, that speaks plain HTTP if it is the registry of an image that is built (repeatable)")
+	addPlainHTTP(flags, &f.PlainHTTP)
 	addPass(flags, &f.Pass, "docker")
 	flags.BoolVar(&f.Rebuild, "rebuild", false, "build everything from newly pulled bases, also what has not changed")
 	flags.BoolVar(&f.NoAttestations, "no-attestations", false, "leave out the bill of materials and the provenance")
@@ -65,7 +64,7 @@ func defaultInvocation() string {
 // options returns what publish is told.
 func (f *publishFlags) options(c *console) (stages.PublishOptions, error) {
 	o := f.PublishOptions
-	o.Output = c.stage
+	o.Output, o.Config = c.stage, c.config
 	var argsErr, loginsErr, signErr error
 	o.BuildArgs, argsErr = pairs("build-arg", f.buildArgs)
 	o.Logins, loginsErr = registry.LoginsFromEnv(f.registry)

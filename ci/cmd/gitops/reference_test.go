@@ -40,6 +40,7 @@ var elsewhere = map[string]string{
 	"host-wait":            "with-host --wait",
 	"image":                "bump --images",
 	"keyless":              "with-signing-identity --request-url",
+	"deploy manifest":      "deploy --manifest-path",
 	"drift manifest":       "drift --manifest",
 	"lock-timeout":         "with-terraform --lock-timeout",
 	"manifest":             "publish --manifest-path",
@@ -47,8 +48,9 @@ var elsewhere = map[string]string{
 	"message":              "with-robot --message",
 	"outputs":              "with-host --outputs",
 	"playbook":             "with-layout --playbook",
+	"plan-dir":             "review --plan",
 	"project":              "with-host --project",
-	"pull-request":         "with-robot --pull-request",
+	"propose":              "with-robot --propose",
 	"registry":             "with-registry --address",
 	"repo":                 "release --repo",
 	"rekor-url":            "with-signing-identity --rekor-url",
@@ -74,7 +76,8 @@ var notInModule = map[string]string{
 	"ansible-env":       "Ansible gets the variables of with-variable, and of with-secret for the stage configure",
 	"applied":           "provision uses it between the images of Terraform and Ansible",
 	"before":            "validate uses it between the images of its tools",
-	"config":            "gitops.yml at the root of source",
+	"config":            "gitops.yml at the root of the repository",
+	"default-platform":  "release.platforms in gitops.yml",
 	"cost":              "the function cost returns the file, and review calls it",
 	"created":           "release asks the repository for the commit's time",
 	"docker-env":        "the engine builds; a login comes from with-registry",
@@ -84,15 +87,12 @@ var notInModule = map[string]string{
 	"json":              "functions return the JSON result",
 	"only":              "every check runs, each in the image of its tool",
 	"out":               "functions return files",
-	"plain-http":        "--plain-http-host is given instead",
-	"plain-http-host":   "given for every service that is bound with with-service",
+	"plain-http-host":   "plain_http in gitops.yml, and every service that is bound with with-service",
 	"plan":              "the function plan returns the folder, and review calls it",
-	"plan-dir":          "the function plan returns the folder, and review calls it",
 	"published":         "release uses it after the engine has built",
 	"provision check":   "a plan that is applied cannot only be told; configure --check does",
 	"source-url":        "release names its repository",
 	"terraform-env":     "Terraform gets the variables of with-variable, and of with-secret for its stages",
-	"verify-plain-http": "given for a registry that is bound with with-service and has a login",
 }
 
 // TestReference keeps docs/reference.md what the command and the module say. It also
@@ -109,9 +109,26 @@ func TestReference(t *testing.T) {
 	functions := moduleFunctions(t, "../../../.dagger")
 	var out bytes.Buffer
 	fmt.Fprint(&out, "# Reference\n\nGenerated from the command and the module by `UPDATE_GOLDEN=1 go test ./ci/cmd/gitops -run TestReference`.\n")
+	writeSettings(t, &out)
 	writeCommands(t, &out, functions)
 	writeFunctions(&out, functions)
 	golden.Compare(t, page, out.String())
+}
+
+// writeSettings describes gitops.yml.
+func writeSettings(t *testing.T, out io.Writer) {
+	fmt.Fprint(out, "\n## gitops.yml\n\nSettings at the root of a repository, all optional; a flag or an argument wins. `ci/settings/gitops.schema.json` is their JSON schema, "+
+		"for editors.\n\n| setting | says | default | flag |\n|---|---|---|---|\n")
+	for _, s := range schemaSettings(t) {
+		value, flag := "", ""
+		if s.Default != nil && s.Default != false {
+			value = fmt.Sprintf("`%v`", s.Default)
+		}
+		if name := flagOf[s.path]; name != "" {
+			flag = "`--" + name + "`"
+		}
+		fmt.Fprintf(out, "| `%s` | %s | %s | %s |\n", s.path, cell(s.Description), value, flag)
+	}
 }
 
 // writeCommands describes each subcommand that is not hidden.
@@ -131,7 +148,7 @@ func writeCommands(t *testing.T, out io.Writer, functions []function) {
 func eachFlag(cmd *cobra.Command, do func(*pflag.Flag)) {
 	cmd.InheritedFlags() // merges the parents' flags into the command's
 	cmd.Flags().VisitAll(func(f *pflag.Flag) {
-		if f.Name != "help" && f.Name != "json" {
+		if f.Name != "help" && f.Name != "json" && f.Name != "config" {
 			do(f)
 		}
 	})

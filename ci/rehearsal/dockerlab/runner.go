@@ -79,9 +79,9 @@ func (s *stageRun) arguments() []string {
 	case "review":
 		return concat([]string{"review", "--pull-request", strconv.Itoa(s.call.PullRequest)}, commit, s.backend(), github)
 	case "release":
-		return concat([]string{"release", "--plain-http", "--registry", rehearsal.RegistryAddress, "--repo", rehearsal.GitAddress}, commit)
+		return concat([]string{"release", "--plain-http-host", "registry.local", "--registry", rehearsal.RegistryAddress, "--repo", rehearsal.GitAddress}, commit)
 	case "deploy":
-		return concat([]string{"deploy", "--verify-key", "/in/cosign.pub", "--verify-plain-http"}, commit, deployment, s.outputs())
+		return concat([]string{"deploy", "--verify-key", "/in/cosign.pub", "--plain-http-host", "registry.local"}, commit, deployment, s.outputs())
 	case "rollback":
 		return concat([]string{"rollback"}, deployment, s.outputs())
 	case "drift":

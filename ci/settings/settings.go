@@ -1,0 +1,110 @@
+package settings
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"slices"
+	"strings"
+
+	"gopkg.in/yaml.v3"
+
+	"gitops/ci/progress"
+)
+
+// DefaultFile is where a repository keeps its settings: at its root.
+const DefaultFile = "gitops.yml"
+
+// Settings are what one file says. The zero value says nothing.
+type Settings struct {
+	file   string
+	values map[string][]string
+}
+
+// Read reads a file. A file that does not exist says nothing. One that is not as the
+// schema wants it is progress.Invalid, with line and column.
+func Read(file string) (Settings, error) {
+	text, err := os.ReadFile(file)
+	if errors.Is(err, fs.ErrNotExist) {
+		return Settings{}, nil
+	}
+	if err != nil {
+		return Settings{}, progress.Invalid("reading the settings: %w", err)
+	}
+	return Parse(text, file)
+}
+
+// Parse reads the text of a file, which errors call by its name.
+func Parse(text []byte, file string) (Settings, error) {
+	var document yaml.Node
+	if err := yaml.Unmarshal(text, &document); err != nil {
+		return Settings{}, progress.Invalid("%s: %w", file, err)
+	}
+	s := Settings{file: file, values: map[string][]string{}}
+	if len(document.Content) == 0 || isNull(document.Content[0]) {
+		return s, nil
+	}
+	root := document.Content[0]
+	if err := check(root, file); err != nil {
+		return Settings{}, err
+	}
+	s.collect(root, nil)
+	return s, nil
+}
+
+// Values returns what the file says under a path such as terraform.dir: one value, the
+// items of a list, or the key=value pairs of terraform.backend.
+func (s Settings) Values(path string) []string { return s.values[path] }
+
+// File names the file in errors.
+func (s Settings) File() string { return s.file }
+
+// collect keeps the values below node, which stands under path.
+func (s Settings) collect(node *yaml.Node, path []string) {
+	name := strings.Join(path, ".")
+	switch node = resolved(node); {
+	case node.Kind == yaml.ScalarNode:
+		s.values[name] = []string{node.Value}
+	case node.Kind == yaml.SequenceNode:
+		for _, item := range node.Content {
+			s.values[name] = append(s.values[name], resolved(item).Value)
+		}
+	case name == "terraform.backend":
+		for key, value := range pairs(node) {
+			s.values[name] = append(s.values[name], key.Value+"="+resolved(value).Value)
+		}
+	default:
+		for key, value := range pairs(node) {
+			// Compose reads the build sections itself.
+			if key.Value != "services" && !strings.HasPrefix(key.Value, "x-") && !isNull(value) {
+				s.collect(value, append(slices.Clone(path), key.Value))
+			}
+		}
+	}
+}
+
+// pairs yields the keys of a mapping with their values, in order.
+func pairs(mapping *yaml.Node) func(func(key, value *yaml.Node) bool) {
+	return func(yield func(key, value *yaml.Node) bool) {
+		for i := 0; i+1 < len(mapping.Content); i += 2 {
+			if !yield(mapping.Content[i], mapping.Content[i+1]) {
+				return
+			}
+		}
+	}
+}
+
+// resolved follows an alias to its anchor.
+func resolved(node *yaml.Node) *yaml.Node {
+	if node.Kind == yaml.AliasNode {
+		return node.Alias
+	}
+	return node
+}
+
+func isNull(node *yaml.Node) bool { return resolved(node).Tag == "!!null" }
+
+func where(file string, node *yaml.Node) string {
+	return fmt.Sprintf("%s:%d:%d", file, node.Line, node.Column)
+}

@@ -44,7 +44,7 @@ type PublishOptions struct {
 	SourceURL string `json:"source_url,omitempty"`
 	Version   string `json:"version,omitempty"`
 	// Logins are those of the registries.
-	Logins    []registry.Login `json:"-"`
+	Logins []registry.Login `json:"-"`
 	// PlainHTTP are hosts, without their ports, of registries that speak no TLS.
 	PlainHTTP []string `json:"plain_http,omitempty"`
 	// Rebuild builds everything, also what has not changed.

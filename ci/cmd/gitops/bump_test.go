@@ -172,7 +172,7 @@ func TestBumpOfAProtectedBranch(t *testing.T) {
 		heads string
 	}{
 		"is refused without --propose": {func(*protected) []string { return nil }, githubToken, progress.ExitRefused, "GH006", ""},
-		"needs a token to propose":          {(*protected).propose, "", progress.ExitInvalid, "GITHUB_TOKEN", ""},
+		"needs a token to propose":     {(*protected).propose, "", progress.ExitInvalid, "GITHUB_TOKEN", ""},
 		"says what is pushed when GitHub refuses the token": {(*protected).propose, "planted-other", progress.ExitFailed,
 			"opening a pull request for branch gitops/integration-", "gitops/integration-"},
 	} {

@@ -17,9 +17,6 @@ type developer struct {
 	env []string
 }
 
-// rehearsed are the parts of the source that make up the rehearsed repository.
-var rehearsed = []string{"terraform", "ansible", "app", ".github"}
-
 // newDeveloper makes a repository from the world's source.
 func newDeveloper(ctx context.Context, world World) (*developer, error) {
 	dir, err := os.MkdirTemp("", "gitops-developer-")
@@ -27,10 +24,10 @@ func newDeveloper(ctx context.Context, world World) (*developer, error) {
 		return nil, fmt.Errorf("making the developer's folder: %w", err)
 	}
 	d := &developer{dir: dir, env: gitEnv(world)}
-	if err := copyParts(ctx, world.Source, dir); err != nil {
+	if err := copySource(ctx, world.Source, dir); err != nil {
 		return nil, err
 	}
-	if err := pointManifest(filepath.Join(dir, ManifestPath), world.Registry); err != nil {
+	if err := adopt(dir, world); err != nil {
 		return nil, err
 	}
 	if _, err := d.git(ctx, "init", "--quiet", "--initial-branch="+infraMain); err != nil {
@@ -69,7 +66,7 @@ func (d *developer) git(ctx context.Context, args ...string) (string, error) {
 
 // seed commits everything and pushes it to every branch.
 func (d *developer) seed(ctx context.Context, branches ...string) (string, error) {
-	if _, err := d.git(ctx, "add", "--all"); err != nil {
+	if _, err := d.git(ctx, "add", "--all", "--force"); err != nil {
 		return "", err
 	}
 	if _, err := d.git(ctx, "commit", "--quiet", "--message=Start"); err != nil {
@@ -151,31 +148,18 @@ func (d *developer) merge(ctx context.Context, from, into string) (string, error
 	return commit, err
 }
 
-// copyParts copies the rehearsed parts that git would track from one folder to another.
-func copyParts(ctx context.Context, from, to string) error {
-	list := exec.CommandContext(ctx, "git", append([]string{"ls-files", "-z", "--cached", "--others", "--exclude-standard", "--"}, rehearsed...)...)
+// copySource copies what git would track from one folder to another.
+func copySource(ctx context.Context, from, to string) error {
+	list := exec.CommandContext(ctx, "git", "ls-files", "-z", "--cached", "--others", "--exclude-standard")
 	list.Dir = from
 	out, err := list.Output()
 	if err != nil {
 		// Not a git checkout (a folder that an engine handed over): take it all.
-		return copyAll(from, to)
+		return os.CopyFS(to, os.DirFS(from))
 	}
 	for _, path := range strings.Split(strings.TrimRight(string(out), "\x00"), "\x00") {
 		if err := copyFile(filepath.Join(from, path), filepath.Join(to, path)); err != nil {
 			return err
-		}
-	}
-	return nil
-}
-
-func copyAll(from, to string) error {
-	for _, part := range rehearsed {
-		target := filepath.Join(to, part)
-		if err := os.MkdirAll(filepath.Dir(target), 0o755); err != nil {
-			return fmt.Errorf("copying the source: %w", err)
-		}
-		if err := os.CopyFS(target, os.DirFS(filepath.Join(from, part))); err != nil {
-			return fmt.Errorf("copying the source: %w", err)
 		}
 	}
 	return nil

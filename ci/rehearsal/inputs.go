@@ -65,9 +65,8 @@ func random() secret.Value { return secret.New(rand.Text()) }
 // repository's variables and secrets.
 type Inputs struct {
 	Credentials Credentials
-	Variables   map[string]string       // environment of every stage
-	Secrets     map[string]secret.Value // environment of every stage, secret
-	Backend     []string                // settings of Terraform's backend
+	Variables   map[string]string       // environment of every stage: where the stand-ins are
+	Secrets     map[string]secret.Value // environment of Terraform, secret
 	ExtraVars   secret.Value            // variables of the playbook, YAML
 	DeployEnv   secret.Value            // variables of the manifest, NAME=value lines
 }
@@ -84,17 +83,11 @@ func NewInputs(c Credentials, mirrors []string, leaveOut map[string]any) (Inputs
 		Credentials: c,
 		Variables: map[string]string{
 			"AWS_ENDPOINT_URL": awsAddress, "AWS_EC2_METADATA_DISABLED": "true", "CHECKPOINT_DISABLE": "1",
-			// The stand-in answers one call with an error for ever; a connection may break.
-			"AWS_REGION": Region, "TF_VAR_region": Region, "TF_VAR_aws_max_retries": "3",
-			"TF_VAR_ssh_cidrs": `["198.51.100.0/24"]`, "TF_VAR_ssh_public_key": strings.TrimSpace(c.LoginPublicKey),
-			"TF_VAR_ssh_host_public_key": strings.TrimSpace(c.HostPublicKey),
-			"GITHUB_API_URL":             githubAddress,
 		},
 		Secrets: map[string]secret.Value{
 			"AWS_ACCESS_KEY_ID": random(), "AWS_SECRET_ACCESS_KEY": random(),
 			"TF_VAR_ssh_host_private_key": c.HostKey,
 		},
-		Backend:   []string{"bucket=" + bucket, "key=loop.tfstate", "region=" + Region, "use_path_style=true"},
 		ExtraVars: vars,
 		DeployEnv: deployEnv(c),
 	}, nil

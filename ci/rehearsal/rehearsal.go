@@ -63,7 +63,7 @@ type World struct {
 	// Authority signed the certificates of git and GitHub; AuthorityFile has it as PEM.
 	Authority     *authority.Authority
 	AuthorityFile string
-	// Source is the folder whose terraform, ansible, app and .github are rehearsed.
+	// Source is the repository that is rehearsed.
 	Source string
 	// Dial connects to the host by the address that the AWS stand-in handed out, also
 	// from outside of the stand-ins' network.
@@ -71,6 +71,8 @@ type World struct {
 	// SSHUser, SSHKey log in to the host, to make the drift that must be found.
 	SSHUser string
 	SSHKey  secret.Value
+	// Credentials are those of the stand-ins; the repository has their public halves.
+	Credentials Credentials
 	// Superuser is the first account of the application.
 	Superuser         string
 	SuperuserPassword secret.Value

@@ -5,17 +5,13 @@ import (
 	"fmt"
 	"net/http"
 	"os"
-	"path/filepath"
-
-	"gitops/ci/compose"
-	"gitops/ci/manifest"
 )
 
 // NewWorld returns a world with what follows from the credentials; the lab adds
 // the addresses.
 func NewWorld(c Credentials) World {
 	return World{
-		GitUser: c.User, GitPassword: c.GitPassword, SSHKey: c.LoginKey,
+		Credentials: c, GitUser: c.User, GitPassword: c.GitPassword, SSHKey: c.LoginKey,
 		Superuser: superuser, SuperuserPassword: c.Superuser, Registry: RegistryAddress + "/team", RegistryPassword: c.RegistryPassword,
 	}
 }
@@ -51,27 +47,4 @@ func Checkout(ctx context.Context, w World, commit string) (string, error) {
 		}
 	}
 	return d.dir, nil
-}
-
-// pointManifest makes the manifest at path name the lab's registry, as a team
-// that adopts the project names its own.
-func pointManifest(path, registry string) error {
-	text, err := os.ReadFile(path)
-	if err != nil {
-		return fmt.Errorf("reading the manifest: %w", err)
-	}
-	own, err := compose.OwnImages(text, nil, nil)
-	if err != nil {
-		return fmt.Errorf("reading the manifest: %w", err)
-	}
-	images := map[string]string{}
-	for service, ref := range own {
-		reference, err := manifest.ParseReference(ref)
-		if err != nil {
-			return err
-		}
-		images[service] = registry + "/" + filepath.Base(reference.Name) + ":" + reference.Tag
-	}
-	_, err = manifest.BumpFile(path, images, manifest.Options{})
-	return err
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"gitops/ci/lab/daggermodule"
 	"gitops/ci/lab/golden"
 )
 
@@ -106,7 +107,10 @@ func TestReference(t *testing.T) {
 			t.Setenv(name, "")
 		}
 	}
-	functions := moduleFunctions(t, "../../../.dagger")
+	functions, err := daggermodule.Read("../../../.dagger")
+	if err != nil {
+		t.Fatal(err)
+	}
 	var out bytes.Buffer
 	fmt.Fprint(&out, "# Reference\n\nGenerated from the command and the module by `UPDATE_GOLDEN=1 go test ./ci/cmd/gitops -run TestReference`.\n")
 	writeSettings(t, &out)
@@ -132,7 +136,7 @@ func writeSettings(t *testing.T, out io.Writer) {
 }
 
 // writeCommands describes each subcommand that is not hidden.
-func writeCommands(t *testing.T, out io.Writer, functions []function) {
+func writeCommands(t *testing.T, out io.Writer, functions []daggermodule.Function) {
 	fmt.Fprint(out, "\n## The command\n\n", cell(strings.Replace(longHelp, "\n\nExit", "\n\n```\nExit", 1)), "\n```\n")
 	for _, cmd := range newRoot(newConsole(io.Discard, io.Discard)).Commands() {
 		if cmd.Hidden || cmd.Name() == "help" {
@@ -163,7 +167,7 @@ func byDefault(f *pflag.Flag) string {
 }
 
 // inModule says how the module is given what a flag says.
-func inModule(t *testing.T, functions []function, command, flag string) string {
+func inModule(t *testing.T, functions []daggermodule.Function, command, flag string) string {
 	for _, key := range []string{command + " " + flag, flag} {
 		if key == flag && has(functions, command, flag) {
 			return "the same"
@@ -183,26 +187,27 @@ func inModule(t *testing.T, functions []function, command, flag string) string {
 	return ""
 }
 
-func has(functions []function, name, argument string) bool {
+func has(functions []daggermodule.Function, name, argument string) bool {
 	for _, f := range functions {
-		if f.name == name {
-			return slices.ContainsFunc(f.arguments, func(a argumentDoc) bool { return a.name == argument })
+		if f.Name == name {
+			_, has := f.Argument(argument)
+			return has
 		}
 	}
 	return false
 }
 
 // writeFunctions describes each function of the module.
-func writeFunctions(out io.Writer, functions []function) {
+func writeFunctions(out io.Writer, functions []daggermodule.Function) {
 	fmt.Fprint(out, "\n## The module\n\n`dagger call FUNCTION --help` says the same. No function that has an effect is answered from a cache.\n")
 	for _, f := range functions {
-		fmt.Fprintf(out, "\n### %s\n\n%s\n", f.name, f.doc)
-		if len(f.arguments) == 0 {
+		fmt.Fprintf(out, "\n### %s\n\n%s\n", f.Name, f.Doc)
+		if len(f.Arguments) == 0 {
 			continue
 		}
 		fmt.Fprint(out, "\n| argument | says | |\n|---|---|---|\n")
-		for _, a := range f.arguments {
-			fmt.Fprintf(out, "| `--%s` | %s | %s |\n", a.name, cell(a.doc), a.note)
+		for _, a := range f.Arguments {
+			fmt.Fprintf(out, "| `--%s` | %s | %s |\n", a.Name, cell(a.Doc), a.Note)
 		}
 	}
 }

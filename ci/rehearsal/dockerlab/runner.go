@@ -1,184 +1,151 @@
 package dockerlab
 
 import (
+	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
-	"strconv"
 	"strings"
 
-	"gitops/ci/images"
+	"gitops/ci/infra"
 	"gitops/ci/lab"
+	"gitops/ci/lab/actions"
 	"gitops/ci/rehearsal"
-	"gitops/ci/secret"
 )
 
-// runner runs stages as containers on the lab's network.
+// runner runs stages as GitHub does: something happens in the repository, and the
+// workflows that it starts call dagger.
 type runner struct {
-	lab    *lab.Lab
-	inputs rehearsal.Inputs
-	world  rehearsal.World
+	lab     *lab.Lab
+	inputs  rehearsal.Inputs
+	world   rehearsal.World
+	actions *actions.Actions
+	dagger  *dagger
+	// environments are those of the repository on GitHub. An operator adds the server's
+	// address once it is known.
+	environments map[string]actions.Environment
+	tips         map[string]string // of branches and pull requests, as of their last events
 }
-
-// workdir is where a stage finds the checkout.
-const workdir = "/work"
 
 // Run implements rehearsal.Runner.
 func (r *runner) Run(ctx context.Context, call rehearsal.Call) ([]byte, error) {
+	if call.Outputs != nil {
+		if err := r.nameServer(call.Outputs); err != nil {
+			return nil, err
+		}
+	}
+	if call.Stage == "rollback" {
+		return r.byHand(ctx, call)
+	}
+	event, err := r.event(call)
+	if err != nil {
+		return nil, err
+	}
+	runs, err := r.actions.Happen(ctx, event)
+	if err != nil {
+		return nil, err
+	}
+	out := r.dagger.result(call.Stage)
+	if err := red(call.Stage, runs); err != nil {
+		return out, err
+	}
+	if out == nil {
+		return nil, fmt.Errorf("no workflow ran %s when this happened: %s on %s", call.Stage, event.Name, event.Branch)
+	}
+	return out, nil
+}
+
+// event is what happens on GitHub that is to start the stage.
+func (r *runner) event(call rehearsal.Call) (actions.Event, error) {
+	e := actions.Event{Name: "push", Commit: call.Commit, Actor: "ada"}
+	switch call.Stage {
+	case "validate":
+		e.Branch = "infra_features"
+	case "provision":
+		e.Branch = "infra_main"
+	case "release":
+		e.Branch = "integration"
+	case "deploy":
+		e.Branch = "deployment"
+	case "review":
+		e.Name = "pull_request"
+		e.PullRequest = &actions.PullRequest{Number: call.PullRequest, Title: "Change the infrastructure", Head: "infra_features", Base: "infra_main"}
+	case "drift":
+		return actions.Event{Name: "schedule"}, nil
+	default:
+		return e, fmt.Errorf("no workflow runs %s", call.Stage)
+	}
+	at := e.Name + " " + e.Branch
+	e.Before, r.tips[at] = r.tips[at], e.Commit
+	if e.Before == e.Commit {
+		e.Before = "" // run again: what it changed is not asked for
+	}
+	return e, nil
+}
+
+// red returns the failure of the first run that failed, with the words of its jobs.
+func red(stage string, runs []actions.Run) error {
+	for _, run := range runs {
+		if run.Conclusion == "success" || run.Conclusion == "skipped" {
+			continue
+		}
+		said := []string{run.Message}
+		for _, job := range run.Jobs {
+			if job.Conclusion != "success" && job.Conclusion != "skipped" {
+				said = append(said, job.Log)
+			}
+		}
+		return &rehearsal.StageError{Stage: stage, Exit: -1, Said: strings.TrimSpace(strings.Join(said, "\n"))}
+	}
+	return nil
+}
+
+// nameServer does what docs/adopt.md asks of the operator after the first provision.
+func (r *runner) nameServer(outputs []byte) error {
+	server, err := infra.ParseOutputs(outputs)
+	if err != nil {
+		return err
+	}
+	for _, name := range []string{"production", "drift"} {
+		variables := r.environments[name].Variables
+		variables["SERVER_IP"], variables["SSH_HOST_PUBLIC_KEY"] = server.StaticIP, server.SSHHostPublicKey
+	}
+	return nil
+}
+
+// byHand is an operator's own call of dagger, in a checkout of the deployed commit.
+func (r *runner) byHand(ctx context.Context, call rehearsal.Call) ([]byte, error) {
 	checkout, err := rehearsal.Checkout(ctx, r.world, call.Commit)
 	if err != nil {
 		return nil, err
 	}
 	defer os.RemoveAll(checkout)
-	in, err := os.MkdirTemp("", "gitops-stage-")
-	if err != nil {
-		return nil, fmt.Errorf("making a folder for the stage: %w", err)
+	command := exec.CommandContext(ctx, filepath.Join(r.dagger.folder, "dagger"), "call", call.Stage)
+	command.Dir = checkout
+	command.Env = append([]string{SocketVariable + "=" + r.dagger.socket, "PATH=" + os.Getenv("PATH"), "GITHUB_ACTOR=operator"}, r.operator()...)
+	var stdout, stderr bytes.Buffer
+	command.Stdout, command.Stderr = &stdout, &stderr
+	err = command.Run()
+	var exit *exec.ExitError
+	if errors.As(err, &exit) {
+		err = &rehearsal.StageError{Stage: call.Stage, Exit: exit.ExitCode(), Said: strings.TrimSpace(stderr.String())}
 	}
-	defer os.RemoveAll(in)
-	s := &stageRun{runner: r, call: call, checkout: checkout, in: in}
-	return s.run(ctx)
+	return stdout.Bytes(), err
 }
 
-// stageRun is one stage with its checkout and what it is handed beside it.
-type stageRun struct {
-	*runner
-	call     rehearsal.Call
-	checkout string
-	in       string
-	before   []byte // result of the half that ran in another image
-}
-
-func (s *stageRun) run(ctx context.Context) ([]byte, error) {
-	switch s.call.Stage {
-	case "validate":
-		return s.validate(ctx)
-	case "provision":
-		return s.provision(ctx)
+// operator is the environment of somebody who works on the server from a laptop: what
+// .env refers to.
+func (r *runner) operator() []string {
+	production := r.environments["production"]
+	env := []string{"REGISTRY_USERNAME=" + production.Variables["DOCKERHUB_USERNAME"], "REGISTRY_PASSWORD=" + production.Secrets["DOCKERHUB_TOKEN"].Reveal()}
+	for _, name := range []string{"SERVER_IP", "SSH_HOST_PUBLIC_KEY"} {
+		env = append(env, name+"="+production.Variables[name])
 	}
-	return s.gitops(ctx, s.image(), s.arguments()...)
-}
-
-// image is the image that the stage runs in.
-func (s *stageRun) image() string {
-	switch s.call.Stage {
-	case "review", "drift":
-		return images.Terraform
-	case "release":
-		return lab.DockerImage
-	case "deploy":
-		return images.Cosign
+	for _, name := range []string{"SSH_PRIVATE_KEY", "DEPLOY_ENV"} {
+		env = append(env, name+"="+production.Secrets[name].Reveal())
 	}
-	return images.Git
-}
-
-// arguments are what a workflow would give the stage.
-func (s *stageRun) arguments() []string {
-	commit := []string{"--commit", s.call.Commit}
-	switch s.call.Stage {
-	case "review":
-		return concat([]string{"review", "--pull-request", strconv.Itoa(s.call.PullRequest)}, commit, s.backend(), github)
-	case "release":
-		return concat([]string{"release", "--plain-http-host", "registry.local", "--registry", rehearsal.RegistryAddress, "--repo", rehearsal.GitAddress}, commit)
-	case "deploy":
-		return concat([]string{"deploy", "--verify-key", "/in/cosign.pub", "--plain-http-host", "registry.local"}, commit, deployment, s.outputs())
-	case "rollback":
-		return concat([]string{"rollback"}, deployment, s.outputs())
-	case "drift":
-		return concat([]string{"drift", "--manifest", "/in/docker-compose.yml"}, s.backend(), github, s.outputs())
-	}
-	return []string{s.call.Stage}
-}
-
-var (
-	github     = []string{"--github-repo", rehearsal.GitHubRepo}
-	deployment = []string{"--env-file", "/in/deploy.env", "--registry", rehearsal.RegistryAddress, "--actor", "rehearsal"}
-)
-
-func (s *stageRun) backend() []string {
-	var flags []string
-	for _, setting := range s.inputs.Backend {
-		flags = append(flags, "--backend-config", setting)
-	}
-	return flags
-}
-
-func (s *stageRun) outputs() []string { return []string{"--outputs", "/in/outputs.json"} }
-
-// validate runs the checks in the images that have their tools.
-func (s *stageRun) validate(ctx context.Context) ([]byte, error) {
-	first, err := s.gitops(ctx, images.Terraform, "validate", "--only", "terraform,manifest,workflows")
-	if err != nil {
-		return first, err
-	}
-	s.before = first
-	return s.gitops(ctx, images.Ansible, "validate", "--only", "ansible", "--before", "/in/before.json")
-}
-
-// provision runs its two halves in the images that have their tools.
-func (s *stageRun) provision(ctx context.Context) ([]byte, error) {
-	applied, err := s.gitops(ctx, images.Terraform, concat([]string{"apply", "--commit", s.call.Commit}, s.backend(), github)...)
-	if err != nil {
-		return nil, err
-	}
-	s.before = applied
-	return s.gitops(ctx, images.Ansible, "provision", "--applied", "/in/before.json", "--tags", "common,monitoring",
-		"--extra-vars-file", "/in/extra-vars.yml")
-}
-
-// gitops runs the gitops command in an image and returns its result.
-func (s *stageRun) gitops(ctx context.Context, image string, args ...string) ([]byte, error) {
-	if err := s.hand(); err != nil {
-		return nil, err
-	}
-	command := lab.Command{
-		Image: image, Args: append([]string{"gitops", "--json"}, args...), Dir: workdir,
-		Env: map[string]string{"REGISTRY_USERNAME": s.inputs.Credentials.User, "GIT_USERNAME": s.inputs.Credentials.User,
-			// Go reads the image's own certificates beside this file, from /etc/ssl/certs.
-			"SSL_CERT_FILE": "/in/ca.pem", "GIT_SSL_CAINFO": "/in/ca.pem"},
-		Secrets: map[string]secret.Value{
-			"GITHUB_TOKEN": s.inputs.Credentials.GitHubToken, "SSH_PRIVATE_KEY": s.inputs.Credentials.LoginKey,
-			"REGISTRY_PASSWORD": s.inputs.Credentials.RegistryPassword, "GIT_TOKEN": s.inputs.Credentials.GitPassword,
-		},
-		Mounts: []lab.Mount{{Source: s.checkout, Target: workdir}, {Source: s.in, Target: "/in"}},
-	}
-	for name, value := range s.inputs.Variables {
-		command.Env[name] = value
-	}
-	for name, value := range s.inputs.Secrets {
-		command.Secrets[name] = value
-	}
-	if s.call.Stage == "release" {
-		signing := s.inputs.Credentials.Signing
-		command.Secrets["COSIGN_PRIVATE_KEY"], command.Secrets["COSIGN_PASSWORD"] = signing.Private, signing.Password
-		command.Mounts = append(command.Mounts, lab.Mount{Source: "/var/run/docker.sock", Target: "/var/run/docker.sock"})
-	}
-	out, err := s.lab.Run(ctx, command)
-	if err == nil && out.Exit != 0 {
-		err = &rehearsal.StageError{Stage: args[0], Exit: out.Exit, Said: strings.TrimSpace(out.Stderr)}
-	}
-	return []byte(out.Stdout), err
-}
-
-// hand writes what the stage is handed as files.
-func (s *stageRun) hand() error {
-	files := map[string]string{
-		"outputs.json": string(s.call.Outputs), "docker-compose.yml": string(s.call.Manifest), "deploy.env": s.inputs.DeployEnv.Reveal(),
-		"extra-vars.yml": s.inputs.ExtraVars.Reveal(), "cosign.pub": s.inputs.Credentials.Signing.Public, "before.json": string(s.before),
-		"ca.pem": s.lab.Authority.PEM(),
-	}
-	for name, content := range files {
-		if err := os.WriteFile(filepath.Join(s.in, name), []byte(content), 0o600); err != nil {
-			return fmt.Errorf("handing files to the stage: %w", err)
-		}
-	}
-	return nil
-}
-
-func concat(lists ...[]string) []string {
-	var all []string
-	for _, list := range lists {
-		all = append(all, list...)
-	}
-	return all
+	return env
 }

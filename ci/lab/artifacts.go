@@ -28,8 +28,10 @@ type maker struct {
 }
 
 func newMaker(d *Docker, c *cache) *maker {
-	return &maker{docker: d, cache: c, progress: d.progress, compiling: semaphore.NewWeighted(1)}
+	return &maker{docker: d, cache: c, progress: d.progress, compiling: oneCompiler()}
 }
+
+func oneCompiler() *semaphore.Weighted { return semaphore.NewWeighted(1) }
 
 // suite is the Debian release that base images are made of.
 const suite = "trixie"

@@ -29,8 +29,8 @@ const SSHUser = "ubuntu"
 type Options struct {
 	// Gitops is the command that stages run.
 	Gitops string
-	// StandIns is the rehearsal's command: the git and GitHub stand-ins are
-	// subcommands of it.
+	// StandIns is the rehearsal's command: the GitHub stand-in is a
+	// subcommand of it.
 	StandIns string
 	// Images are images that the rehearsal needs besides the stages' own: the
 	// manifest's and the monitoring role's.
@@ -51,8 +51,7 @@ type Lab struct {
 	Docker  *Docker
 	Network string // the Docker network that the stand-ins and stages share
 
-	Git      Endpoint // URL; a repository is at /<name>.git
-	GitHub   Endpoint // URL, the API root
+	GitHub   Endpoint // URL; the API is at /api/v3/, a repository at /<owner>/<name>.git
 	AWS      Endpoint // URL
 	Registry Endpoint // host:port
 	Mirror   Endpoint // host:port; empty where registries can be reached
@@ -69,7 +68,7 @@ type Lab struct {
 	LoginPublicKey   string
 	HostKey          secret.Value // private host key of the host
 	HostPublicKey    string
-	Authority        *authority.Authority // of the certificates of git and GitHub
+	Authority        *authority.Authority // of GitHub's certificate
 
 	AirGapped bool      // no container registry could be reached
 	Images    []Image   // what the engine has for the stages and the host

@@ -112,17 +112,17 @@ func TestLab(t *testing.T) {
 }
 
 func testGit(t *testing.T, l *lab.Lab) {
-	if err := gitserver.CreateRemote(t.Context(), l.Authority.Client(), l.Git.Outside, "shop", lab.User, l.GitPassword); err != nil {
+	if err := gitserver.CreateRemote(t.Context(), l.Authority.Client(), l.GitHub.Outside, "example/shop", lab.User, l.GitPassword); err != nil {
 		t.Fatal(err)
 	}
 	out, err := l.Run(t.Context(), lab.Command{
 		Image: images.Git, Args: []string{"sh", "-ec", `
 git config --global credential.helper '!f() { echo username=robot; echo "password=$GIT_PASSWORD"; }; f'
-git clone --quiet "$0/shop.git" /tmp/shop 2>&1
+git clone --quiet "$0/example/shop.git" /tmp/shop 2>&1
 cd /tmp/shop
 git -c user.name=a -c user.email=a@example.com commit --quiet --allow-empty --message "from a container"
 git push --quiet origin HEAD:integration
-git ls-remote origin integration`, l.Git.Inside},
+git ls-remote origin integration`, l.GitHub.Inside},
 		Env:     map[string]string{"GIT_SSL_CAINFO": "/in/ca.pem"},
 		Secrets: map[string]secret.Value{"GIT_PASSWORD": l.GitPassword},
 		Mounts:  []lab.Mount{{Source: authorityFile(t, l), Target: "/in/ca.pem"}},

@@ -46,8 +46,7 @@ const (
 // services returns the stand-ins. Each sets its endpoint when it has started.
 func (l *Lab) services() []service {
 	services := []service{
-		l.own("git", &l.Git, "/healthz", "GIT_PASSWORD", l.GitPassword, "--env", "GIT_USERNAME="+User),
-		l.own("github", &l.GitHub, "", "GITHUB_TOKEN", l.GitHubToken),
+		l.github(),
 		{
 			name: "aws", image: "aws", ports: []string{"5000"},
 			found: url(&l.AWS, "http", "aws.local:5000"),
@@ -71,17 +70,17 @@ func (l *Lab) services() []service {
 	return services
 }
 
-// own is a stand-in that the rehearsal's command serves over TLS. It lets in a
-// secret, which it finds in a variable, and answers at health.
-func (l *Lab) own(name string, at *Endpoint, health, variable string, value secret.Value, options ...string) service {
+// github is the stand-in for GitHub, which the rehearsal's command serves over TLS:
+// git and the API.
+func (l *Lab) github() service {
 	return service{
-		name: name, image: "git", ports: []string{"8080"},
-		options: append([]string{"--volume", l.standIns + ":" + rehearsePath + ":ro"}, options...),
-		secrets: map[string]secret.Value{variable: value},
-		command: []string{rehearsePath, "stand-in", name, "--certificate", authority.CertificateFile, "--key", authority.KeyFile},
-		issued:  name + ".local",
-		found:   url(at, "https", name+".local:8080"),
-		ready:   func(ctx context.Context) error { return answers(ctx, l.Authority.Client(), at.Outside+health) },
+		name: "github", image: "git", ports: []string{"8080"},
+		options: []string{"--volume", l.standIns + ":" + rehearsePath + ":ro", "--env", "GIT_USERNAME=" + User},
+		secrets: map[string]secret.Value{"GIT_PASSWORD": l.GitPassword, "GITHUB_TOKEN": l.GitHubToken},
+		command: []string{rehearsePath, "stand-in", "github", "--certificate", authority.CertificateFile, "--key", authority.KeyFile},
+		issued:  "github.local",
+		found:   url(&l.GitHub, "https", "github.local:8080"),
+		ready:   func(ctx context.Context) error { return answers(ctx, l.Authority.Client(), l.GitHub.Outside) },
 	}
 }
 

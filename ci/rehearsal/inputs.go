@@ -12,15 +12,15 @@ import (
 
 // The names under which stages reach the stand-ins, and the names of what they hold.
 const (
-	GitAddress      = "https://git.local:8080/" + Repository + ".git"
-	githubAddress   = "https://github.local:8080/"
+	GitAddress      = githubServer + GitHubRepo + ".git"
+	githubServer    = "https://github.local:8080/"
+	githubAddress   = githubServer + "api/v3/"
 	awsAddress      = "http://aws.local:5000"
 	RegistryAddress = "registry.local:5000"
-	Repository      = "loop"         // on the git stand-in
-	GitHubRepo      = "example/loop" // on the GitHub double
-	bucket          = "rehearsal"    // for Terraform's state
+	GitHubRepo      = "example/loop"
+	bucket          = "rehearsal" // for Terraform's state
 	superuser       = "admin@example.com"
-	user            = "robot" // at the git and registry stand-ins
+	user            = "robot" // at the GitHub and registry stand-ins
 )
 
 // Credentials are what the stand-ins of one rehearsal let in, made for it alone.

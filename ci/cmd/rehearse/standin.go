@@ -23,27 +23,23 @@ import (
 func newStandIn() *cobra.Command {
 	var listen, dir, certificate, key string
 	command := &cobra.Command{Use: "stand-in", Short: "Serve a stand-in of the rehearsal", Hidden: true}
-	git := &cobra.Command{Use: "git", Short: "Serve git repositories over HTTP", Args: cobra.NoArgs,
+	github := &cobra.Command{Use: "github", Short: "Serve the double of GitHub: git and the API", Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			listener, err := authority.Listen(listen, certificate, key)
+			git, err := gitserver.New(dir, os.Getenv("GIT_USERNAME"), secret.FromEnv("GIT_PASSWORD"))
 			if err != nil {
-				return fmt.Errorf("starting the git server: %w", err)
+				return err
 			}
-			return gitserver.Serve(cmd.Context(), listener, dir, os.Getenv("GIT_USERNAME"), secret.FromEnv("GIT_PASSWORD"))
-		}}
-	git.Flags().StringVar(&dir, "dir", "/srv/git", "folder of the bare repositories")
-	github := &cobra.Command{Use: "github", Short: "Serve the double of GitHub's API", Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
 			listener, err := authority.Listen(listen, certificate, key)
 			if err != nil {
 				return fmt.Errorf("starting the GitHub double: %w", err)
 			}
-			return githubtest.Serve(cmd.Context(), listener, os.Getenv("GITHUB_TOKEN"))
+			return githubtest.Serve(cmd.Context(), listener, githubtest.Options{Token: os.Getenv("GITHUB_TOKEN"), Git: git})
 		}}
+	github.Flags().StringVar(&dir, "dir", "/srv/git", "folder of the bare repositories")
 	command.PersistentFlags().StringVar(&listen, "listen", ":8080", "address to listen on")
 	command.PersistentFlags().StringVar(&certificate, "certificate", "", "file of the certificate to show, PEM (default: plain HTTP)")
 	command.PersistentFlags().StringVar(&key, "key", "", "file of the certificate's key, PEM")
-	command.AddCommand(git, github)
+	command.AddCommand(github)
 	return command
 }
 

@@ -1,5 +1,5 @@
 // Package authority is the certificate authority of one lab, kept in memory: the
-// stand-ins for git and GitHub show its certificates, and stages trust it.
+// stand-in for GitHub shows its certificate, and stages trust it.
 package authority
 
 import (

@@ -130,7 +130,7 @@ func TestLabEndpoints(t *testing.T) {
 	addr := listener.Addr().String()
 	ctx, cancel := context.WithCancel(context.Background())
 	served := make(chan error, 1)
-	go func() { served <- Serve(ctx, listener, "right") }()
+	go func() { served <- Serve(ctx, listener, Options{Token: "right"}) }()
 	base := "http://" + addr
 	call(t, "POST", base+"/_lab/pulls", "", `{"title":"One","head":"f","base":"m","head_sha":"aaa"}`)
 	call(t, "POST", base+"/_lab/pulls", "", `{"number":1,"title":"One","head":"f","base":"m","head_sha":"bbb"}`)

@@ -11,6 +11,7 @@ func (s *Server) labRoutes(mux *http.ServeMux) {
 	mux.HandleFunc("POST /_lab/pulls/{number}/merge", s.labMergePull)
 	mux.HandleFunc("POST /_lab/comments", s.labComment)
 	mux.HandleFunc("POST /_lab/faults", s.labFault)
+	mux.HandleFunc("POST /_lab/tokens", s.labToken)
 	mux.HandleFunc("GET /_lab/state", func(w http.ResponseWriter, _ *http.Request) {
 		answer(w, http.StatusOK, s.State())
 	})

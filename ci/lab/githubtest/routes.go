@@ -17,23 +17,26 @@ func (s *Server) routes() *http.ServeMux {
 	mux.HandleFunc("/", func(w http.ResponseWriter, _ *http.Request) { notFound(w) })
 	mux.HandleFunc("GET /user", s.getUser)
 	mux.HandleFunc("POST /graphql", s.graphql)
-	repo := func(pattern string, handler http.HandlerFunc) {
+	repo := func(pattern string, sets accepted, handler http.HandlerFunc) {
 		method, path, _ := strings.Cut(pattern, " ")
-		mux.HandleFunc(method+" /repos/{owner}/{repo}"+path, s.inRepo(handler))
+		mux.HandleFunc(method+" /repos/{owner}/{repo}"+path, s.needing(sets, s.inRepo(handler)))
 	}
-	repo("GET /issues", s.listIssues)
-	repo("POST /issues", s.createIssue)
-	repo("GET /issues/{number}", s.getIssue)
-	repo("PATCH /issues/{number}", s.editIssue)
+	// The permissions are those of docs.github.com, "Permissions required for GitHub
+	// Apps" (github/docs, src/github-apps/data/ghes-3.21-2022-11-28/server-to-server-permissions.json).
+	repo("GET /issues", "issues=read", s.listIssues)
+	repo("POST /issues", "issues=write", s.createIssue)
+	repo("GET /issues/{number}", "issues=read; pull_requests=read", s.getIssue)
+	repo("PATCH /issues/{number}", "issues=write; pull_requests=write", s.editIssue)
 	// Two of GitHub's paths, of which neither is the narrower pattern.
-	repo("GET /issues/{number}/{id}", s.listCommentsOrGetOne)
-	repo("POST /issues/{number}/comments", s.createComment)
-	repo("PATCH /issues/comments/{id}", s.editComment)
-	repo("DELETE /issues/comments/{id}", s.deleteComment)
-	repo("GET /pulls", s.listPulls)
-	repo("POST /pulls", s.createPull)
-	repo("GET /pulls/{number}", s.getPull)
-	repo("GET /commits/{sha}/pulls", s.pullsOfCommit)
+	repo("GET /issues/{number}/{id}", "issues=read; pull_requests=read", s.listCommentsOrGetOne)
+	repo("POST /issues/{number}/comments", "issues=write; pull_requests=write", s.createComment)
+	repo("PATCH /issues/comments/{id}", "issues=write; pull_requests=write", s.editComment)
+	repo("DELETE /issues/comments/{id}", "issues=write; pull_requests=write", s.deleteComment)
+	repo("GET /pulls", "pull_requests=read", s.listPulls)
+	repo("POST /pulls", "pull_requests=write", s.createPull)
+	repo("GET /pulls/{number}", "pull_requests=read", s.getPull)
+	repo("GET /commits/{sha}/pulls", "pull_requests=read,contents=read", s.pullsOfCommit)
+	repo("GET /actions/runs/{run}/artifacts", "actions=read", s.listArtifacts)
 	s.labRoutes(mux)
 	return mux
 }
@@ -69,6 +72,18 @@ func (s *Server) getUser(w http.ResponseWriter, _ *http.Request) {
 		return
 	}
 	answer(w, http.StatusOK, s.author)
+}
+
+// listArtifacts knows of no artifacts: those of a rehearsal are folders on its
+// machine. Whoever wants one asks here whether he may.
+func (s *Server) listArtifacts(w http.ResponseWriter, _ *http.Request) {
+	answer(w, http.StatusOK, map[string]any{"total_count": 0, "artifacts": []any{}})
+}
+
+// number returns the number that text is, 0 if it is none.
+func number(text string) int64 {
+	n, _ := strconv.ParseInt(text, 10, 64)
+	return n
 }
 
 // graphql answers the one query that gitops makes: who am I.

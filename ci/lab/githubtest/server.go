@@ -13,6 +13,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"gitops/ci/lab/gitserver"
 )
 
 // Options are what a Server can be told. The zero value is a double that takes
@@ -25,6 +27,8 @@ type Options struct {
 	// is answered 403 when it asks who it is, as an app's token is.
 	Author User
 	Limit  int // requests in an hour, 5000 when 0
+	// Git has the repositories that are served beside the API; none when nil.
+	Git *gitserver.Server
 }
 
 // Server is the double. It is safe for concurrent use.
@@ -38,6 +42,7 @@ type Server struct {
 	comments    []*Comment
 	faults      []*Fault
 	requests    map[string]int
+	tokens      map[string]permissions
 	lastNumber  int
 	lastComment int64
 	remaining   int
@@ -50,7 +55,7 @@ var ActionsBot = User{Login: "github-actions[bot]", ID: 41898282, Type: "Bot"}
 // New returns an empty double.
 func New(options Options) *Server {
 	s := &Server{options: options, author: options.Author,
-		issues: map[int]*Issue{}, requests: map[string]int{}}
+		issues: map[int]*Issue{}, requests: map[string]int{}, tokens: map[string]permissions{}}
 	if s.author.Login == "" {
 		s.author = ActionsBot
 	}
@@ -63,8 +68,8 @@ func New(options Options) *Server {
 }
 
 // Serve runs a double at listener until ctx ends.
-func Serve(ctx context.Context, listener net.Listener, token string) error {
-	server := &http.Server{Handler: New(Options{Token: token}), ReadHeaderTimeout: 10 * time.Second}
+func Serve(ctx context.Context, listener net.Listener, options Options) error {
+	server := &http.Server{Handler: New(options), ReadHeaderTimeout: 10 * time.Second}
 	stopped := make(chan struct{})
 	go func() {
 		defer close(stopped)
@@ -85,6 +90,9 @@ func (s *Server) now() time.Time { return time.Now().UTC().Truncate(time.Second)
 // ServeHTTP implements http.Handler.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Content-Type", "application/json; charset=utf-8")
+	if s.git(w, r) {
+		return
+	}
 	if strings.HasPrefix(r.URL.Path, "/_lab/") {
 		s.mux.ServeHTTP(w, r)
 		return
@@ -157,16 +165,8 @@ func (s *Server) exhausted() bool {
 }
 
 func (s *Server) admits(r *http.Request) bool {
-	if s.options.Token == "" {
-		return true
-	}
-	given := r.Header.Get("Authorization")
-	for _, scheme := range []string{"Bearer ", "bearer ", "token "} {
-		if token, found := strings.CutPrefix(given, scheme); found {
-			return token == s.options.Token
-		}
-	}
-	return false
+	_, known := s.permissionsOf(bearer(r))
+	return known
 }
 
 // fail writes an error in GitHub's shape.

@@ -12,7 +12,7 @@ import (
 )
 
 // CreateRemote makes the bare repository name, without ".git", on the server at
-// base, such as https://git.local:8080. One that exists stays as it is.
+// base, such as https://github.local:8080. One that exists stays as it is.
 func CreateRemote(ctx context.Context, client *http.Client, base, name, user string, password secret.Value) error {
 	address := strings.TrimSuffix(base, "/") + adminPath + url.PathEscape(name)
 	request, err := http.NewRequestWithContext(ctx, http.MethodPut, address, nil)

@@ -1,6 +1,6 @@
 // Package gitserver is a git server over HTTP with basic authentication: git's
-// own http-backend behind net/http. It takes the place of a git host in
-// rehearsals and tests.
+// own http-backend behind net/http. It takes the place of a git host in tests; in
+// rehearsals it is the git side of the GitHub double, which has its own logins.
 package gitserver
 
 import (
@@ -96,14 +96,22 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		fmt.Fprintln(w, "ok")
 		return
 	}
-	user, password, _ := r.BasicAuth()
-	if !equal(user, s.user) || !equal(password, s.password.Reveal()) {
+	if user, password, _ := r.BasicAuth(); !s.Admits(user, password) {
 		w.Header().Set("WWW-Authenticate", `Basic realm="git"`)
 		http.Error(w, "git server: wrong or missing credentials", http.StatusUnauthorized)
 		return
 	}
 	s.mux.ServeHTTP(w, r)
 }
+
+// Admits reports whether these are the server's user and password.
+func (s *Server) Admits(user, password string) bool {
+	return equal(user, s.user) && equal(password, s.password.Reveal())
+}
+
+// ServeGit answers a request of git, whoever makes it: the caller has checked that.
+// The request's path begins with the name of a repository and ".git".
+func (s *Server) ServeGit(w http.ResponseWriter, r *http.Request) { s.backend(w, r) }
 
 // equal compares in a time that tells nothing about either text.
 func equal(a, b string) bool {

@@ -58,7 +58,7 @@ func prepare(ctx context.Context, l *lab.Lab, needed rehearsal.Needed, o Options
 	if err != nil {
 		return nil, rehearsal.World{}, err
 	}
-	if err := gitserver.CreateRemote(ctx, l.Authority.Client(), l.Git.Outside, rehearsal.Repository, lab.User, l.GitPassword); err != nil {
+	if err := gitserver.CreateRemote(ctx, l.Authority.Client(), l.GitHub.Outside, rehearsal.GitHubRepo, lab.User, l.GitPassword); err != nil {
 		return nil, rehearsal.World{}, err
 	}
 	if err := rehearsal.MakeBucket(ctx, l.AWS.Outside); err != nil {
@@ -98,7 +98,7 @@ func credentials(l *lab.Lab) (rehearsal.Credentials, error) {
 func world(l *lab.Lab, c rehearsal.Credentials, source string) rehearsal.World {
 	w := rehearsal.NewWorld(c)
 	w.Source = source
-	w.GitURL = l.Git.Outside + "/" + rehearsal.Repository + ".git"
+	w.GitURL = l.GitHub.Outside + "/" + rehearsal.GitHubRepo + ".git"
 	w.GitHubURL, w.AWSURL = strings.TrimSuffix(l.GitHub.Outside, "/"), l.AWS.Outside
 	w.RegistryURL = l.Registry.Outside
 	published := map[string]string{"22": l.SSH.Outside, "80": l.HTTP.Outside}
@@ -126,9 +126,9 @@ func substitutes(l *lab.Lab) []string {
 func tellKept(p *progress.Progress, l *lab.Lab) {
 	p.Say("the lab stays up:")
 	p.Say("  application  http://%s/", l.HTTP.Outside)
-	p.Say("  git          %s/%s.git (user %s)", l.Git.Outside, rehearsal.Repository, lab.User)
+	p.Say("  git          %s/%s.git (user %s)", l.GitHub.Outside, rehearsal.GitHubRepo, lab.User)
 	p.Say("  GitHub       %s/_lab/state", strings.TrimSuffix(l.GitHub.Outside, "/"))
-	p.Say("  authority    docker cp %s-git:%s . (for GIT_SSL_CAINFO and curl --cacert)", l.Network, authority.AuthorityFile)
+	p.Say("  authority    docker cp %s-github:%s . (for GIT_SSL_CAINFO and curl --cacert)", l.Network, authority.AuthorityFile)
 	p.Say("  host         docker exec -it %s-host bash", l.Network)
 	p.Say("remove it with: docker rm --force --volumes $(docker ps --all --quiet --filter label=gitops.lab=%s) && docker network rm %s", l.ID, l.Network)
 }

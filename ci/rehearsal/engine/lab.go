@@ -30,7 +30,7 @@ type stands struct {
 }
 
 // port is where each stand-in listens.
-var port = map[string]int{"git.local": 8080, "github.local": 8080, "aws.local": 5000, "registry.local": 5000, "host.local": 22}
+var port = map[string]int{"github.local": 8080, "aws.local": 5000, "registry.local": 5000, "host.local": 22}
 
 // start starts every stand-in.
 func start(ctx context.Context, client *dagger.Client, source, binary string, c rehearsal.Credentials) (*stands, error) {
@@ -42,21 +42,16 @@ func start(ctx context.Context, client *dagger.Client, source, binary string, c 
 		authority: signer, client: client, source: client.Host().Directory(source), binary: client.Host().File(binary),
 		credentials: c, services: map[string]*dagger.Service{}, hosts: map[string]string{},
 	}
-	git, err := s.own("git")
-	if err != nil {
-		return nil, err
-	}
-	github, err := s.own("github")
+	github, err := s.github()
 	if err != nil {
 		return nil, err
 	}
 	make := map[string]func() *dagger.Service{
-		"git.local":      func() *dagger.Service { return git },
 		"github.local":   func() *dagger.Service { return github },
 		"registry.local": s.registry, "host.local": s.host, "aws.local": s.aws,
 	}
 	// The host's engine pulls from the registry, and the cloud knows the host's address.
-	for _, name := range []string{"git.local", "github.local", "registry.local", "host.local", "aws.local"} {
+	for _, name := range []string{"github.local", "registry.local", "host.local", "aws.local"} {
 		if err := s.run(ctx, name, make[name]()); err != nil {
 			return nil, err
 		}
@@ -86,23 +81,24 @@ func (s *stands) secret(name string, value secret.Value) *dagger.Secret {
 	return s.client.SetSecret(name, value.Reveal())
 }
 
-// own serves a stand-in that is a subcommand of the rehearsal itself, over TLS. This
-// process reaches it under a name of the session, which must be in its certificate.
-func (s *stands) own(name string) (*dagger.Service, error) {
-	hostname := "lab-" + name + "-" + strings.ToLower(rand.Text()[:8])
-	certificate, key, err := s.authority.Issue(name+".local", hostname)
+// github serves the stand-in for GitHub, a subcommand of the rehearsal itself, over
+// TLS. This process reaches it under a name of the session, which must be in its
+// certificate.
+func (s *stands) github() (*dagger.Service, error) {
+	hostname := "lab-github-" + strings.ToLower(rand.Text()[:8])
+	certificate, key, err := s.authority.Issue("github.local", hostname)
 	if err != nil {
 		return nil, err
 	}
 	return s.image("git").
 		WithNewFile(authority.CertificateFile, certificate).
-		WithMountedSecret(authority.KeyFile, s.secret("tls-"+name, key)).
+		WithMountedSecret(authority.KeyFile, s.secret("tls-github", key)).
 		WithFile("/usr/local/bin/rehearse", s.binary, dagger.ContainerWithFileOpts{Permissions: 0o755}).
 		WithEnvVariable("GIT_USERNAME", s.credentials.User).
 		WithSecretVariable("GIT_PASSWORD", s.secret("git-password", s.credentials.GitPassword)).
 		WithSecretVariable("GITHUB_TOKEN", s.secret("github-token", s.credentials.GitHubToken)).
 		WithExposedPort(8080).
-		AsService(dagger.ContainerAsServiceOpts{Args: []string{"rehearse", "stand-in", name,
+		AsService(dagger.ContainerAsServiceOpts{Args: []string{"rehearse", "stand-in", "github",
 			"--certificate", authority.CertificateFile, "--key", authority.KeyFile}}).
 		WithHostname(hostname), nil
 }
@@ -134,7 +130,7 @@ func (s *stands) host() *dagger.Service {
 
 // prepare makes the repository and the bucket that the loop starts with.
 func (s *stands) prepare(ctx context.Context) error {
-	if err := gitserver.CreateRemote(ctx, s.authority.Client(), s.url("https", "git.local"), rehearsal.Repository, s.credentials.User, s.credentials.GitPassword); err != nil {
+	if err := gitserver.CreateRemote(ctx, s.authority.Client(), s.url("https", "github.local"), rehearsal.GitHubRepo, s.credentials.User, s.credentials.GitPassword); err != nil {
 		return err
 	}
 	return rehearsal.MakeBucket(ctx, s.url("http", "aws.local"))
@@ -149,7 +145,7 @@ func (s *stands) url(scheme, name string) string {
 func (s *stands) world(source, authorityFile string, notRun []string) rehearsal.World {
 	w := rehearsal.NewWorld(s.credentials)
 	w.Source, w.NotRun = source, notRun
-	w.GitURL = s.url("https", "git.local") + "/" + rehearsal.Repository + ".git"
+	w.GitURL = s.url("https", "github.local") + "/" + rehearsal.GitHubRepo + ".git"
 	w.GitHubURL, w.AWSURL = s.url("https", "github.local"), s.url("http", "aws.local")
 	w.RegistryURL = fmt.Sprintf("%s:%d", s.hosts["registry.local"], port["registry.local"])
 	w.Authority, w.AuthorityFile = s.authority, authorityFile

@@ -83,6 +83,7 @@ func NewInputs(c Credentials, mirrors []string, leaveOut map[string]any) (Inputs
 		Credentials: c,
 		Variables: map[string]string{
 			"AWS_ENDPOINT_URL": awsAddress, "AWS_EC2_METADATA_DISABLED": "true", "CHECKPOINT_DISABLE": "1",
+			"GITHUB_API_URL": githubAddress,
 		},
 		Secrets: map[string]secret.Value{
 			"AWS_ACCESS_KEY_ID": random(), "AWS_SECRET_ACCESS_KEY": random(),

@@ -28,6 +28,11 @@ func MakeBucket(ctx context.Context, endpoint string) error {
 	return nil
 }
 
+// CheckoutBranch is Checkout of a branch's tip.
+func CheckoutBranch(ctx context.Context, w World, branch string) (string, error) {
+	return Checkout(ctx, w, "refs/heads/"+branch)
+}
+
 // Checkout returns a folder with commit checked out, as a workflow's first step
 // does. The caller removes it.
 func Checkout(ctx context.Context, w World, commit string) (string, error) {

@@ -15,6 +15,7 @@ import (
 	"gitops/ci/lab/githubtest"
 	"gitops/ci/lab/gitserver"
 	"gitops/ci/progress"
+	"gitops/ci/rehearsal/dockerlab"
 	"gitops/ci/secret"
 )
 
@@ -39,8 +40,38 @@ func newStandIn() *cobra.Command {
 	command.PersistentFlags().StringVar(&listen, "listen", ":8080", "address to listen on")
 	command.PersistentFlags().StringVar(&certificate, "certificate", "", "file of the certificate to show, PEM (default: plain HTTP)")
 	command.PersistentFlags().StringVar(&key, "key", "", "file of the certificate's key, PEM")
-	command.AddCommand(github)
+	command.AddCommand(github, newDagger())
 	return command
+}
+
+// newDagger is the stand-in for the dagger command where there is no engine. The
+// rehearsal that started the workflow runs the call.
+func newDagger() *cobra.Command {
+	return &cobra.Command{Use: "dagger", Short: "Run a call of dagger in the rehearsal that is under way", DisableFlagParsing: true,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if len(args) > 0 && args[0] == "--" {
+				args = args[1:]
+			}
+			if len(args) > 0 && args[0] == "version" {
+				fmt.Fprintf(cmd.OutOrStdout(), "dagger %s (the rehearsal's stand-in)\n", dockerlab.DaggerVersion)
+				return nil
+			}
+			dir, err := os.Getwd()
+			if err != nil {
+				return err
+			}
+			request := dockerlab.DaggerRequest{Dir: dir, Args: args, Env: os.Environ()}
+			answer, err := dockerlab.Dagger(cmd.Context(), os.Getenv(dockerlab.SocketVariable), request)
+			if err != nil {
+				return err
+			}
+			fmt.Fprint(cmd.OutOrStdout(), answer.Stdout)
+			fmt.Fprint(cmd.ErrOrStderr(), answer.Stderr)
+			if answer.Exit != 0 {
+				return fmt.Errorf("the call of dagger ended with exit code %d", answer.Exit)
+			}
+			return nil
+		}}
 }
 
 // newWithDocker runs a command while a Docker engine answers: the machine's, or one

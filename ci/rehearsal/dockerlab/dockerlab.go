@@ -1,5 +1,6 @@
-// Package dockerlab rehearses the loop on a plain Docker engine: the stand-ins
-// are containers, and a stage is the gitops command in a container of its tool.
+// Package dockerlab rehearses the loop on a plain Docker engine: the stand-ins are
+// containers, what happens in the repository starts its workflows, and a stand-in for
+// the dagger command runs each stage as the gitops command in a container of its tool.
 package dockerlab
 
 import (
@@ -9,7 +10,6 @@ import (
 	"strings"
 
 	"gitops/ci/lab"
-	"gitops/ci/lab/authority"
 	"gitops/ci/lab/gitserver"
 	"gitops/ci/progress"
 	"gitops/ci/rehearsal"
@@ -17,7 +17,7 @@ import (
 
 // Options say what to rehearse.
 type Options struct {
-	Source   string // folder with terraform, ansible, app and .github
+	Source   string // repository to rehearse
 	Keep     bool   // leave the lab up and say how to look at it
 	Progress *progress.Progress
 }
@@ -28,7 +28,9 @@ func Rehearse(ctx context.Context, o Options) (report *rehearsal.Report, err err
 	if err != nil {
 		return nil, err
 	}
-	defer programs.remove()
+	if !o.Keep {
+		defer programs.remove()
+	}
 	needed, err := rehearsal.NeededImages(o.Source)
 	if err != nil {
 		return nil, err
@@ -38,35 +40,53 @@ func Rehearse(ctx context.Context, o Options) (report *rehearsal.Report, err err
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, l.Close()) }()
-	r, world, err := prepare(ctx, l, needed, o, programs.dir)
+	r, err := prepare(ctx, l, needed, o, programs.dir)
 	if err != nil {
 		return nil, err
 	}
-	report, err = rehearsal.Run(ctx, r, world, o.Progress)
-	report.With = "as the gitops command in containers of a plain Docker engine"
+	defer func() { err = errors.Join(err, r.close()) }()
+	report, err = rehearsal.Run(ctx, r, r.world, o.Progress)
+	report.With = "by the workflow files, as the gitops command in containers of a plain Docker engine"
 	if o.Keep {
-		tellKept(o.Progress, l)
+		err = errors.Join(err, r.keep(ctx, programs.dir, o.Progress))
 	}
 	return report, err
 }
 
-// prepare makes the repository and the bucket that the loop starts with, and
-// gathers what the stages are given. The lab's certificate
-// authority goes to a file in dir.
-func prepare(ctx context.Context, l *lab.Lab, needed rehearsal.Needed, o Options, dir string) (*runner, rehearsal.World, error) {
+// prepare makes the repository and the bucket that the loop starts with, and what runs
+// the workflows. Files, such as the certificate of the lab's authority, go to dir.
+func prepare(ctx context.Context, l *lab.Lab, needed rehearsal.Needed, o Options, dir string) (*runner, error) {
 	authorityFile, err := l.Authority.WriteFile(dir)
 	if err != nil {
-		return nil, rehearsal.World{}, err
+		return nil, err
 	}
 	if err := gitserver.CreateRemote(ctx, l.Authority.Client(), l.GitHub.Outside, rehearsal.GitHubRepo, lab.User, l.GitPassword); err != nil {
-		return nil, rehearsal.World{}, err
+		return nil, err
 	}
 	if err := rehearsal.MakeBucket(ctx, l.AWS.Outside); err != nil {
-		return nil, rehearsal.World{}, err
+		return nil, err
 	}
+	inputs, notRun, err := inputs(l, needed)
+	if err != nil {
+		return nil, err
+	}
+	world := world(l, inputs.Credentials, o.Source)
+	world.Authority, world.AuthorityFile = l.Authority, authorityFile
+	world.NotRun, world.Instead = notRun, substitutes(l)
+	r := &runner{lab: l, inputs: inputs, world: world, environments: environments(inputs), tips: map[string]string{}}
+	if r.dagger, err = startDagger(ctx, r, dir); err != nil {
+		return nil, err
+	}
+	r.actions, err = startActions(ctx, l, r, o)
+	return r, err
+}
+
+// inputs returns what the stages are given, and a line for each part of the monitoring
+// that is left out.
+func inputs(l *lab.Lab, needed rehearsal.Needed) (rehearsal.Inputs, []string, error) {
 	credentials, err := credentials(l)
 	if err != nil {
-		return nil, rehearsal.World{}, err
+		return rehearsal.Inputs{}, nil, err
 	}
 	missing := map[string]string{}
 	for _, image := range l.Missing {
@@ -78,13 +98,7 @@ func prepare(ctx context.Context, l *lab.Lab, needed rehearsal.Needed, o Options
 		mirrors = []string{"http://" + l.Mirror.Inside}
 	}
 	inputs, err := rehearsal.NewInputs(credentials, mirrors, leaveOut)
-	if err != nil {
-		return nil, rehearsal.World{}, err
-	}
-	world := world(l, credentials, o.Source)
-	world.Authority, world.AuthorityFile = l.Authority, authorityFile
-	world.NotRun, world.Instead = notRun, substitutes(l)
-	return &runner{lab: l, inputs: inputs, world: world}, world, nil
+	return inputs, notRun, err
 }
 
 func credentials(l *lab.Lab) (rehearsal.Credentials, error) {
@@ -121,14 +135,4 @@ func substitutes(l *lab.Lab) []string {
 		}
 	}
 	return lines
-}
-
-func tellKept(p *progress.Progress, l *lab.Lab) {
-	p.Say("the lab stays up:")
-	p.Say("  application  http://%s/", l.HTTP.Outside)
-	p.Say("  git          %s/%s.git (user %s)", l.GitHub.Outside, rehearsal.GitHubRepo, lab.User)
-	p.Say("  GitHub       %s/_lab/state", strings.TrimSuffix(l.GitHub.Outside, "/"))
-	p.Say("  authority    docker cp %s-github:%s . (for GIT_SSL_CAINFO and curl --cacert)", l.Network, authority.AuthorityFile)
-	p.Say("  host         docker exec -it %s-host bash", l.Network)
-	p.Say("remove it with: docker rm --force --volumes $(docker ps --all --quiet --filter label=gitops.lab=%s) && docker network rm %s", l.ID, l.Network)
 }

@@ -50,7 +50,7 @@ func startActions(ctx context.Context, l *lab.Lab, r *runner, o Options) (*actio
 		return nil, err
 	}
 	return actions.New(ctx, actions.Options{
-		Act: act, Server: l.GitHub.Inside, Outside: l.GitHub.Outside, Repository: rehearsal.Repository, DefaultBranch: "infra_main",
+		Act: act, Server: l.GitHub.Inside, Outside: l.GitHub.Outside, Repository: rehearsal.GitHubRepo, DefaultBranch: "infra_main",
 		Token: func(ctx context.Context, permissions map[string]string) (secret.Value, error) {
 			return githubtest.NewToken(ctx, l.Authority.Client(), l.GitHub.Outside, permissions)
 		},

@@ -3,6 +3,7 @@ package dockerlab
 import (
 	"context"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -274,15 +275,13 @@ func (s *stageCall) gitops(ctx context.Context, image string, args []string, kin
 
 // variables returns the environment of a stage that is not secret.
 func (s *stageCall) variables() map[string]string {
-	variables := map[string]string{
+	variables := maps.Clone(s.inputs.Variables)
+	maps.Copy(variables, map[string]string{
 		// Go reads the image's own certificates beside this file, from /etc/ssl/certs.
 		"SSL_CERT_FILE": "/in/ca.pem", "GIT_SSL_CAINFO": "/in/ca.pem",
 		"GITHUB_API_URL":    s.constructor.Value("github-api"),
 		"REGISTRY_USERNAME": s.constructor.Value("registry-username"), "GIT_USERNAME": "x-access-token",
-	}
-	for name, value := range s.inputs.Variables {
-		variables[name] = value
-	}
+	})
 	return variables
 }
 

@@ -48,10 +48,10 @@ func stageError(stage string, err error) error {
 	return fmt.Errorf("calling %s: %w", stage, err)
 }
 
-// function selects the stage's function with its arguments, as a workflow does.
+// function selects the stage's function with its arguments, as a workflow does. The
+// settings are in the repository's gitops.yml.
 func (r *runner) function(call rehearsal.Call, source *dagger.Directory) (*querybuilder.Selection, error) {
 	in := r.inputs
-	manifest := source.File(rehearsal.ManifestPath)
 	switch call.Stage {
 	case "validate":
 		return r.module().Select("validate").Arg("source", source), nil
@@ -60,7 +60,7 @@ func (r *runner) function(call rehearsal.Call, source *dagger.Directory) (*query
 			Arg("pullRequest", call.PullRequest).Arg("commit", call.Commit), nil
 	case "provision":
 		return r.withKey(r.terraform()).Select("provision").Arg("source", source).Arg("commit", call.Commit).
-			Arg("tags", []string{"common", "monitoring"}).Arg("extraVars", r.stands.secret("extra-vars", in.ExtraVars)), nil
+			Arg("extraVars", r.stands.secret("extra-vars", in.ExtraVars)), nil
 	case "release":
 		return r.module().Select("withSigningKey").Arg("key", r.stands.secret("signing-key", in.Credentials.Signing.Private)).
 			Arg("password", r.stands.secret("signing-password", in.Credentials.Signing.Password)).
@@ -68,15 +68,14 @@ func (r *runner) function(call rehearsal.Call, source *dagger.Directory) (*query
 			Arg("repo", rehearsal.GitAddress).Arg("gitUsername", in.Credentials.User).
 			Arg("gitToken", r.stands.secret("git-password", in.Credentials.GitPassword)), nil
 	case "deploy":
-		return r.withHost(r.module(), call).Select("deploy").Arg("manifest", manifest).Arg("commit", call.Commit).
-			Arg("variables", r.stands.secret("deploy-env", in.DeployEnv)).Arg("actor", "rehearsal").
-			Arg("verifyKey", r.stands.client.Directory().WithNewFile("cosign.pub", in.Credentials.Signing.Public).File("cosign.pub")), nil
+		return r.withHost(r.module(), call).Select("deploy").Arg("source", source).Arg("commit", call.Commit).
+			Arg("variables", r.stands.secret("deploy-env", in.DeployEnv)).Arg("actor", "rehearsal"), nil
 	case "rollback":
 		return r.withHost(r.module(), call).Select("rollback").
 			Arg("variables", r.stands.secret("deploy-env", in.DeployEnv)).Arg("actor", "rehearsal"), nil
 	case "drift":
 		deployed := r.stands.client.Directory().WithNewFile("docker-compose.yml", string(call.Manifest)).File("docker-compose.yml")
-		return r.withHost(r.terraform(), call).Select("drift").Arg("source", source).Arg("manifest", deployed), nil
+		return r.withKey(r.terraform()).Select("drift").Arg("source", source).Arg("manifest", deployed), nil
 	}
 	return nil, fmt.Errorf("no function for stage %s", call.Stage)
 }
@@ -96,14 +95,11 @@ func (r *runner) module() *querybuilder.Selection {
 		Arg("password", r.stands.secret("registry-password", r.inputs.Credentials.RegistryPassword))
 }
 
-// terraform returns the module with credentials for the cloud, the state and GitHub.
+// terraform returns the module with credentials for the cloud and GitHub.
 func (r *runner) terraform() *querybuilder.Selection {
 	q := r.module()
 	for _, name := range sortedKeys(r.inputs.Secrets) {
 		q = q.Select("withSecret").Arg("name", name).Arg("value", r.stands.secret(name, r.inputs.Secrets[name]))
-	}
-	for _, setting := range r.inputs.Backend {
-		q = q.Select("withBackendConfig").Arg("setting", setting)
 	}
 	return q.Select("withGithub").Arg("repo", rehearsal.GitHubRepo).
 		Arg("token", r.stands.secret("github-token", r.inputs.Credentials.GitHubToken))

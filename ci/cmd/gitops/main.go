@@ -65,7 +65,7 @@ func newRoot(c *console) *cobra.Command {
 	root.PersistentFlags().BoolVar(&c.json, "json", false, "print the result as one JSON document on stdout")
 	root.CompletionOptions.HiddenDefaultCmd = true
 	root.AddCommand(
-		newValidate(c), newPlan(c), newCost(c), newReview(c), newApply(c), newOutputs(c), newConfigure(c), newProvision(c),
+		newValidate(c), newPlan(c), newCost(c), newReview(c), newApply(c), newOutputs(c), newCollections(c), newConfigure(c), newProvision(c),
 		newBump(c), newPublish(c), newRelease(c), newCommitTime(c),
 		newDeploy(c), newRollback(c), newStatus(c), newUnlock(c), newDrift(c),
 	)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"os"
 	"os/exec"
 	"syscall"
@@ -12,6 +13,7 @@ import (
 
 	"gitops/ci/lab"
 	"gitops/ci/lab/authority"
+	"gitops/ci/lab/galaxytest"
 	"gitops/ci/lab/githubtest"
 	"gitops/ci/lab/gitserver"
 	"gitops/ci/progress"
@@ -21,30 +23,41 @@ import (
 // newStandIn serves the stand-ins that are this program. It is hidden: the
 // rehearsal starts it inside the lab.
 func newStandIn() *cobra.Command {
-	var listen, dir, certificate, key string
+	var at place
+	var repositories, installed string
 	command := &cobra.Command{Use: "stand-in", Short: "Serve a stand-in of the rehearsal", Hidden: true}
-	git := &cobra.Command{Use: "git", Short: "Serve git repositories over HTTP", Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			listener, err := authority.Listen(listen, certificate, key)
-			if err != nil {
-				return fmt.Errorf("starting the git server: %w", err)
-			}
-			return gitserver.Serve(cmd.Context(), listener, dir, os.Getenv("GIT_USERNAME"), secret.FromEnv("GIT_PASSWORD"))
-		}}
-	git.Flags().StringVar(&dir, "dir", "/srv/git", "folder of the bare repositories")
-	github := &cobra.Command{Use: "github", Short: "Serve the double of GitHub's API", Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			listener, err := authority.Listen(listen, certificate, key)
-			if err != nil {
-				return fmt.Errorf("starting the GitHub double: %w", err)
-			}
-			return githubtest.Serve(cmd.Context(), listener, os.Getenv("GITHUB_TOKEN"))
-		}}
-	command.PersistentFlags().StringVar(&listen, "listen", ":8080", "address to listen on")
-	command.PersistentFlags().StringVar(&certificate, "certificate", "", "file of the certificate to show, PEM (default: plain HTTP)")
-	command.PersistentFlags().StringVar(&key, "key", "", "file of the certificate's key, PEM")
-	command.AddCommand(git, github)
+	git := at.serve("git", "git repositories over HTTP", func(ctx context.Context, l net.Listener) error {
+		return gitserver.Serve(ctx, l, repositories, os.Getenv("GIT_USERNAME"), secret.FromEnv("GIT_PASSWORD"))
+	})
+	git.Flags().StringVar(&repositories, "dir", "/srv/git", "folder of the bare repositories")
+	github := at.serve("github", "the double of GitHub's API", func(ctx context.Context, l net.Listener) error {
+		return githubtest.Serve(ctx, l, os.Getenv("GITHUB_TOKEN"))
+	})
+	galaxy := at.serve("galaxy", "the double of Ansible Galaxy", func(ctx context.Context, l net.Listener) error {
+		return galaxytest.Serve(ctx, l, installed)
+	})
+	galaxy.Flags().StringVar(&installed, "dir", "/srv/galaxy", "folder of the collections, NAMESPACE/NAME")
+	flags := command.PersistentFlags()
+	flags.StringVar(&at.listen, "listen", ":8080", "address to listen on")
+	flags.StringVar(&at.certificate, "certificate", "", "file of the certificate to show, PEM (default: plain HTTP)")
+	flags.StringVar(&at.key, "key", "", "file of the certificate's key, PEM")
+	command.AddCommand(git, github, galaxy)
 	return command
+}
+
+// place is where a stand-in listens.
+type place struct{ listen, certificate, key string }
+
+// serve returns the command that serves one stand-in.
+func (p *place) serve(name, what string, serve func(context.Context, net.Listener) error) *cobra.Command {
+	return &cobra.Command{Use: name, Short: "Serve " + what, Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			listener, err := authority.Listen(p.listen, p.certificate, p.key)
+			if err != nil {
+				return fmt.Errorf("starting to serve %s: %w", what, err)
+			}
+			return serve(cmd.Context(), listener)
+		}}
 }
 
 // newWithDocker runs a command while a Docker engine answers: the machine's, or one

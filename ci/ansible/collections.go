@@ -1,6 +1,7 @@
 package ansible
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -98,6 +99,9 @@ func (r requirements) in(folders []string) bool {
 // installedVersion returns the version of a collection in a folder; empty when it is
 // not there.
 func installedVersion(folder, name string) string {
+	if below, home := strings.CutPrefix(folder, "~/"); home {
+		folder = filepath.Join(os.Getenv("HOME"), below)
+	}
 	namespace, name, _ := strings.Cut(name, ".")
 	content, err := os.ReadFile(filepath.Join(folder, "ansible_collections", namespace, name, "MANIFEST.json"))
 	if err != nil {
@@ -178,12 +182,12 @@ func collections(ctx context.Context, dir string, p *progress.Progress) ([]strin
 	if err != nil {
 		return nil, err
 	}
-	searched := os.Getenv(collectionsVariable)
-	if required.in(filepath.SplitList(searched)) {
+	if len(required.collections) == 0 {
 		return nil, nil
 	}
-	if searched == "" {
-		searched = defaultCollections
+	searched := cmp.Or(os.Getenv(collectionsVariable), defaultCollections)
+	if required.in(filepath.SplitList(searched)) {
+		return []string{collectionsVariable + "=" + searched}, nil
 	}
 	kept, err := required.keep(ctx, p)
 	if err != nil {

@@ -92,6 +92,15 @@ func TestInstalledCollectionsAreNotAskedFor(t *testing.T) {
 	if err := ansible.SyntaxCheck(t.Context(), dir, "site.yml"); err != nil {
 		t.Error(err)
 	}
+	// As by hand, where Ansible looks by default.
+	t.Setenv("ANSIBLE_COLLECTIONS_PATH", "")
+	home := filepath.Join(os.Getenv("HOME"), ".ansible/collections")
+	if err := errors.Join(os.MkdirAll(filepath.Dir(home), 0o755), os.Symlink(out, home)); err != nil {
+		t.Fatal(err)
+	}
+	if err := ansible.SyntaxCheck(t.Context(), dir, "site.yml"); err != nil {
+		t.Error(err)
+	}
 	write(t, filepath.Join(dir, "requirements.yml"), strings.ReplaceAll(pinned, "1.2.3", "1.2.4"))
 	if err := ansible.SyntaxCheck(t.Context(), dir, "site.yml"); !errors.Is(err, ansible.ErrNoCollections) {
 		t.Errorf("with another version than the required one: %v", err)

@@ -46,8 +46,8 @@ const (
 // services returns the stand-ins. Each sets its endpoint when it has started.
 func (l *Lab) services() []service {
 	services := []service{
-		l.own("git", &l.Git, "/healthz", "GIT_PASSWORD", l.GitPassword, "--env", "GIT_USERNAME="+User),
-		l.own("github", &l.GitHub, "", "GITHUB_TOKEN", l.GitHubToken),
+		l.own("git", &l.Git, "/healthz", map[string]secret.Value{"GIT_PASSWORD": l.GitPassword}, "--env", "GIT_USERNAME="+User),
+		l.own("github", &l.GitHub, "", map[string]secret.Value{"GITHUB_TOKEN": l.GitHubToken}),
 		{
 			name: "aws", image: "aws", ports: []string{"5000"},
 			found: url(&l.AWS, "http", "aws.local:5000"),
@@ -66,18 +66,20 @@ func (l *Lab) services() []service {
 		l.host(),
 	}
 	if l.AirGapped {
-		services = append(services, l.mirror())
+		galaxy := l.own("galaxy", &l.Galaxy, "/api/", nil)
+		galaxy.image = "galaxy" // which has the collections
+		services = append(services, l.mirror(), galaxy)
 	}
 	return services
 }
 
-// own is a stand-in that the rehearsal's command serves over TLS. It lets in a
-// secret, which it finds in a variable, and answers at health.
-func (l *Lab) own(name string, at *Endpoint, health, variable string, value secret.Value, options ...string) service {
+// own is a stand-in that the rehearsal's command serves over TLS. It lets in the
+// secrets, each of which it finds in a variable, and answers at health.
+func (l *Lab) own(name string, at *Endpoint, health string, secrets map[string]secret.Value, options ...string) service {
 	return service{
 		name: name, image: "git", ports: []string{"8080"},
 		options: append([]string{"--volume", l.standIns + ":" + rehearsePath + ":ro"}, options...),
-		secrets: map[string]secret.Value{variable: value},
+		secrets: secrets,
 		command: []string{rehearsePath, "stand-in", name, "--certificate", authority.CertificateFile, "--key", authority.KeyFile},
 		issued:  name + ".local",
 		found:   url(at, "https", name+".local:8080"),
@@ -133,7 +135,11 @@ const DockerImage = "gitops-lab/docker:local"
 func (l *Lab) buildServices(ctx context.Context) (map[string]string, error) {
 	refs := map[string]string{}
 	group, ctx := errgroup.WithContext(ctx)
-	for _, folder := range []string{"git", "aws", "registry", "host"} {
+	folders := []string{"git", "aws", "registry", "host"}
+	if l.AirGapped {
+		folders = append(folders, "galaxy")
+	}
+	for _, folder := range folders {
 		refs[folder] = "gitops-lab/" + folder + ":local"
 		group.Go(func() error {
 			return l.buildOwn(ctx, refs[folder], folder, map[string]string{"DEBIAN": images.Debian})

@@ -16,9 +16,10 @@ const (
 	githubAddress   = "https://github.local:8080/"
 	awsAddress      = "http://aws.local:5000"
 	RegistryAddress = "registry.local:5000"
-	Repository      = "loop"         // on the git stand-in
-	GitHubRepo      = "example/loop" // on the GitHub double
-	bucket          = "rehearsal"    // for Terraform's state
+	galaxyAddress   = "https://galaxy.local:8080/" // where no registry is reachable
+	Repository      = "loop"                       // on the git stand-in
+	GitHubRepo      = "example/loop"               // on the GitHub double
+	bucket          = "rehearsal"                  // for Terraform's state
 	superuser       = "admin@example.com"
 	user            = "robot" // at the git and registry stand-ins
 )
@@ -74,22 +75,26 @@ type Inputs struct {
 
 // NewInputs returns the inputs for credentials. Mirrors are registries that the
 // host pulls Docker Hub's images from; leaveOut are variables of the playbook for
-// what cannot be had here.
+// what cannot be had here. With mirrors, Ansible asks the stand-in of Galaxy.
 func NewInputs(c Credentials, mirrors []string, leaveOut map[string]any) (Inputs, error) {
 	vars, err := extraVars(mirrors, leaveOut)
 	if err != nil {
 		return Inputs{}, err
 	}
+	variables := map[string]string{
+		"AWS_ENDPOINT_URL": awsAddress, "AWS_EC2_METADATA_DISABLED": "true", "CHECKPOINT_DISABLE": "1",
+		// The stand-in answers one call with an error for ever; a connection may break.
+		"AWS_REGION": Region, "TF_VAR_region": Region, "TF_VAR_aws_max_retries": "3",
+		"TF_VAR_ssh_cidrs": `["198.51.100.0/24"]`, "TF_VAR_ssh_public_key": strings.TrimSpace(c.LoginPublicKey),
+		"TF_VAR_ssh_host_public_key": strings.TrimSpace(c.HostPublicKey),
+		"GITHUB_API_URL":             githubAddress,
+	}
+	if len(mirrors) > 0 {
+		variables["ANSIBLE_GALAXY_SERVER"] = galaxyAddress
+	}
 	return Inputs{
 		Credentials: c,
-		Variables: map[string]string{
-			"AWS_ENDPOINT_URL": awsAddress, "AWS_EC2_METADATA_DISABLED": "true", "CHECKPOINT_DISABLE": "1",
-			// The stand-in answers one call with an error for ever; a connection may break.
-			"AWS_REGION": Region, "TF_VAR_region": Region, "TF_VAR_aws_max_retries": "3",
-			"TF_VAR_ssh_cidrs": `["198.51.100.0/24"]`, "TF_VAR_ssh_public_key": strings.TrimSpace(c.LoginPublicKey),
-			"TF_VAR_ssh_host_public_key": strings.TrimSpace(c.HostPublicKey),
-			"GITHUB_API_URL":             githubAddress,
-		},
+		Variables:   variables,
 		Secrets: map[string]secret.Value{
 			"AWS_ACCESS_KEY_ID": random(), "AWS_SECRET_ACCESS_KEY": random(),
 			"TF_VAR_ssh_host_private_key": c.HostKey,

@@ -27,7 +27,7 @@ func (m *Gitops) Configure(
 	// +optional
 	check bool,
 ) (string, error) {
-	c, args, err := m.onHost(m.on(m.AnsibleImage, source, "configure"), "configure")
+	c, args, err := m.onHost(m.ansible(source, "configure"), "configure")
 	if err != nil {
 		return "", err
 	}
@@ -36,6 +36,23 @@ func (m *Gitops) Configure(
 	}
 	c, args = m.playbook(c, args, tags, extraVars)
 	return effect(c, args...).Stdout(ctx)
+}
+
+// collections is where Ansible's container has the collections of requirements.yml.
+const collections = "/gitops/collections"
+
+// ansible returns Ansible's image with source, for a stage, and with the collections
+// of the playbook: a layer that differs with requirements.yml and the gitops command.
+func (m *Gitops) ansible(source *dagger.Directory, stage string) *dagger.Container {
+	dir := either(m.Layout.Ansible, "ansible")
+	installed := m.container(m.AnsibleImage, "collections").
+		WithDirectory(dir, source.Directory(dir), dagger.ContainerWithDirectoryOpts{Include: []string{"requirements.yml"}}).
+		WithExec([]string{"gitops", "collections", "--ansible-dir", dir, "--out", collections}).
+		Directory(collections)
+	return m.on(m.AnsibleImage, source, stage).
+		WithDirectory(collections, installed).
+		// Before those that the image has.
+		WithEnvVariable("ANSIBLE_COLLECTIONS_PATH", collections+":~/.ansible/collections:/usr/share/ansible/collections")
 }
 
 // playbook adds what the playbook is told.
@@ -82,7 +99,7 @@ func (m *Gitops) Provision(
 		return "", err
 	}
 	// The playbook runs in another image than Terraform.
-	c := m.on(m.AnsibleImage, source, "configure").
+	c := m.ansible(source, "configure").
 		WithSecretVariable("SSH_PRIVATE_KEY", m.Host.SSHKey).
 		WithNewFile("/gitops/applied.json", applied)
 	c, args := m.playbook(c, concat([]string{"provision", "--applied", "/gitops/applied.json"}, optional("--host-wait", m.Host.Wait)), tags, extraVars)

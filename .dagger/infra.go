@@ -25,7 +25,7 @@ func (m *Gitops) Validate(
 		return c.WithExec(concat(flags, []string{"--only", only}), dagger.ContainerWithExecOpts{RedirectStdout: "/checks.json"}).File("/checks.json")
 	}
 	terraform := check(m.terraform(source, "validate"), "terraform")
-	ansible := check(m.on(m.AnsibleImage, source, "validate"), "ansible")
+	ansible := check(m.ansible(source, "validate"), "ansible")
 	group, both := errgroup.WithContext(ctx)
 	for _, file := range []*dagger.File{terraform, ansible} {
 		group.Go(func() error {

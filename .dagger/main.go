@@ -70,7 +70,7 @@ func New(
 	// Image with infracost.
 	// +optional
 	infracostImage string,
-	// Image with ansible-playbook and the collections of ansible/requirements.yml.
+	// Image with ansible-playbook.
 	// +optional
 	ansibleImage string,
 	// Image with git.

@@ -35,7 +35,7 @@ func (m *Gitops) Configure(
 	if err != nil {
 		return "", err
 	}
-	c, err := m.on(ctx, m.AnsibleImage, source, "configure")
+	c, err := m.ansible(ctx, source, "configure")
 	if err != nil {
 		return "", err
 	}
@@ -48,6 +48,32 @@ func (m *Gitops) Configure(
 		return "", err
 	}
 	return effect(c, args...).Stdout(ctx)
+}
+
+// collections is where Ansible's container has the collections of requirements.yml.
+const collections = "/gitops/collections"
+
+// ansible returns Ansible's image with source, for a stage, and with the collections
+// of the playbook: a layer that differs with requirements.yml and the gitops command.
+func (m *Gitops) ansible(ctx context.Context, source *dagger.Directory, stage string) (*dagger.Container, error) {
+	installer, err := m.container(ctx, m.AnsibleImage, "collections")
+	if err != nil {
+		return nil, err
+	}
+	if installer, err = fromSource(ctx, installer, source); err != nil {
+		return nil, err
+	}
+	requirements := dagger.ContainerWithDirectoryOpts{Include: []string{"**/requirements.yml"}}
+	installed := installer.WithDirectory(workdir, source, requirements).
+		WithExec(concat([]string{"gitops", "collections", "--out", collections}, optional("--ansible-dir", m.Layout.Ansible))).
+		Directory(collections)
+	c, err := m.on(ctx, m.AnsibleImage, source, stage)
+	if err != nil {
+		return nil, err
+	}
+	return c.WithDirectory(collections, installed).
+		// Before those that the image has.
+		WithEnvVariable("ANSIBLE_COLLECTIONS_PATH", collections+":~/.ansible/collections:/usr/share/ansible/collections"), nil
 }
 
 // playbook adds what the playbook is told.
@@ -99,7 +125,7 @@ func (m *Gitops) Provision(
 	}
 	// The playbook runs in another image than Terraform, and what it needs is told
 	// before anything is applied.
-	c, err := m.on(ctx, m.AnsibleImage, source, "configure")
+	c, err := m.ansible(ctx, source, "configure")
 	if err != nil {
 		return "", err
 	}

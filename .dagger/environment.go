@@ -40,8 +40,8 @@ func (m *Gitops) WithSecret(
 	// Name of the environment variable.
 	name string,
 	value *dagger.Secret,
-	// Stages that see it: validate, plan, cost, review, apply, outputs, configure,
-	// publish, release, bump, deploy, rollback, status, unlock, drift. By default those
+	// Stages that see it: validate, plan, cost, review, apply, outputs, collections,
+	// configure, publish, release, bump, deploy, rollback, status, unlock, drift. By default those
 	// that run Terraform: plan, apply, outputs, drift. Provision is apply and configure.
 	// +optional
 	stages []string,

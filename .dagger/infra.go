@@ -39,7 +39,7 @@ func (m *Gitops) Validate(
 		return err
 	})
 	group.Go(func() (err error) {
-		c, err := m.on(both, m.AnsibleImage, source, "validate")
+		c, err := m.ansible(both, source, "validate")
 		ansible, err = checked(both, c, err, concat(flags, []string{"--only", "ansible"}))
 		return err
 	})

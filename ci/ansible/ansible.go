@@ -72,9 +72,14 @@ type Options struct {
 
 // Run runs the playbook and returns what it did, also beside an error. A task
 // that failed is a *TaskError, a host that could not be reached an
-// *UnreachableError. Nothing of the run stays on this machine.
+// *UnreachableError. Of the run only the collections of requirements.yml stay on this
+// machine, in the user's cache folder; ErrNoCollections says that one is not available.
 func Run(ctx context.Context, o Options) (Recap, error) {
 	if err := o.check(); err != nil {
+		return Recap{}, err
+	}
+	found, err := collections(ctx, o.Dir, o.Progress)
+	if err != nil {
 		return Recap{}, err
 	}
 	files, err := newFiles(o)
@@ -82,6 +87,7 @@ func Run(ctx context.Context, o Options) (Recap, error) {
 		return Recap{}, fmt.Errorf("preparing the Ansible run: %w", err)
 	}
 	defer files.remove()
+	files.collections = found
 	end := o.Progress.Start("running " + o.Playbook + o.tagsText())
 	recap, err := o.run(ctx, files)
 	end(err)
@@ -171,15 +177,20 @@ func (o Options) run(ctx context.Context, files *files) (Recap, error) {
 	return recap, nil
 }
 
-// SyntaxCheck reports whether the playbook and its roles can be parsed. It needs
-// no host and no network.
+// SyntaxCheck reports whether the playbook and its roles can be parsed. It needs no
+// host, and a network only where collections of requirements.yml are missing: then it
+// installs them, as Run does.
 func SyntaxCheck(ctx context.Context, dir, playbook string) error {
 	if err := installed(); err != nil {
 		return err
 	}
+	found, err := collections(ctx, dir, nil)
+	if err != nil {
+		return err
+	}
 	out, err := program.Run(ctx, program.Command{
 		Name: playbookProgram, Args: []string{"--syntax-check", "--inventory", "localhost,", playbook}, Dir: dir,
-		Pass: variables, Env: []string{"ANSIBLE_NOCOLOR=1", "ANSIBLE_FORCE_COLOR=0", "LC_ALL=C.UTF-8"}, Merge: true,
+		Pass: variables, Env: append(found, "ANSIBLE_NOCOLOR=1", "ANSIBLE_FORCE_COLOR=0", "LC_ALL=C.UTF-8"), Merge: true,
 	})
 	var failed *program.Error
 	if errors.As(err, &failed) {

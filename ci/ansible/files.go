@@ -17,8 +17,9 @@ import (
 // files is the temporary folder of one run: the callback, the known hosts, the
 // sockets. The login key is not in it: it stays in this process, behind an agent.
 type files struct {
-	dir   string
-	agent *sshagent.Agent
+	dir         string
+	agent       *sshagent.Agent
+	collections []string // the variable with which Ansible finds them
 }
 
 func newFiles(o Options) (*files, error) {
@@ -84,7 +85,7 @@ func (f *files) environment() []string {
 		ssh += " -o IdentityFile=none"
 		environment = append(environment, "SSH_AUTH_SOCK="+f.agent.Socket, "ANSIBLE_PRIVATE_KEY_FILE=")
 	}
-	return append(environment, "ANSIBLE_SSH_ARGS="+ssh)
+	return append(append(environment, f.collections...), "ANSIBLE_SSH_ARGS="+ssh)
 }
 
 // events returns the recap and the first failure of the run.

@@ -74,7 +74,7 @@ var bases = map[string]base{
 	"prom/prometheus":             {dir: "prometheus", dpkg: "prometheus"},
 	"prom/node-exporter":          {dir: "node-exporter", dpkg: "prometheus-node-exporter"},
 	"hashicorp/terraform":         {dir: "terraform", plan: planTerraform},
-	repository(images.Ansible):    {dir: "ansible", dpkg: "ansible"},
+	repository(images.Ansible):    {dir: "ansible", dpkg: "ansible-core"},
 	"traefik":                     {dir: "traefik", plan: compiled("traefik", traefik)},
 	"grafana/loki":                {dir: "loki", plan: compiled("loki", loki)},
 	"grafana/promtail":            {dir: "promtail", plan: compiled("promtail", promtail)},

@@ -55,6 +55,7 @@ type Lab struct {
 	AWS      Endpoint // URL
 	Registry Endpoint // host:port
 	Mirror   Endpoint // host:port; empty where registries can be reached
+	Galaxy   Endpoint // URL, the double of Ansible Galaxy; empty where registries can be reached
 	SSH      Endpoint // host:port
 	HTTP     Endpoint // host:port, the host's port 80
 	// HostAddress is the host's IP address in the lab's network. The AWS stand-in hands

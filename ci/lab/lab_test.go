@@ -102,6 +102,7 @@ func TestLab(t *testing.T) {
 	t.Run("git", func(t *testing.T) { testGit(t, l) })
 	t.Run("github", func(t *testing.T) { testGitHub(t, l) })
 	t.Run("aws", func(t *testing.T) { testAWS(t, l) })
+	t.Run("ansible", func(t *testing.T) { testAnsible(t, l) })
 	t.Run("registry", func(t *testing.T) { testRegistry(t, l) })
 	t.Run("host", func(t *testing.T) { testHost(t, l) })
 	t.Run("run", func(t *testing.T) { testRun(t, l) })
@@ -164,6 +165,38 @@ func testGitHub(t *testing.T, l *lab.Lab) {
 	}
 	if got := status(t, l.Authority.Client(), url, func(r *http.Request) { r.Header.Set("Authorization", "Bearer wrong") }); got != 401 {
 		t.Errorf("with a wrong token: %d", got)
+	}
+}
+
+// testAnsible checks the playbook of this repository in the image of Ansible, which has
+// none of the collections that the roles use.
+func testAnsible(t *testing.T, l *lab.Lab) {
+	repository, err := filepath.Abs("../..")
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := lab.Command{
+		Image: images.Ansible, Dir: "/work",
+		Args:   []string{"sh", "-ec", `gitops collections --out /tmp/found; gitops --json validate --only ansible; find . -name ansible_collections`},
+		Env:    map[string]string{"SSL_CERT_FILE": "/in/ca.pem"},
+		Mounts: []lab.Mount{{Source: filepath.Join(repository, "ansible"), Target: "/work/ansible"}, {Source: authorityFile(t, l), Target: "/in/ca.pem"}},
+	}
+	if l.AirGapped {
+		c.Env["ANSIBLE_GALAXY_SERVER"] = l.Galaxy.Inside
+	}
+	said := run(t, l, c)
+	for _, want := range []string{"community.docker 5.2.0\ncommunity.library_inventory_filtering_v1 1.1.5\n", `"status": "done"`} {
+		if !strings.Contains(said, want) {
+			t.Errorf("no %q in\n%s", want, said)
+		}
+	}
+	if strings.Contains(said, "ansible_collections") {
+		t.Errorf("collections were installed into the repository:\n%s", said)
+	}
+	// The same playbook as it was checked before: with what the image has alone.
+	c.Args = []string{"ansible-playbook", "--syntax-check", "--inventory", "localhost,", "ansible/site.yml"}
+	if out, err := l.Run(t.Context(), c); err != nil || out.Exit == 0 || !strings.Contains(out.Stderr, "community.docker.docker_network") {
+		t.Errorf("the image has collections of the playbook: %+v, %v", out, err)
 	}
 }
 

@@ -46,7 +46,7 @@ const (
 // services returns the stand-ins. Each sets its endpoint when it has started.
 func (l *Lab) services() []service {
 	services := []service{
-		l.github(),
+		l.own("github", &l.GitHub, "", map[string]secret.Value{"GIT_PASSWORD": l.GitPassword, "GITHUB_TOKEN": l.GitHubToken}, "--env", "GIT_USERNAME="+User),
 		{
 			name: "aws", image: "aws", ports: []string{"5000"},
 			found: url(&l.AWS, "http", "aws.local:5000"),
@@ -65,22 +65,24 @@ func (l *Lab) services() []service {
 		l.host(),
 	}
 	if l.AirGapped {
-		services = append(services, l.mirror())
+		galaxy := l.own("galaxy", &l.Galaxy, "/api/", nil)
+		galaxy.image = "galaxy" // which has the collections
+		services = append(services, l.mirror(), galaxy)
 	}
 	return services
 }
 
-// github is the stand-in for GitHub, which the rehearsal's command serves over TLS:
-// git and the API.
-func (l *Lab) github() service {
+// own is a stand-in that the rehearsal's command serves over TLS. It lets in the
+// secrets, each of which it finds in a variable, and answers at health.
+func (l *Lab) own(name string, at *Endpoint, health string, secrets map[string]secret.Value, options ...string) service {
 	return service{
-		name: "github", image: "git", ports: []string{"8080"},
-		options: []string{"--volume", l.standIns + ":" + rehearsePath + ":ro", "--env", "GIT_USERNAME=" + User},
-		secrets: map[string]secret.Value{"GIT_PASSWORD": l.GitPassword, "GITHUB_TOKEN": l.GitHubToken},
-		command: []string{rehearsePath, "stand-in", "github", "--certificate", authority.CertificateFile, "--key", authority.KeyFile},
-		issued:  "github.local",
-		found:   url(&l.GitHub, "https", "github.local:8080"),
-		ready:   func(ctx context.Context) error { return answers(ctx, l.Authority.Client(), l.GitHub.Outside) },
+		name: name, image: "git", ports: []string{"8080"},
+		options: append([]string{"--volume", l.standIns + ":" + rehearsePath + ":ro"}, options...),
+		secrets: secrets,
+		command: []string{rehearsePath, "stand-in", name, "--certificate", authority.CertificateFile, "--key", authority.KeyFile},
+		issued:  name + ".local",
+		found:   url(at, "https", name+".local:8080"),
+		ready:   func(ctx context.Context) error { return answers(ctx, l.Authority.Client(), at.Outside+health) },
 	}
 }
 
@@ -132,7 +134,11 @@ const DockerImage = "gitops-lab/docker:local"
 func (l *Lab) buildServices(ctx context.Context) (map[string]string, error) {
 	refs := map[string]string{}
 	group, ctx := errgroup.WithContext(ctx)
-	for _, folder := range []string{"git", "aws", "registry", "host"} {
+	folders := []string{"git", "aws", "registry", "host"}
+	if l.AirGapped {
+		folders = append(folders, "galaxy")
+	}
+	for _, folder := range folders {
 		refs[folder] = "gitops-lab/" + folder + ":local"
 		group.Go(func() error {
 			return l.buildOwn(ctx, refs[folder], folder, map[string]string{"DEBIAN": images.Debian})

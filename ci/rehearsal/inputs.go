@@ -17,6 +17,7 @@ const (
 	githubAddress   = githubServer + "api/v3/"
 	awsAddress      = "http://aws.local:5000"
 	RegistryAddress = "registry.local:5000"
+	galaxyAddress   = "https://galaxy.local:8080/" // where no registry is reachable
 	GitHubRepo      = "example/loop"
 	bucket          = "rehearsal" // for Terraform's state
 	superuser       = "admin@example.com"
@@ -73,18 +74,22 @@ type Inputs struct {
 
 // NewInputs returns the inputs for credentials. Mirrors are registries that the
 // host pulls Docker Hub's images from; leaveOut are variables of the playbook for
-// what cannot be had here.
+// what is not available here. With mirrors, Ansible asks the stand-in of Galaxy.
 func NewInputs(c Credentials, mirrors []string, leaveOut map[string]any) (Inputs, error) {
 	vars, err := extraVars(mirrors, leaveOut)
 	if err != nil {
 		return Inputs{}, err
 	}
+	variables := map[string]string{
+		"AWS_ENDPOINT_URL": awsAddress, "AWS_EC2_METADATA_DISABLED": "true", "CHECKPOINT_DISABLE": "1",
+		"GITHUB_API_URL": githubAddress,
+	}
+	if len(mirrors) > 0 {
+		variables["ANSIBLE_GALAXY_SERVER"] = galaxyAddress
+	}
 	return Inputs{
 		Credentials: c,
-		Variables: map[string]string{
-			"AWS_ENDPOINT_URL": awsAddress, "AWS_EC2_METADATA_DISABLED": "true", "CHECKPOINT_DISABLE": "1",
-			"GITHUB_API_URL": githubAddress,
-		},
+		Variables:   variables,
 		Secrets: map[string]secret.Value{
 			"AWS_ACCESS_KEY_ID": random(), "AWS_SECRET_ACCESS_KEY": random(),
 			"TF_VAR_ssh_host_private_key": c.HostKey,

@@ -117,13 +117,13 @@ func checkManifest(path string) ([]string, error) {
 	return asFinding(err)
 }
 
-// asFinding turns the failure of a check into a finding; a cancelled run and a
-// tool that is not installed stay errors.
+// asFinding turns the failure of a check into a finding; a cancelled run, and a tool or
+// a collection that is not installed, stay errors.
 func asFinding(err error) ([]string, error) {
 	switch {
 	case err == nil:
 		return nil, nil
-	case errors.Is(err, context.Canceled), errors.Is(err, ansible.ErrNotInstalled):
+	case errors.Is(err, context.Canceled), errors.Is(err, ansible.ErrNotInstalled), errors.Is(err, ansible.ErrNoCollections):
 		return nil, err
 	}
 	return []string{err.Error()}, nil

@@ -68,7 +68,7 @@ func newRoot(c *console) *cobra.Command {
 	root.PersistentPreRunE = func(cmd *cobra.Command, _ []string) error { return configure(cmd.Flags(), c.config) }
 	root.CompletionOptions.HiddenDefaultCmd = true
 	root.AddCommand(
-		newValidate(c), newPlan(c), newCost(c), newReview(c), newApply(c), newOutputs(c), newConfigure(c), newProvision(c),
+		newValidate(c), newPlan(c), newCost(c), newReview(c), newApply(c), newOutputs(c), newCollections(c), newConfigure(c), newProvision(c),
 		newBump(c), newPublish(c), newRelease(c), newCommitTime(c),
 		newDeploy(c), newRollback(c), newStatus(c), newUnlock(c), newDrift(c),
 	)

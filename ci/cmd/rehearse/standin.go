@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"os"
 	"os/exec"
 	"syscall"
@@ -12,6 +13,7 @@ import (
 
 	"gitops/ci/lab"
 	"gitops/ci/lab/authority"
+	"gitops/ci/lab/galaxytest"
 	"gitops/ci/lab/githubtest"
 	"gitops/ci/lab/gitserver"
 	"gitops/ci/progress"
@@ -22,26 +24,42 @@ import (
 // newStandIn serves the stand-ins that are this program. It is hidden: the
 // rehearsal starts it inside the lab.
 func newStandIn() *cobra.Command {
-	var listen, dir, certificate, key string
+	var at place
+	var repositories, installed string
 	command := &cobra.Command{Use: "stand-in", Short: "Serve a stand-in of the rehearsal", Hidden: true}
-	github := &cobra.Command{Use: "github", Short: "Serve the double of GitHub: git and the API", Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			git, err := gitserver.New(dir, os.Getenv("GIT_USERNAME"), secret.FromEnv("GIT_PASSWORD"))
-			if err != nil {
-				return err
-			}
-			listener, err := authority.Listen(listen, certificate, key)
-			if err != nil {
-				return fmt.Errorf("starting the GitHub double: %w", err)
-			}
-			return githubtest.Serve(cmd.Context(), listener, githubtest.Options{Token: os.Getenv("GITHUB_TOKEN"), Git: git})
-		}}
-	github.Flags().StringVar(&dir, "dir", "/srv/git", "folder of the bare repositories")
-	command.PersistentFlags().StringVar(&listen, "listen", ":8080", "address to listen on")
-	command.PersistentFlags().StringVar(&certificate, "certificate", "", "file of the certificate to show, PEM (default: plain HTTP)")
-	command.PersistentFlags().StringVar(&key, "key", "", "file of the certificate's key, PEM")
-	command.AddCommand(github, newDagger())
+	github := at.serve("github", "the double of GitHub: git and the API", func(ctx context.Context, l net.Listener) error {
+		git, err := gitserver.New(repositories, os.Getenv("GIT_USERNAME"), secret.FromEnv("GIT_PASSWORD"))
+		if err != nil {
+			return err
+		}
+		return githubtest.Serve(ctx, l, githubtest.Options{Token: os.Getenv("GITHUB_TOKEN"), Git: git})
+	})
+	github.Flags().StringVar(&repositories, "dir", "/srv/git", "folder of the bare repositories")
+	galaxy := at.serve("galaxy", "the double of Ansible Galaxy", func(ctx context.Context, l net.Listener) error {
+		return galaxytest.Serve(ctx, l, installed)
+	})
+	galaxy.Flags().StringVar(&installed, "dir", "/srv/galaxy", "folder of the collections, NAMESPACE/NAME")
+	flags := command.PersistentFlags()
+	flags.StringVar(&at.listen, "listen", ":8080", "address to listen on")
+	flags.StringVar(&at.certificate, "certificate", "", "file of the certificate to show, PEM (default: plain HTTP)")
+	flags.StringVar(&at.key, "key", "", "file of the certificate's key, PEM")
+	command.AddCommand(github, galaxy, newDagger())
 	return command
+}
+
+// place is where a stand-in listens.
+type place struct{ listen, certificate, key string }
+
+// serve returns the command that serves one stand-in.
+func (p *place) serve(name, what string, serve func(context.Context, net.Listener) error) *cobra.Command {
+	return &cobra.Command{Use: name, Short: "Serve " + what, Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			listener, err := authority.Listen(p.listen, p.certificate, p.key)
+			if err != nil {
+				return fmt.Errorf("starting to serve %s: %w", what, err)
+			}
+			return serve(cmd.Context(), listener)
+		}}
 }
 
 // newDagger is the stand-in for the dagger command where there is no engine. The

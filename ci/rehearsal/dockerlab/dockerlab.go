@@ -126,13 +126,16 @@ func world(l *lab.Lab, c rehearsal.Credentials, source string) rehearsal.World {
 	return w
 }
 
-// substitutes names the images that hold something else than their name says.
+// substitutes names what holds something else than its name says.
 func substitutes(l *lab.Lab) []string {
 	var lines []string
 	for _, image := range l.Images {
 		if image.Holds != "" {
 			lines = append(lines, image.Ref+": "+image.Holds)
 		}
+	}
+	if l.AirGapped {
+		lines = append(lines, "Ansible Galaxy: a stand-in with collections of Debian's package ansible")
 	}
 	return lines
 }

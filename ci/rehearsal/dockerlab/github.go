@@ -52,7 +52,7 @@ func startActions(ctx context.Context, l *lab.Lab, r *runner, o Options) (*actio
 	return actions.New(ctx, actions.Options{
 		Act: act, Server: l.GitHub.Inside, Outside: l.GitHub.Outside, Repository: rehearsal.GitHubRepo, DefaultBranch: "infra_main",
 		Token: func(ctx context.Context, permissions map[string]string) (secret.Value, error) {
-			return githubtest.NewToken(ctx, l.Authority.Client(), l.GitHub.Outside, permissions)
+			return githubtest.NewToken(ctx, l.Authority.Client(), l.GitHub.Outside, l.GitHubToken, permissions)
 		},
 		Environments: r.environments, Env: map[string]string{SocketVariable: r.dagger.socket, "AWS_ENDPOINT_URL": l.AWS.Outside},
 		Path: []string{r.dagger.folder}, Certificates: r.world.AuthorityFile, Log: os.Stderr,

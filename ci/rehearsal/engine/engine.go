@@ -126,7 +126,7 @@ func rehearse(ctx context.Context, client *dagger.Client, source string, o Optio
 		return nil, err
 	}
 	end := o.Progress.Start("starting the stand-ins")
-	stands, err := start(ctx, client, source, binary, credentials)
+	stands, err := start(ctx, client, source, binary, credentials, o.Mirror != "")
 	end(err)
 	if err != nil {
 		return nil, err

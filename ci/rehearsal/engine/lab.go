@@ -30,10 +30,10 @@ type stands struct {
 }
 
 // port is where each stand-in listens.
-var port = map[string]int{"github.local": 8080, "aws.local": 5000, "registry.local": 5000, "host.local": 22}
+var port = map[string]int{"github.local": 8080, "galaxy.local": 8080, "aws.local": 5000, "registry.local": 5000, "host.local": 22}
 
-// start starts every stand-in.
-func start(ctx context.Context, client *dagger.Client, source, binary string, c rehearsal.Credentials) (*stands, error) {
+// start starts every stand-in; that of Galaxy only with galaxy.
+func start(ctx context.Context, client *dagger.Client, source, binary string, c rehearsal.Credentials, galaxy bool) (*stands, error) {
 	signer, err := authority.New()
 	if err != nil {
 		return nil, err
@@ -42,16 +42,22 @@ func start(ctx context.Context, client *dagger.Client, source, binary string, c 
 		authority: signer, client: client, source: client.Host().Directory(source), binary: client.Host().File(binary),
 		credentials: c, services: map[string]*dagger.Service{}, hosts: map[string]string{},
 	}
-	github, err := s.github()
-	if err != nil {
-		return nil, err
+	own := map[string]string{"github": "git"} // the image of each
+	if galaxy {
+		own["galaxy"] = "galaxy"
 	}
-	make := map[string]func() *dagger.Service{
-		"github.local":   func() *dagger.Service { return github },
-		"registry.local": s.registry, "host.local": s.host, "aws.local": s.aws,
+	for _, name := range sortedKeys(own) {
+		service, err := s.own(name, own[name])
+		if err != nil {
+			return nil, err
+		}
+		if err := s.run(ctx, name+".local", service); err != nil {
+			return nil, err
+		}
 	}
+	make := map[string]func() *dagger.Service{"registry.local": s.registry, "host.local": s.host, "aws.local": s.aws}
 	// The host's engine pulls from the registry, and the cloud knows the host's address.
-	for _, name := range []string{"github.local", "registry.local", "host.local", "aws.local"} {
+	for _, name := range []string{"registry.local", "host.local", "aws.local"} {
 		if err := s.run(ctx, name, make[name]()); err != nil {
 			return nil, err
 		}
@@ -81,24 +87,23 @@ func (s *stands) secret(name string, value secret.Value) *dagger.Secret {
 	return s.client.SetSecret(name, value.Reveal())
 }
 
-// github serves the stand-in for GitHub, a subcommand of the rehearsal itself, over
-// TLS. This process reaches it under a name of the session, which must be in its
-// certificate.
-func (s *stands) github() (*dagger.Service, error) {
-	hostname := "lab-github-" + strings.ToLower(rand.Text()[:8])
-	certificate, key, err := s.authority.Issue("github.local", hostname)
+// own serves a stand-in that is a subcommand of the rehearsal itself, over TLS. This
+// process reaches it under a name of the session, which must be in its certificate.
+func (s *stands) own(name, image string) (*dagger.Service, error) {
+	hostname := "lab-" + name + "-" + strings.ToLower(rand.Text()[:8])
+	certificate, key, err := s.authority.Issue(name+".local", hostname)
 	if err != nil {
 		return nil, err
 	}
-	return s.image("git").
+	return s.image(image).
 		WithNewFile(authority.CertificateFile, certificate).
-		WithMountedSecret(authority.KeyFile, s.secret("tls-github", key)).
+		WithMountedSecret(authority.KeyFile, s.secret("tls-"+name, key)).
 		WithFile("/usr/local/bin/rehearse", s.binary, dagger.ContainerWithFileOpts{Permissions: 0o755}).
 		WithEnvVariable("GIT_USERNAME", s.credentials.User).
 		WithSecretVariable("GIT_PASSWORD", s.secret("git-password", s.credentials.GitPassword)).
 		WithSecretVariable("GITHUB_TOKEN", s.secret("github-token", s.credentials.GitHubToken)).
 		WithExposedPort(8080).
-		AsService(dagger.ContainerAsServiceOpts{Args: []string{"rehearse", "stand-in", "github",
+		AsService(dagger.ContainerAsServiceOpts{Args: []string{"rehearse", "stand-in", name,
 			"--certificate", authority.CertificateFile, "--key", authority.KeyFile}}).
 		WithHostname(hostname), nil
 }

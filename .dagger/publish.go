@@ -139,8 +139,11 @@ func (p *publication) run(ctx context.Context) (string, error) {
 // step returns the container of the steps that talk to the registry, and adds the
 // flags that belong to it.
 func (p *publication) step(ctx context.Context) (*dagger.Container, error) {
-	c, err = p.withLogins(ctx, p.on(p.CosignImage, p.source, "publish"))
+	c, err := p.on(ctx, p.CosignImage, p.source, "publish")
 	if err != nil {
+		return nil, err
+	}
+	if c, err = p.withLogins(ctx, c); err != nil {
 		return nil, err
 	}
 	c, flags, err := p.withSigning(ctx, c)

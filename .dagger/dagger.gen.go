@@ -73,6 +73,7 @@ func (r Gitops) MarshalJSON() ([]byte, error) {
 		Signing        *Signing
 		Github         *Github
 		Robot          *Robot
+		Defaults       *Defaults
 		TerraformImage string
 		InfracostImage string
 		AnsibleImage   string
@@ -93,6 +94,7 @@ func (r Gitops) MarshalJSON() ([]byte, error) {
 	concrete.Signing = r.Signing
 	concrete.Github = r.Github
 	concrete.Robot = r.Robot
+	concrete.Defaults = r.Defaults
 	concrete.TerraformImage = r.TerraformImage
 	concrete.InfracostImage = r.InfracostImage
 	concrete.AnsibleImage = r.AnsibleImage
@@ -117,6 +119,7 @@ func (r *Gitops) UnmarshalJSON(bs []byte) error {
 		Signing        *Signing
 		Github         *Github
 		Robot          *Robot
+		Defaults       *Defaults
 		TerraformImage string
 		InfracostImage string
 		AnsibleImage   string
@@ -141,6 +144,7 @@ func (r *Gitops) UnmarshalJSON(bs []byte) error {
 	r.Signing = concrete.Signing
 	r.Github = concrete.Github
 	r.Robot = concrete.Robot
+	r.Defaults = concrete.Defaults
 	r.TerraformImage = concrete.TerraformImage
 	r.InfracostImage = concrete.InfracostImage
 	r.AnsibleImage = concrete.AnsibleImage
@@ -283,6 +287,13 @@ func invoke(ctx context.Context, parentJSON []byte, parentName string, fnName st
 					panic(fmt.Errorf("%s: %w", "failed to unmarshal input arg source", err))
 				}
 			}
+			var workspace *dagger.Workspace
+			if inputArgs["workspace"] != nil {
+				err = json.Unmarshal([]byte(inputArgs["workspace"]), &workspace)
+				if err != nil {
+					panic(fmt.Errorf("%s: %w", "failed to unmarshal input arg workspace", err))
+				}
+			}
 			var reviewed string
 			if inputArgs["reviewed"] != nil {
 				err = json.Unmarshal([]byte(inputArgs["reviewed"]), &reviewed)
@@ -304,7 +315,7 @@ func invoke(ctx context.Context, parentJSON []byte, parentName string, fnName st
 					panic(fmt.Errorf("%s: %w", "failed to unmarshal input arg acceptUnreviewed", err))
 				}
 			}
-			return (*Gitops).Apply(&parent, ctx, source, reviewed, commit, acceptUnreviewed)
+			return (*Gitops).Apply(&parent, ctx, source, workspace, reviewed, commit, acceptUnreviewed)
 		case "Bump":
 			var parent Gitops
 			err = json.Unmarshal(parentJSON, &parent)
@@ -346,7 +357,7 @@ func invoke(ctx context.Context, parentJSON []byte, parentName string, fnName st
 					panic(fmt.Errorf("%s: %w", "failed to unmarshal input arg force", err))
 				}
 			}
-			return (*Gitops).Bump(&parent, manifest, images, pin, noPin, force), nil
+			return (*Gitops).Bump(&parent, ctx, manifest, images, pin, noPin, force)
 		case "Configure":
 			var parent Gitops
 			err = json.Unmarshal(parentJSON, &parent)
@@ -358,6 +369,13 @@ func invoke(ctx context.Context, parentJSON []byte, parentName string, fnName st
 				err = json.Unmarshal([]byte(inputArgs["source"]), &source)
 				if err != nil {
 					panic(fmt.Errorf("%s: %w", "failed to unmarshal input arg source", err))
+				}
+			}
+			var workspace *dagger.Workspace
+			if inputArgs["workspace"] != nil {
+				err = json.Unmarshal([]byte(inputArgs["workspace"]), &workspace)
+				if err != nil {
+					panic(fmt.Errorf("%s: %w", "failed to unmarshal input arg workspace", err))
 				}
 			}
 			var tags []string
@@ -381,7 +399,7 @@ func invoke(ctx context.Context, parentJSON []byte, parentName string, fnName st
 					panic(fmt.Errorf("%s: %w", "failed to unmarshal input arg check", err))
 				}
 			}
-			return (*Gitops).Configure(&parent, ctx, source, tags, extraVars, check)
+			return (*Gitops).Configure(&parent, ctx, source, workspace, tags, extraVars, check)
 		case "Cost":
 			var parent Gitops
 			err = json.Unmarshal(parentJSON, &parent)
@@ -409,18 +427,32 @@ func invoke(ctx context.Context, parentJSON []byte, parentName string, fnName st
 					panic(fmt.Errorf("%s: %w", "failed to unmarshal input arg require", err))
 				}
 			}
-			return (*Gitops).Cost(&parent, plan, apiKey, require), nil
+			return (*Gitops).Cost(&parent, ctx, plan, apiKey, require)
 		case "Deploy":
 			var parent Gitops
 			err = json.Unmarshal(parentJSON, &parent)
 			if err != nil {
 				panic(fmt.Errorf("%s: %w", "failed to unmarshal parent object", err))
 			}
-			var manifest *dagger.File
-			if inputArgs["manifest"] != nil {
-				err = json.Unmarshal([]byte(inputArgs["manifest"]), &manifest)
+			var source *dagger.Directory
+			if inputArgs["source"] != nil {
+				err = json.Unmarshal([]byte(inputArgs["source"]), &source)
 				if err != nil {
-					panic(fmt.Errorf("%s: %w", "failed to unmarshal input arg manifest", err))
+					panic(fmt.Errorf("%s: %w", "failed to unmarshal input arg source", err))
+				}
+			}
+			var workspace *dagger.Workspace
+			if inputArgs["workspace"] != nil {
+				err = json.Unmarshal([]byte(inputArgs["workspace"]), &workspace)
+				if err != nil {
+					panic(fmt.Errorf("%s: %w", "failed to unmarshal input arg workspace", err))
+				}
+			}
+			var manifestPath string
+			if inputArgs["manifestPath"] != nil {
+				err = json.Unmarshal([]byte(inputArgs["manifestPath"]), &manifestPath)
+				if err != nil {
+					panic(fmt.Errorf("%s: %w", "failed to unmarshal input arg manifestPath", err))
 				}
 			}
 			var commit string
@@ -472,20 +504,6 @@ func invoke(ctx context.Context, parentJSON []byte, parentName string, fnName st
 					panic(fmt.Errorf("%s: %w", "failed to unmarshal input arg verifyServices", err))
 				}
 			}
-			var config *dagger.File
-			if inputArgs["config"] != nil {
-				err = json.Unmarshal([]byte(inputArgs["config"]), &config)
-				if err != nil {
-					panic(fmt.Errorf("%s: %w", "failed to unmarshal input arg config", err))
-				}
-			}
-			var workspace *dagger.Workspace
-			if inputArgs["workspace"] != nil {
-				err = json.Unmarshal([]byte(inputArgs["workspace"]), &workspace)
-				if err != nil {
-					panic(fmt.Errorf("%s: %w", "failed to unmarshal input arg workspace", err))
-				}
-			}
 			var gateTimeout string
 			if inputArgs["gateTimeout"] != nil {
 				err = json.Unmarshal([]byte(inputArgs["gateTimeout"]), &gateTimeout)
@@ -507,7 +525,7 @@ func invoke(ctx context.Context, parentJSON []byte, parentName string, fnName st
 					panic(fmt.Errorf("%s: %w", "failed to unmarshal input arg keep", err))
 				}
 			}
-			return (*Gitops).Deploy(&parent, ctx, manifest, commit, variables, actor, verifyKey, verifyIdentity, verifyIssuer, verifyServices, config, workspace, gateTimeout, lockWait, keep)
+			return (*Gitops).Deploy(&parent, ctx, source, workspace, manifestPath, commit, variables, actor, verifyKey, verifyIdentity, verifyIssuer, verifyServices, gateTimeout, lockWait, keep)
 		case "Drift":
 			var parent Gitops
 			err = json.Unmarshal(parentJSON, &parent)
@@ -521,6 +539,13 @@ func invoke(ctx context.Context, parentJSON []byte, parentName string, fnName st
 					panic(fmt.Errorf("%s: %w", "failed to unmarshal input arg source", err))
 				}
 			}
+			var workspace *dagger.Workspace
+			if inputArgs["workspace"] != nil {
+				err = json.Unmarshal([]byte(inputArgs["workspace"]), &workspace)
+				if err != nil {
+					panic(fmt.Errorf("%s: %w", "failed to unmarshal input arg workspace", err))
+				}
+			}
 			var manifest *dagger.File
 			if inputArgs["manifest"] != nil {
 				err = json.Unmarshal([]byte(inputArgs["manifest"]), &manifest)
@@ -528,7 +553,7 @@ func invoke(ctx context.Context, parentJSON []byte, parentName string, fnName st
 					panic(fmt.Errorf("%s: %w", "failed to unmarshal input arg manifest", err))
 				}
 			}
-			return (*Gitops).Drift(&parent, ctx, source, manifest)
+			return (*Gitops).Drift(&parent, ctx, source, workspace, manifest)
 		case "Outputs":
 			var parent Gitops
 			err = json.Unmarshal(parentJSON, &parent)
@@ -542,7 +567,14 @@ func invoke(ctx context.Context, parentJSON []byte, parentName string, fnName st
 					panic(fmt.Errorf("%s: %w", "failed to unmarshal input arg source", err))
 				}
 			}
-			return (*Gitops).Outputs(&parent, source), nil
+			var workspace *dagger.Workspace
+			if inputArgs["workspace"] != nil {
+				err = json.Unmarshal([]byte(inputArgs["workspace"]), &workspace)
+				if err != nil {
+					panic(fmt.Errorf("%s: %w", "failed to unmarshal input arg workspace", err))
+				}
+			}
+			return (*Gitops).Outputs(&parent, ctx, source, workspace)
 		case "Plan":
 			var parent Gitops
 			err = json.Unmarshal(parentJSON, &parent)
@@ -556,7 +588,14 @@ func invoke(ctx context.Context, parentJSON []byte, parentName string, fnName st
 					panic(fmt.Errorf("%s: %w", "failed to unmarshal input arg source", err))
 				}
 			}
-			return (*Gitops).Plan(&parent, source), nil
+			var workspace *dagger.Workspace
+			if inputArgs["workspace"] != nil {
+				err = json.Unmarshal([]byte(inputArgs["workspace"]), &workspace)
+				if err != nil {
+					panic(fmt.Errorf("%s: %w", "failed to unmarshal input arg workspace", err))
+				}
+			}
+			return (*Gitops).Plan(&parent, ctx, source, workspace)
 		case "Provision":
 			var parent Gitops
 			err = json.Unmarshal(parentJSON, &parent)
@@ -568,6 +607,13 @@ func invoke(ctx context.Context, parentJSON []byte, parentName string, fnName st
 				err = json.Unmarshal([]byte(inputArgs["source"]), &source)
 				if err != nil {
 					panic(fmt.Errorf("%s: %w", "failed to unmarshal input arg source", err))
+				}
+			}
+			var workspace *dagger.Workspace
+			if inputArgs["workspace"] != nil {
+				err = json.Unmarshal([]byte(inputArgs["workspace"]), &workspace)
+				if err != nil {
+					panic(fmt.Errorf("%s: %w", "failed to unmarshal input arg workspace", err))
 				}
 			}
 			var reviewed string
@@ -605,7 +651,7 @@ func invoke(ctx context.Context, parentJSON []byte, parentName string, fnName st
 					panic(fmt.Errorf("%s: %w", "failed to unmarshal input arg extraVars", err))
 				}
 			}
-			return (*Gitops).Provision(&parent, ctx, source, reviewed, commit, acceptUnreviewed, tags, extraVars)
+			return (*Gitops).Provision(&parent, ctx, source, workspace, reviewed, commit, acceptUnreviewed, tags, extraVars)
 		case "Publish":
 			var parent Gitops
 			err = json.Unmarshal(parentJSON, &parent)
@@ -617,6 +663,13 @@ func invoke(ctx context.Context, parentJSON []byte, parentName string, fnName st
 				err = json.Unmarshal([]byte(inputArgs["source"]), &source)
 				if err != nil {
 					panic(fmt.Errorf("%s: %w", "failed to unmarshal input arg source", err))
+				}
+			}
+			var workspace *dagger.Workspace
+			if inputArgs["workspace"] != nil {
+				err = json.Unmarshal([]byte(inputArgs["workspace"]), &workspace)
+				if err != nil {
+					panic(fmt.Errorf("%s: %w", "failed to unmarshal input arg workspace", err))
 				}
 			}
 			var commit string
@@ -689,7 +742,7 @@ func invoke(ctx context.Context, parentJSON []byte, parentName string, fnName st
 					panic(fmt.Errorf("%s: %w", "failed to unmarshal input arg invocationId", err))
 				}
 			}
-			return (*Gitops).Publish(&parent, ctx, source, commit, created, manifestPath, services, buildArgs, sourceUrl, rebuild, noAttestations, builderId, invocationId)
+			return (*Gitops).Publish(&parent, ctx, source, workspace, commit, created, manifestPath, services, buildArgs, sourceUrl, rebuild, noAttestations, builderId, invocationId)
 		case "Rehearse":
 			var parent Gitops
 			err = json.Unmarshal(parentJSON, &parent)
@@ -703,6 +756,13 @@ func invoke(ctx context.Context, parentJSON []byte, parentName string, fnName st
 					panic(fmt.Errorf("%s: %w", "failed to unmarshal input arg source", err))
 				}
 			}
+			var workspace *dagger.Workspace
+			if inputArgs["workspace"] != nil {
+				err = json.Unmarshal([]byte(inputArgs["workspace"]), &workspace)
+				if err != nil {
+					panic(fmt.Errorf("%s: %w", "failed to unmarshal input arg workspace", err))
+				}
+			}
 			var mirror string
 			if inputArgs["mirror"] != nil {
 				err = json.Unmarshal([]byte(inputArgs["mirror"]), &mirror)
@@ -710,7 +770,7 @@ func invoke(ctx context.Context, parentJSON []byte, parentName string, fnName st
 					panic(fmt.Errorf("%s: %w", "failed to unmarshal input arg mirror", err))
 				}
 			}
-			return (*Gitops).Rehearse(&parent, source, mirror), nil
+			return (*Gitops).Rehearse(&parent, source, workspace, mirror)
 		case "Release":
 			var parent Gitops
 			err = json.Unmarshal(parentJSON, &parent)
@@ -722,6 +782,13 @@ func invoke(ctx context.Context, parentJSON []byte, parentName string, fnName st
 				err = json.Unmarshal([]byte(inputArgs["source"]), &source)
 				if err != nil {
 					panic(fmt.Errorf("%s: %w", "failed to unmarshal input arg source", err))
+				}
+			}
+			var workspace *dagger.Workspace
+			if inputArgs["workspace"] != nil {
+				err = json.Unmarshal([]byte(inputArgs["workspace"]), &workspace)
+				if err != nil {
+					panic(fmt.Errorf("%s: %w", "failed to unmarshal input arg workspace", err))
 				}
 			}
 			var commit string
@@ -822,7 +889,7 @@ func invoke(ctx context.Context, parentJSON []byte, parentName string, fnName st
 					panic(fmt.Errorf("%s: %w", "failed to unmarshal input arg invocationId", err))
 				}
 			}
-			return (*Gitops).Release(&parent, ctx, source, commit, repo, gitToken, gitUsername, branch, manifestPath, services, buildArgs, noPin, force, rebuild, noAttestations, builderId, invocationId)
+			return (*Gitops).Release(&parent, ctx, source, workspace, commit, repo, gitToken, gitUsername, branch, manifestPath, services, buildArgs, noPin, force, rebuild, noAttestations, builderId, invocationId)
 		case "Review":
 			var parent Gitops
 			err = json.Unmarshal(parentJSON, &parent)
@@ -834,6 +901,20 @@ func invoke(ctx context.Context, parentJSON []byte, parentName string, fnName st
 				err = json.Unmarshal([]byte(inputArgs["source"]), &source)
 				if err != nil {
 					panic(fmt.Errorf("%s: %w", "failed to unmarshal input arg source", err))
+				}
+			}
+			var workspace *dagger.Workspace
+			if inputArgs["workspace"] != nil {
+				err = json.Unmarshal([]byte(inputArgs["workspace"]), &workspace)
+				if err != nil {
+					panic(fmt.Errorf("%s: %w", "failed to unmarshal input arg workspace", err))
+				}
+			}
+			var plan *dagger.Directory
+			if inputArgs["plan"] != nil {
+				err = json.Unmarshal([]byte(inputArgs["plan"]), &plan)
+				if err != nil {
+					panic(fmt.Errorf("%s: %w", "failed to unmarshal input arg plan", err))
 				}
 			}
 			var pullRequest int
@@ -864,12 +945,19 @@ func invoke(ctx context.Context, parentJSON []byte, parentName string, fnName st
 					panic(fmt.Errorf("%s: %w", "failed to unmarshal input arg requireCost", err))
 				}
 			}
-			return (*Gitops).Review(&parent, ctx, source, pullRequest, commit, infracostApiKey, requireCost)
+			return (*Gitops).Review(&parent, ctx, source, workspace, plan, pullRequest, commit, infracostApiKey, requireCost)
 		case "Rollback":
 			var parent Gitops
 			err = json.Unmarshal(parentJSON, &parent)
 			if err != nil {
 				panic(fmt.Errorf("%s: %w", "failed to unmarshal parent object", err))
+			}
+			var workspace *dagger.Workspace
+			if inputArgs["workspace"] != nil {
+				err = json.Unmarshal([]byte(inputArgs["workspace"]), &workspace)
+				if err != nil {
+					panic(fmt.Errorf("%s: %w", "failed to unmarshal input arg workspace", err))
+				}
 			}
 			var variables *dagger.Secret
 			if inputArgs["variables"] != nil {
@@ -913,21 +1001,35 @@ func invoke(ctx context.Context, parentJSON []byte, parentName string, fnName st
 					panic(fmt.Errorf("%s: %w", "failed to unmarshal input arg keep", err))
 				}
 			}
-			return (*Gitops).Rollback(&parent, ctx, variables, release, actor, gateTimeout, lockWait, keep)
+			return (*Gitops).Rollback(&parent, ctx, workspace, variables, release, actor, gateTimeout, lockWait, keep)
 		case "Status":
 			var parent Gitops
 			err = json.Unmarshal(parentJSON, &parent)
 			if err != nil {
 				panic(fmt.Errorf("%s: %w", "failed to unmarshal parent object", err))
 			}
-			return (*Gitops).Status(&parent, ctx)
+			var workspace *dagger.Workspace
+			if inputArgs["workspace"] != nil {
+				err = json.Unmarshal([]byte(inputArgs["workspace"]), &workspace)
+				if err != nil {
+					panic(fmt.Errorf("%s: %w", "failed to unmarshal input arg workspace", err))
+				}
+			}
+			return (*Gitops).Status(&parent, ctx, workspace)
 		case "Unlock":
 			var parent Gitops
 			err = json.Unmarshal(parentJSON, &parent)
 			if err != nil {
 				panic(fmt.Errorf("%s: %w", "failed to unmarshal parent object", err))
 			}
-			return (*Gitops).Unlock(&parent, ctx)
+			var workspace *dagger.Workspace
+			if inputArgs["workspace"] != nil {
+				err = json.Unmarshal([]byte(inputArgs["workspace"]), &workspace)
+				if err != nil {
+					panic(fmt.Errorf("%s: %w", "failed to unmarshal input arg workspace", err))
+				}
+			}
+			return (*Gitops).Unlock(&parent, ctx, workspace)
 		case "Validate":
 			var parent Gitops
 			err = json.Unmarshal(parentJSON, &parent)
@@ -941,7 +1043,14 @@ func invoke(ctx context.Context, parentJSON []byte, parentName string, fnName st
 					panic(fmt.Errorf("%s: %w", "failed to unmarshal input arg source", err))
 				}
 			}
-			return (*Gitops).Validate(&parent, ctx, source)
+			var workspace *dagger.Workspace
+			if inputArgs["workspace"] != nil {
+				err = json.Unmarshal([]byte(inputArgs["workspace"]), &workspace)
+				if err != nil {
+					panic(fmt.Errorf("%s: %w", "failed to unmarshal input arg workspace", err))
+				}
+			}
+			return (*Gitops).Validate(&parent, ctx, source, workspace)
 		case "WithAuthority":
 			var parent Gitops
 			err = json.Unmarshal(parentJSON, &parent)
@@ -1235,11 +1344,11 @@ func invoke(ctx context.Context, parentJSON []byte, parentName string, fnName st
 					panic(fmt.Errorf("%s: %w", "failed to unmarshal input arg maxAttempts", err))
 				}
 			}
-			var pullRequest bool
-			if inputArgs["pullRequest"] != nil {
-				err = json.Unmarshal([]byte(inputArgs["pullRequest"]), &pullRequest)
+			var propose bool
+			if inputArgs["propose"] != nil {
+				err = json.Unmarshal([]byte(inputArgs["propose"]), &propose)
 				if err != nil {
-					panic(fmt.Errorf("%s: %w", "failed to unmarshal input arg pullRequest", err))
+					panic(fmt.Errorf("%s: %w", "failed to unmarshal input arg propose", err))
 				}
 			}
 			var historyRepo string
@@ -1256,7 +1365,7 @@ func invoke(ctx context.Context, parentJSON []byte, parentName string, fnName st
 					panic(fmt.Errorf("%s: %w", "failed to unmarshal input arg historyBranch", err))
 				}
 			}
-			return (*Gitops).WithRobot(&parent, name, email, message, trailers, signingKey, sshKey, knownHosts, skipCi, unordered, maxAttempts, pullRequest, historyRepo, historyBranch), nil
+			return (*Gitops).WithRobot(&parent, name, email, message, trailers, signingKey, sshKey, knownHosts, skipCi, unordered, maxAttempts, propose, historyRepo, historyBranch), nil
 		case "WithSecret":
 			var parent Gitops
 			err = json.Unmarshal(parentJSON, &parent)
@@ -1424,6 +1533,181 @@ func invoke(ctx context.Context, parentJSON []byte, parentName string, fnName st
 			if err != nil {
 				panic(fmt.Errorf("%s: %w", "failed to unmarshal parent object", err))
 			}
+			var awsAccessKeyId *dagger.Secret
+			if inputArgs["awsAccessKeyId"] != nil {
+				err = json.Unmarshal([]byte(inputArgs["awsAccessKeyId"]), &awsAccessKeyId)
+				if err != nil {
+					panic(fmt.Errorf("%s: %w", "failed to unmarshal input arg awsAccessKeyId", err))
+				}
+			}
+			var awsSecretAccessKey *dagger.Secret
+			if inputArgs["awsSecretAccessKey"] != nil {
+				err = json.Unmarshal([]byte(inputArgs["awsSecretAccessKey"]), &awsSecretAccessKey)
+				if err != nil {
+					panic(fmt.Errorf("%s: %w", "failed to unmarshal input arg awsSecretAccessKey", err))
+				}
+			}
+			var awsSessionToken *dagger.Secret
+			if inputArgs["awsSessionToken"] != nil {
+				err = json.Unmarshal([]byte(inputArgs["awsSessionToken"]), &awsSessionToken)
+				if err != nil {
+					panic(fmt.Errorf("%s: %w", "failed to unmarshal input arg awsSessionToken", err))
+				}
+			}
+			var hostPrivateKey *dagger.Secret
+			if inputArgs["hostPrivateKey"] != nil {
+				err = json.Unmarshal([]byte(inputArgs["hostPrivateKey"]), &hostPrivateKey)
+				if err != nil {
+					panic(fmt.Errorf("%s: %w", "failed to unmarshal input arg hostPrivateKey", err))
+				}
+			}
+			var infracostApiKey *dagger.Secret
+			if inputArgs["infracostApiKey"] != nil {
+				err = json.Unmarshal([]byte(inputArgs["infracostApiKey"]), &infracostApiKey)
+				if err != nil {
+					panic(fmt.Errorf("%s: %w", "failed to unmarshal input arg infracostApiKey", err))
+				}
+			}
+			var sshKey *dagger.Secret
+			if inputArgs["sshKey"] != nil {
+				err = json.Unmarshal([]byte(inputArgs["sshKey"]), &sshKey)
+				if err != nil {
+					panic(fmt.Errorf("%s: %w", "failed to unmarshal input arg sshKey", err))
+				}
+			}
+			var address string
+			if inputArgs["address"] != nil {
+				err = json.Unmarshal([]byte(inputArgs["address"]), &address)
+				if err != nil {
+					panic(fmt.Errorf("%s: %w", "failed to unmarshal input arg address", err))
+				}
+			}
+			var hostKey string
+			if inputArgs["hostKey"] != nil {
+				err = json.Unmarshal([]byte(inputArgs["hostKey"]), &hostKey)
+				if err != nil {
+					panic(fmt.Errorf("%s: %w", "failed to unmarshal input arg hostKey", err))
+				}
+			}
+			var extraVars *dagger.Secret
+			if inputArgs["extraVars"] != nil {
+				err = json.Unmarshal([]byte(inputArgs["extraVars"]), &extraVars)
+				if err != nil {
+					panic(fmt.Errorf("%s: %w", "failed to unmarshal input arg extraVars", err))
+				}
+			}
+			var variables *dagger.Secret
+			if inputArgs["variables"] != nil {
+				err = json.Unmarshal([]byte(inputArgs["variables"]), &variables)
+				if err != nil {
+					panic(fmt.Errorf("%s: %w", "failed to unmarshal input arg variables", err))
+				}
+			}
+			var actor string
+			if inputArgs["actor"] != nil {
+				err = json.Unmarshal([]byte(inputArgs["actor"]), &actor)
+				if err != nil {
+					panic(fmt.Errorf("%s: %w", "failed to unmarshal input arg actor", err))
+				}
+			}
+			var registryAddress string
+			if inputArgs["registryAddress"] != nil {
+				err = json.Unmarshal([]byte(inputArgs["registryAddress"]), &registryAddress)
+				if err != nil {
+					panic(fmt.Errorf("%s: %w", "failed to unmarshal input arg registryAddress", err))
+				}
+			}
+			var registryUsername string
+			if inputArgs["registryUsername"] != nil {
+				err = json.Unmarshal([]byte(inputArgs["registryUsername"]), &registryUsername)
+				if err != nil {
+					panic(fmt.Errorf("%s: %w", "failed to unmarshal input arg registryUsername", err))
+				}
+			}
+			var registryPassword *dagger.Secret
+			if inputArgs["registryPassword"] != nil {
+				err = json.Unmarshal([]byte(inputArgs["registryPassword"]), &registryPassword)
+				if err != nil {
+					panic(fmt.Errorf("%s: %w", "failed to unmarshal input arg registryPassword", err))
+				}
+			}
+			var signingKey *dagger.Secret
+			if inputArgs["signingKey"] != nil {
+				err = json.Unmarshal([]byte(inputArgs["signingKey"]), &signingKey)
+				if err != nil {
+					panic(fmt.Errorf("%s: %w", "failed to unmarshal input arg signingKey", err))
+				}
+			}
+			var signingPassword *dagger.Secret
+			if inputArgs["signingPassword"] != nil {
+				err = json.Unmarshal([]byte(inputArgs["signingPassword"]), &signingPassword)
+				if err != nil {
+					panic(fmt.Errorf("%s: %w", "failed to unmarshal input arg signingPassword", err))
+				}
+			}
+			var gitToken *dagger.Secret
+			if inputArgs["gitToken"] != nil {
+				err = json.Unmarshal([]byte(inputArgs["gitToken"]), &gitToken)
+				if err != nil {
+					panic(fmt.Errorf("%s: %w", "failed to unmarshal input arg gitToken", err))
+				}
+			}
+			var githubToken *dagger.Secret
+			if inputArgs["githubToken"] != nil {
+				err = json.Unmarshal([]byte(inputArgs["githubToken"]), &githubToken)
+				if err != nil {
+					panic(fmt.Errorf("%s: %w", "failed to unmarshal input arg githubToken", err))
+				}
+			}
+			var githubRepo string
+			if inputArgs["githubRepo"] != nil {
+				err = json.Unmarshal([]byte(inputArgs["githubRepo"]), &githubRepo)
+				if err != nil {
+					panic(fmt.Errorf("%s: %w", "failed to unmarshal input arg githubRepo", err))
+				}
+			}
+			var githubServer string
+			if inputArgs["githubServer"] != nil {
+				err = json.Unmarshal([]byte(inputArgs["githubServer"]), &githubServer)
+				if err != nil {
+					panic(fmt.Errorf("%s: %w", "failed to unmarshal input arg githubServer", err))
+				}
+			}
+			var githubApi string
+			if inputArgs["githubApi"] != nil {
+				err = json.Unmarshal([]byte(inputArgs["githubApi"]), &githubApi)
+				if err != nil {
+					panic(fmt.Errorf("%s: %w", "failed to unmarshal input arg githubApi", err))
+				}
+			}
+			var workflow string
+			if inputArgs["workflow"] != nil {
+				err = json.Unmarshal([]byte(inputArgs["workflow"]), &workflow)
+				if err != nil {
+					panic(fmt.Errorf("%s: %w", "failed to unmarshal input arg workflow", err))
+				}
+			}
+			var run string
+			if inputArgs["run"] != nil {
+				err = json.Unmarshal([]byte(inputArgs["run"]), &run)
+				if err != nil {
+					panic(fmt.Errorf("%s: %w", "failed to unmarshal input arg run", err))
+				}
+			}
+			var attempt string
+			if inputArgs["attempt"] != nil {
+				err = json.Unmarshal([]byte(inputArgs["attempt"]), &attempt)
+				if err != nil {
+					panic(fmt.Errorf("%s: %w", "failed to unmarshal input arg attempt", err))
+				}
+			}
+			var authority *dagger.File
+			if inputArgs["authority"] != nil {
+				err = json.Unmarshal([]byte(inputArgs["authority"]), &authority)
+				if err != nil {
+					panic(fmt.Errorf("%s: %w", "failed to unmarshal input arg authority", err))
+				}
+			}
 			var tool *dagger.Directory
 			if inputArgs["tool"] != nil {
 				err = json.Unmarshal([]byte(inputArgs["tool"]), &tool)
@@ -1480,7 +1764,7 @@ func invoke(ctx context.Context, parentJSON []byte, parentName string, fnName st
 					panic(fmt.Errorf("%s: %w", "failed to unmarshal input arg syftImage", err))
 				}
 			}
-			return New(tool, terraformImage, infracostImage, ansibleImage, gitImage, goImage, cosignImage, syftImage), nil
+			return New(awsAccessKeyId, awsSecretAccessKey, awsSessionToken, hostPrivateKey, infracostApiKey, sshKey, address, hostKey, extraVars, variables, actor, registryAddress, registryUsername, registryPassword, signingKey, signingPassword, gitToken, githubToken, githubRepo, githubServer, githubApi, workflow, run, attempt, authority, tool, terraformImage, infracostImage, ansibleImage, gitImage, goImage, cosignImage, syftImage), nil
 		default:
 			return nil, fmt.Errorf("unknown function %s", fnName)
 		}

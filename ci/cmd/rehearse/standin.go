@@ -7,6 +7,7 @@ import (
 	"net"
 	"os"
 	"os/exec"
+	"slices"
 	"syscall"
 
 	"github.com/spf13/cobra"
@@ -70,7 +71,7 @@ func newDagger() *cobra.Command {
 			if len(args) > 0 && args[0] == "--" {
 				args = args[1:]
 			}
-			if len(args) > 0 && args[0] == "version" {
+			if slices.Contains(args, "version") && !slices.Contains(args, "call") {
 				fmt.Fprintf(cmd.OutOrStdout(), "dagger %s (the rehearsal's stand-in)\n", dockerlab.DaggerVersion)
 				return nil
 			}

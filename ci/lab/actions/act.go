@@ -107,6 +107,11 @@ func (a *Actions) environ(dir string) []string {
 	env["PATH"] = strings.Join(append(slices.Clone(a.options.Path), os.Getenv("PATH")), string(filepath.ListSeparator))
 	set("HOME", filepath.Join(dir, "home"))
 	set("LANG", "C.UTF-8")
+	// act gives steps a terminal, which GitHub's runners have not: nobody is there to
+	// answer a question or to turn a page.
+	set("GIT_TERMINAL_PROMPT", "0")
+	set("PAGER", "cat")
+	set("TERM", "dumb")
 	env["LAB_ARTIFACTS"] = a.path("artifacts")
 	env["LAB_CONNECT_TO"] = connectTo(a.options.Server, a.options.Outside)
 	if a.options.Certificates != "" {
@@ -176,6 +181,9 @@ func read(output []byte) (conclusion, log string) {
 		var l line
 		if json.Unmarshal(lines.Bytes(), &l) != nil {
 			l.Message = lines.Text()
+		}
+		if strings.HasPrefix(l.Message, "LocalRepositoryCache ") {
+			continue // where act finds a stand-in, several times a step
 		}
 		text.WriteString(strings.TrimRight(l.Message, "\r\n") + "\n")
 		if l.JobResult != "" && conclusion != "failure" { // of a matrix each has one

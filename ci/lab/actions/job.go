@@ -2,6 +2,7 @@ package actions
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -106,7 +107,7 @@ func (t *task) alone(steps []any) ([]byte, error) {
 		delete(job, "env")
 	}
 	file["jobs"] = map[string]any{t.job.ID.Value: job}
-	return yaml.Marshal(file)
+	return json.Marshal(file) // JSON is YAML
 }
 
 // pinned is an action at a commit.

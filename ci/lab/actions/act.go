@@ -10,6 +10,7 @@ import (
 	"maps"
 	"net/url"
 	"os"
+	"path"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -74,7 +75,7 @@ func (a *Actions) arguments(t *task, dir string) []string {
 	}
 	for _, action := range t.uses() {
 		name, _, _ := strings.Cut(action, "@")
-		args = append(args, "--local-repository", action+"="+a.path("actions", folders[name]))
+		args = append(args, "--local-repository", action+"="+a.path("actions", path.Base(name)))
 	}
 	return args
 }
@@ -107,11 +108,8 @@ func (a *Actions) environ(dir string) []string {
 	env["PATH"] = strings.Join(append(slices.Clone(a.options.Path), os.Getenv("PATH")), string(filepath.ListSeparator))
 	set("HOME", filepath.Join(dir, "home"))
 	set("LANG", "C.UTF-8")
-	// act gives steps a terminal, which GitHub's runners have not: nobody is there to
-	// answer a question or to turn a page.
+	// This process's terminal is none of the steps'.
 	set("GIT_TERMINAL_PROMPT", "0")
-	set("PAGER", "cat")
-	set("TERM", "dumb")
 	env["LAB_ARTIFACTS"] = a.path("artifacts")
 	env["LAB_CONNECT_TO"] = connectTo(a.options.Server, a.options.Outside)
 	if a.options.Certificates != "" {

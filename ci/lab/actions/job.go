@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/rhysd/actionlint"
@@ -128,7 +129,7 @@ func (t *task) uses() []string {
 func (t *task) withoutStandIn() string {
 	for _, action := range t.uses() {
 		match := pinned.FindStringSubmatch(action)
-		if match == nil || folders[match[1]] == "" {
+		if match == nil || !slices.Contains(known, match[1]) {
 			return action
 		}
 	}

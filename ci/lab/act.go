@@ -2,9 +2,13 @@ package lab
 
 import (
 	"context"
+	_ "embed"
 
 	"gitops/ci/progress"
 )
+
+//go:embed act_util.go.txt
+var actUtil string
 
 // act runs GitHub Actions' workflow files on this machine.
 var act = goProgram{
@@ -12,6 +16,7 @@ var act = goProgram{
 	module:  "github.com/nektos/act",
 	pkg:     "github.com/nektos/act",
 	version: "v0.2.89",
+	instead: map[string]string{"pkg/container/util.go": actUtil},
 }
 
 // Act returns the path of the program act in the lab's cache, and compiles it

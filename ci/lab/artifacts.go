@@ -101,6 +101,8 @@ type goProgram struct {
 	module, version, pkg string
 	setVersion           string // variable of the package that says the version
 	saysV                bool   // it says the version with its "v"
+	// instead has the content of files that are compiled in place of the module's.
+	instead map[string]string
 }
 
 // flags returns the linker's flags.
@@ -117,7 +119,13 @@ func (g goProgram) flags() string {
 }
 
 // key leaves out what else the program's go.mod pins: that follows from the version.
-func (g goProgram) key() string { return key(g.module, g.version, g.pkg, g.flags(), runtime.GOARCH) }
+func (g goProgram) key() string {
+	inputs := []string{g.module, g.version, g.pkg, g.flags(), runtime.GOARCH}
+	for _, path := range sortedKeys(g.instead) {
+		inputs = append(inputs, path, g.instead[path])
+	}
+	return key(inputs...)
+}
 
 // compile returns the program, compiled without C.
 func (m *maker) compile(ctx context.Context, program goProgram) (string, error) {
@@ -133,9 +141,62 @@ func (m *maker) compile(ctx context.Context, program goProgram) (string, error) 
 		if err != nil {
 			return fmt.Errorf("compiling %s: %w", name, err)
 		}
-		return run(ctx, []string{"CGO_ENABLED=0", "GOFLAGS=-mod=readonly", "GOWORK=off"}, dir,
-			"nice", "-n", "10", "go", "build", "-trimpath", "-ldflags", program.flags(), "-o", target, program.pkg)
+		arguments := []string{"-n", "10", "go", "build", "-trimpath", "-ldflags", program.flags(), "-o", target}
+		if len(program.instead) > 0 {
+			modfile, err := program.changed(ctx, dir)
+			if err != nil {
+				return fmt.Errorf("compiling %s: %w", name, err)
+			}
+			defer os.RemoveAll(filepath.Dir(modfile))
+			arguments = append(arguments, "-modfile", modfile)
+		}
+		return run(ctx, []string{"CGO_ENABLED=0", "GOFLAGS=-mod=readonly", "GOWORK=off"}, dir, "nice", append(arguments, program.pkg)...)
 	})
+}
+
+// changed copies the module, puts the files of g.instead into it, and returns a copy of
+// dir's go.mod that takes this module, in a new folder that the caller removes. Go lets
+// nobody overlay the files of its module cache.
+func (g goProgram) changed(ctx context.Context, dir string) (modfile string, err error) {
+	module, err := downloadModule(ctx, g.module, g.version)
+	if err != nil {
+		return "", err
+	}
+	folder, err := os.MkdirTemp("", "gitops-lab-*")
+	if err != nil {
+		return "", err
+	}
+	copied := filepath.Join(folder, "module")
+	if err = os.CopyFS(copied, os.DirFS(module)); err == nil {
+		err = g.replaceFiles(copied)
+	}
+	for _, file := range []string{"go.mod", "go.sum"} {
+		content, readErr := os.ReadFile(filepath.Join(dir, file))
+		err = errors.Join(err, readErr, os.WriteFile(filepath.Join(folder, file), content, 0o600))
+	}
+	modfile = filepath.Join(folder, "go.mod")
+	if err == nil {
+		err = run(ctx, nil, folder, "go", "mod", "edit", "-replace", g.module+"="+copied, modfile)
+	}
+	if err != nil {
+		err = errors.Join(err, os.RemoveAll(folder))
+	}
+	return modfile, err
+}
+
+// replaceFiles writes the files of g.instead over those in a copy of the module.
+func (g goProgram) replaceFiles(copied string) error {
+	for _, file := range sortedKeys(g.instead) {
+		path := filepath.Join(copied, file)
+		// The copy has the module cache's rights, which let nobody write.
+		if err := errors.Join(os.Chmod(filepath.Dir(path), 0o700), os.Remove(path)); err != nil {
+			return err
+		}
+		if err := os.WriteFile(path, []byte(g.instead[file]), 0o600); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // source returns the folder with the go.mod that pins the program at its version.

@@ -10,6 +10,7 @@ import (
 	"maps"
 	"net/url"
 	"os"
+	"path"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -74,7 +75,7 @@ func (a *Actions) arguments(t *task, dir string) []string {
 	}
 	for _, action := range t.uses() {
 		name, _, _ := strings.Cut(action, "@")
-		args = append(args, "--local-repository", action+"="+a.path("actions", folders[name]))
+		args = append(args, "--local-repository", action+"="+a.path("actions", path.Base(name)))
 	}
 	return args
 }
@@ -107,6 +108,8 @@ func (a *Actions) environ(dir string) []string {
 	env["PATH"] = strings.Join(append(slices.Clone(a.options.Path), os.Getenv("PATH")), string(filepath.ListSeparator))
 	set("HOME", filepath.Join(dir, "home"))
 	set("LANG", "C.UTF-8")
+	// This process's terminal is none of the steps'.
+	set("GIT_TERMINAL_PROMPT", "0")
 	env["LAB_ARTIFACTS"] = a.path("artifacts")
 	env["LAB_CONNECT_TO"] = connectTo(a.options.Server, a.options.Outside)
 	if a.options.Certificates != "" {
@@ -176,6 +179,9 @@ func read(output []byte) (conclusion, log string) {
 		var l line
 		if json.Unmarshal(lines.Bytes(), &l) != nil {
 			l.Message = lines.Text()
+		}
+		if strings.HasPrefix(l.Message, "LocalRepositoryCache ") {
+			continue // where act finds a stand-in, several times a step
 		}
 		text.WriteString(strings.TrimRight(l.Message, "\r\n") + "\n")
 		if l.JobResult != "" && conclusion != "failure" { // of a matrix each has one

@@ -50,7 +50,7 @@ type team struct {
 // dagger writes down its arguments, and the variables whose names begin with SEEN_.
 const dagger = `#!/bin/sh
 if [ "$1 $2" = "--silent version" ]; then echo "dagger v0.21.8 (test) linux/amd64"; exit; fi
-{ for argument in "$@"; do printf '[%s]' "$argument"; done; echo; env | grep ^SEEN_; } >>"$RECORDS"
+{ for argument in "$@"; do printf '[%s]' "$argument"; done; echo; env | grep ^SEEN_ | sort; } >>"$RECORDS"
 echo "it ran"
 `
 

@@ -21,6 +21,9 @@
 //   - Reusable workflows, job containers, service containers, expressions in
 //     environment, pushes of tags, reviewers and wait timers of environments do not
 //     work; where a workflow asks for one of the first three, Happen returns an error.
+//   - Steps run as the user of this process, and nothing but that user's rights keeps
+//     them off the machine: a rehearsed attack shows what GitHub would give it, not
+//     what it finds on the machine.
 //   - Nothing signs the ID token: its claims are for the AWS stand-in, which believes
 //     everybody.
 package actions

@@ -2,10 +2,12 @@ package actions
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/rhysd/actionlint"
@@ -106,7 +108,7 @@ func (t *task) alone(steps []any) ([]byte, error) {
 		delete(job, "env")
 	}
 	file["jobs"] = map[string]any{t.job.ID.Value: job}
-	return yaml.Marshal(file)
+	return json.Marshal(file) // JSON is YAML
 }
 
 // pinned is an action at a commit.
@@ -127,7 +129,7 @@ func (t *task) uses() []string {
 func (t *task) withoutStandIn() string {
 	for _, action := range t.uses() {
 		match := pinned.FindStringSubmatch(action)
-		if match == nil || folders[match[1]] == "" {
+		if match == nil || !slices.Contains(known, match[1]) {
 			return action
 		}
 	}

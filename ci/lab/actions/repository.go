@@ -84,8 +84,7 @@ func (r *repository) pushed(ctx context.Context, ref, before, after string) ([]s
 	if strings.Trim(before, "0") != "" {
 		return r.changed(ctx, before+".."+after)
 	}
-	// Not --all with --exclude: a branch at the same commit must not hide it.
-	own, err := r.git(ctx, "rev-list", "--topo-order", "--reverse", after, "--not", "--exclude="+ref, "--branches")
+	own, err := r.git(ctx, "rev-list", "--topo-order", "--reverse", after, "--not", "--exclude="+strings.TrimPrefix(ref, "refs/heads/"), "--branches")
 	if err != nil || own == "" {
 		return nil, err
 	}

@@ -14,11 +14,9 @@ var standIns = func() fs.FS {
 	return folder
 }()
 
-// folders are those of standIns by the name of the action that each replaces.
-var folders = map[string]string{
-	"actions/checkout":                      "checkout",
-	"actions/upload-artifact":               "upload-artifact",
-	"actions/download-artifact":             "download-artifact",
-	"aws-actions/configure-aws-credentials": "configure-aws-credentials",
-	"dagger/dagger-for-github":              "dagger-for-github",
+// known are the actions that there are stand-ins for. The folder of each has the name
+// of its repository.
+var known = []string{
+	"actions/checkout", "actions/upload-artifact", "actions/download-artifact",
+	"aws-actions/configure-aws-credentials", "dagger/dagger-for-github",
 }

@@ -1,7 +1,6 @@
-# The state's place, for `terraform init -backend-config=backend.hcl`. The bucket
-# must exist before the first init; turn its versioning on, since the state is
-# the only record of what Terraform owns. Let nobody but operators and the
-# pipeline read it.
+# The state's place, for `terraform init -backend-config=backend.hcl` on a laptop:
+# the same that gitops.yml names, or Terraform would know nothing of the server and
+# plan a second one. bootstrap/ makes the bucket.
 bucket = "example-terraform-state"
-key    = "production/terraform.tfstate"
+key    = "gitops.tfstate"
 region = "eu-central-1"

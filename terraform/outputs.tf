@@ -17,3 +17,8 @@ output "instance_id" {
   description = "The server's EC2 instance ID."
   value       = module.server.instance_id
 }
+
+output "platform" {
+  description = "What images for the server are built for: linux/amd64, or linux/arm64 on ARM."
+  value       = module.server.platform
+}

@@ -400,10 +400,17 @@ func (w *Workspace) reconfigure(t *testing.T) {
 	}
 }
 
-// TestTerraformTests runs the configuration's own tests.
+// TestTerraformTests runs the tests of both configurations.
 func TestTerraformTests(t *testing.T) {
 	needProvider(t)
-	tf, err := open(product, nil)
+	for _, root := range []string{product, bootstrap} {
+		t.Run(filepath.Base(root), func(t *testing.T) { testsOf(t, root) })
+	}
+}
+
+func testsOf(t *testing.T, root string) {
+	t.Helper()
+	tf, err := open(root, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -2,6 +2,8 @@ package publish
 
 import (
 	"archive/tar"
+	"bufio"
+	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
@@ -19,6 +21,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/partial"
 	"github.com/google/go-containerregistry/pkg/v1/types"
 	"github.com/klauspost/compress/gzip"
+	"github.com/klauspost/compress/zstd"
 )
 
 // form is what an image is given in place of what depends on its build.
@@ -87,7 +90,7 @@ func (w *written) Compressed() (io.ReadCloser, error)  { return os.Open(w.file) 
 // rewrite writes a layer to file: what settle makes of it, compressed by us, as
 // engines do not agree on how.
 func rewrite(layer v1.Layer, file string, settle func(io.Writer, io.Reader) error) (v1.Layer, error) {
-	content, err := layer.Uncompressed()
+	content, err := plain(layer)
 	if err != nil {
 		return nil, err
 	}
@@ -97,9 +100,9 @@ func rewrite(layer v1.Layer, file string, settle func(io.Writer, io.Reader) erro
 		return nil, err
 	}
 	defer out.Close()
-	packed, plain := sha256.New(), sha256.New()
+	packed, unpacked := sha256.New(), sha256.New()
 	zipped := gzip.NewWriter(io.MultiWriter(out, packed))
-	if err := settle(io.MultiWriter(zipped, plain), content); err != nil {
+	if err := settle(io.MultiWriter(zipped, unpacked), content); err != nil {
 		return nil, err
 	}
 	if err := zipped.Close(); err != nil {
@@ -109,7 +112,39 @@ func rewrite(layer v1.Layer, file string, settle func(io.Writer, io.Reader) erro
 	if err != nil {
 		return nil, err
 	}
-	return partial.CompressedToLayer(&written{file, hashOf(packed), hashOf(plain), size})
+	return partial.CompressedToLayer(&written{file, hashOf(packed), hashOf(unpacked), size})
+}
+
+// plain returns a layer's archive. go-containerregistry concludes from the first layer
+// of a saved image how all of them are stored, and engines mix: a layer behind one
+// that is not compressed comes from it still compressed.
+func plain(layer v1.Layer) (io.ReadCloser, error) {
+	content, err := layer.Uncompressed()
+	if err != nil {
+		return nil, err
+	}
+	from, err := unpack(bufio.NewReader(content))
+	if err != nil {
+		return nil, errors.Join(err, content.Close())
+	}
+	return struct {
+		io.Reader
+		io.Closer
+	}{from, content}, nil
+}
+
+// unpack decompresses what begins as gzip or zstd does.
+func unpack(from *bufio.Reader) (io.Reader, error) {
+	start, err := from.Peek(4)
+	switch {
+	case err != nil && !errors.Is(err, io.EOF):
+		return nil, err
+	case bytes.HasPrefix(start, []byte("\x1f\x8b")):
+		return gzip.NewReader(from)
+	case bytes.Equal(start, []byte("\x28\xb5\x2f\xfd")):
+		return zstd.NewReader(from, zstd.WithDecoderConcurrency(1)) // one: without goroutines
+	}
+	return from, nil
 }
 
 func hashOf(sum hash.Hash) v1.Hash {

@@ -70,6 +70,11 @@ run "first_apply" {
     condition     = aws_instance.this.ami == "ami-11111111111111111"
     error_message = "Without an image of one's own, it is Canonical's newest."
   }
+
+  assert {
+    condition     = output.platform == "linux/amd64"
+    error_message = "x86-64 is amd64 to those who build images."
+  }
 }
 
 run "a_newer_image_leaves_the_server_alone" {
@@ -139,6 +144,11 @@ run "arm_servers_get_arm_images" {
   assert {
     condition     = one([for filter in data.aws_ami.ubuntu[0].filter : filter.values if filter.name == "architecture"]) == toset(["arm64"])
     error_message = "The image must be built for the instance type's processor."
+  }
+
+  assert {
+    condition     = output.platform == "linux/arm64"
+    error_message = "Images for the server are built for its processor too."
   }
 }
 

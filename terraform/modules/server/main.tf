@@ -2,6 +2,10 @@ data "aws_ec2_instance_type" "this" {
   instance_type = var.instance_type
 }
 
+locals {
+  arm = contains(data.aws_ec2_instance_type.this.supported_architectures, "arm64")
+}
+
 data "aws_ami" "ubuntu" {
   count = var.ami_id == null ? 1 : 0
 
@@ -15,7 +19,7 @@ data "aws_ami" "ubuntu" {
 
   filter {
     name   = "architecture"
-    values = [contains(data.aws_ec2_instance_type.this.supported_architectures, "arm64") ? "arm64" : "x86_64"]
+    values = [local.arm ? "arm64" : "x86_64"]
   }
 
   filter {

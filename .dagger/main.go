@@ -16,6 +16,8 @@
 package main
 
 import (
+	"strings"
+
 	"gitops/.dagger/internal/dagger"
 	"gitops/ci/images"
 )
@@ -154,6 +156,9 @@ func New(
 	// GITHUB_RUN_ATTEMPT, for the provenance of images.
 	// +optional
 	attempt string,
+	// Environment variables of every stage, NAME=value, as with-variable.
+	// +optional
+	environment []string,
 	// Certificate authorities that stages trust beside the image's, as with-authority.
 	// +optional
 	authority *dagger.File,
@@ -205,7 +210,11 @@ func New(
 		SyftImage:      either(syftImage, images.Syft),
 	}
 	if githubApi != "" {
-		m = m.WithVariable("GITHUB_API_URL", githubApi)
+		environment = append(environment, "GITHUB_API_URL="+githubApi)
+	}
+	for _, variable := range environment {
+		name, value, _ := strings.Cut(variable, "=")
+		m = m.WithVariable(name, value)
 	}
 	return m.withDefault("AWS_ACCESS_KEY_ID", awsAccessKeyId).withDefault("AWS_SECRET_ACCESS_KEY", awsSecretAccessKey).
 		withDefault("AWS_SESSION_TOKEN", awsSessionToken).withDefault("TF_VAR_ssh_host_private_key", hostPrivateKey)

@@ -34,3 +34,14 @@ func TestAnsibleGetsWhatItNeeds(t *testing.T) {
 		})
 	}
 }
+
+// ansible-galaxy gets no secret of a role.
+func TestAnsibleGalaxyGetsWhatItNeeds(t *testing.T) {
+	needAnsible(t)
+	dir := playbook(t, pinned)
+	tool := envtest.New(t, "ansible-galaxy", "")
+	if _, err := ansible.InstallCollections(t.Context(), dir, t.TempDir(), nil); err == nil {
+		t.Error("the program in Ansible's place fails, and this does not")
+	}
+	tool.Got(t)
+}

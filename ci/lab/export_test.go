@@ -1,9 +1,15 @@
 package lab
 
 import (
+	"errors"
 	"path/filepath"
 	"syscall"
 )
+
+// NotAvailable reports whether err says that an image can neither be pulled nor built.
+func NotAvailable(err error) bool {
+	return errors.Is(err, errNoStandIn) || errors.Is(err, errNoProvider) || errors.Is(err, errNoTerraform)
+}
 
 // EngineIsOurs reports whether a lab started the engine that runs.
 func EngineIsOurs() bool { return ours() }

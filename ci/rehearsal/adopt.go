@@ -18,6 +18,9 @@ import (
 // signingKeyFile is where the rehearsed repository has the public half of its signing key.
 const signingKeyFile = "cosign.pub"
 
+// authorityFile is where it has the certificate of the authority that stages trust.
+const authorityFile = "authority.crt"
+
 // adopt changes a copy of the source as docs/adopt.md asks a team to.
 func adopt(dir string, w World) error {
 	tfvars, err := json.MarshalIndent(map[string]any{
@@ -33,7 +36,9 @@ func adopt(dir string, w World) error {
 	return errors.Join(
 		pointManifest(filepath.Join(dir, ManifestPath), w.Registry),
 		settle(filepath.Join(dir, "gitops.yml")),
-		appendLine(filepath.Join(dir, ".env"), "GITOPS_REGISTRYADDRESS="+RegistryAddress),
+		appendLines(filepath.Join(dir, ".env"), "GITOPS_REGISTRYADDRESS="+RegistryAddress,
+			"GITOPS_AUTHORITY="+authorityFile, "GITOPS_ENVIRONMENT="+strings.Join(w.Environment, ",")),
+		os.WriteFile(filepath.Join(dir, authorityFile), []byte(w.authorityPEM()), 0o644),
 		os.WriteFile(filepath.Join(dir, "terraform/terraform.tfvars.json"), tfvars, 0o644),
 		os.WriteFile(filepath.Join(dir, signingKeyFile), []byte(w.Credentials.Signing.Public), 0o644),
 	)
@@ -65,12 +70,12 @@ func settle(path string) error {
 	return os.WriteFile(path, text, 0o644)
 }
 
-func appendLine(path, line string) error {
+func appendLines(path string, lines ...string) error {
 	file, err := os.OpenFile(path, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o644)
 	if err != nil {
 		return fmt.Errorf("writing %s: %w", filepath.Base(path), err)
 	}
-	_, err = fmt.Fprintln(file, line)
+	_, err = fmt.Fprintln(file, strings.Join(lines, "\n"))
 	return errors.Join(err, file.Close())
 }
 

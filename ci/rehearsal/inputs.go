@@ -4,6 +4,8 @@ import (
 	"crypto/rand"
 	"encoding/json"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 
 	"gitops/ci/host"
@@ -14,7 +16,7 @@ import (
 const (
 	GitAddress      = githubServer + GitHubRepo + ".git"
 	githubServer    = "https://github.local:8080/"
-	githubAddress   = githubServer + "api/v3/"
+	GitHubAPI       = githubServer + "api/v3/"
 	awsAddress      = "http://aws.local:5000"
 	RegistryAddress = "registry.local:5000"
 	galaxyAddress   = "https://galaxy.local:8080/" // where no registry is reachable
@@ -82,7 +84,6 @@ func NewInputs(c Credentials, mirrors []string, leaveOut map[string]any) (Inputs
 	}
 	variables := map[string]string{
 		"AWS_ENDPOINT_URL": awsAddress, "AWS_EC2_METADATA_DISABLED": "true", "CHECKPOINT_DISABLE": "1",
-		"GITHUB_API_URL": githubAddress,
 	}
 	if len(mirrors) > 0 {
 		variables["ANSIBLE_GALAXY_SERVER"] = galaxyAddress
@@ -97,6 +98,14 @@ func NewInputs(c Credentials, mirrors []string, leaveOut map[string]any) (Inputs
 		ExtraVars: vars,
 		DeployEnv: deployEnv(c),
 	}, nil
+}
+
+// Environment returns the variables as NAME=value, sorted.
+func (i Inputs) Environment() (all []string) {
+	for _, name := range slices.Sorted(maps.Keys(i.Variables)) {
+		all = append(all, name+"="+i.Variables[name])
+	}
+	return all
 }
 
 func extraVars(mirrors []string, leaveOut map[string]any) (secret.Value, error) {

@@ -73,6 +73,9 @@ type World struct {
 	SSHKey  secret.Value
 	// Credentials are those of the stand-ins; the repository has their public halves.
 	Credentials Credentials
+	// Environment is NAME=value of the variables that every stage gets: where the
+	// stand-ins are. No value has a comma.
+	Environment []string
 	// Superuser is the first account of the application.
 	Superuser         string
 	SuperuserPassword secret.Value

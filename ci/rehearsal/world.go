@@ -16,6 +16,14 @@ func NewWorld(c Credentials) World {
 	}
 }
 
+// authorityPEM returns the certificate of the authority; a test's world has none.
+func (w World) authorityPEM() string {
+	if w.Authority == nil {
+		return ""
+	}
+	return w.Authority.PEM()
+}
+
 // MakeBucket makes the bucket for Terraform's state, which an operator makes
 // once before the loop can start.
 func MakeBucket(ctx context.Context, endpoint string) error {

@@ -72,7 +72,7 @@ func prepare(ctx context.Context, l *lab.Lab, needed rehearsal.Needed, o Options
 	}
 	world := world(l, inputs.Credentials, o.Source)
 	world.Authority, world.AuthorityFile = l.Authority, authorityFile
-	world.NotRun, world.Instead = notRun, substitutes(l)
+	world.NotRun, world.Instead, world.Environment = notRun, substitutes(l), inputs.Environment()
 	r := &runner{lab: l, inputs: inputs, world: world, environments: environments(inputs), tips: map[string]string{}}
 	if r.dagger, err = startDagger(ctx, r, dir); err != nil {
 		return nil, err

@@ -275,7 +275,7 @@ func (s *stageCall) gitops(ctx context.Context, image string, args []string, kin
 
 // variables returns the environment of a stage that is not secret.
 func (s *stageCall) variables() map[string]string {
-	variables := maps.Clone(s.inputs.Variables)
+	variables := environment(s.constructor.Values["environment"])
 	maps.Copy(variables, map[string]string{
 		// Go reads the image's own certificates beside this file, from /etc/ssl/certs.
 		"SSL_CERT_FILE": "/in/ca.pem", "GIT_SSL_CAINFO": "/in/ca.pem",

@@ -88,6 +88,7 @@ func (r *runner) module() *querybuilder.Selection {
 	}
 	q = q.Select("withAuthority").Arg("certificates",
 		r.stands.client.Directory().WithNewFile("authority.pem", r.stands.authority.PEM()).File("authority.pem"))
+	q = q.Select("withVariable").Arg("name", "GITHUB_API_URL").Arg("value", rehearsal.GitHubAPI)
 	for _, name := range sortedKeys(r.inputs.Variables) {
 		q = q.Select("withVariable").Arg("name", name).Arg("value", r.inputs.Variables[name])
 	}

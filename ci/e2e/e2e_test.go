@@ -17,6 +17,7 @@ import (
 	"gitops/ci/images"
 	"gitops/ci/lab/authority"
 	"gitops/ci/lab/texttest"
+	"gitops/ci/rehearsal/dockerlab"
 	"gitops/ci/rehearsal/engine"
 )
 
@@ -33,7 +34,7 @@ const composeFile = `services:
 func connect(t *testing.T, path string) (context.Context, *dagger.Client) {
 	t.Helper()
 	ctx := t.Context()
-	if !engine.Reachable(ctx) {
+	if !dockerlab.DaggerReachable(ctx) {
 		t.Skip("needs a Dagger engine")
 	}
 	client, err := engine.Connect(ctx, os.Stderr)

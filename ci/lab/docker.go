@@ -112,3 +112,16 @@ func (d *Docker) Pull(ctx context.Context, ref string) error {
 	_, err := d.do(ctx, "pull", "--quiet", ref)
 	return err
 }
+
+// FindContainer returns the name of the one running container whose name starts so.
+func (d *Docker) FindContainer(ctx context.Context, prefix string) (string, error) {
+	out, err := d.do(ctx, "ps", "--filter", "name=^"+prefix, "--format", "{{.Names}}")
+	if err != nil {
+		return "", err
+	}
+	names := strings.Fields(out)
+	if len(names) != 1 {
+		return "", fmt.Errorf("%d containers run whose names start with %s: %v", len(names), prefix, names)
+	}
+	return names[0], nil
+}

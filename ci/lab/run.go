@@ -60,6 +60,18 @@ func (l *Lab) Run(ctx context.Context, c Command) (Output, error) {
 	return Output{out.stdout, out.stderr, out.exit}, nil
 }
 
+// Connect lets a container that is not the lab's into its network.
+func (l *Lab) Connect(ctx context.Context, container string) error {
+	_, err := l.Docker.do(ctx, "network", "connect", l.Network, container)
+	return err
+}
+
+// Disconnect takes back what Connect did.
+func (l *Lab) Disconnect(ctx context.Context, container string) error {
+	_, err := l.Docker.do(ctx, "network", "disconnect", l.Network, container)
+	return err
+}
+
 // runCommand returns the call of the docker command for c.
 func (l *Lab) runCommand(name string, c Command) command {
 	args := append([]string{"run", "--rm", "--init", "--name", name, "--network", l.Network, "--user", "0:0"}, l.labels()...)

@@ -28,7 +28,7 @@ func (l *loop) releaseCommit(ctx context.Context, path, content string) (string,
 		return "", err
 	}
 	var result stages.ReleaseResult
-	if err := l.stage(ctx, Call{Stage: "release", Commit: commit}, &result); err != nil {
+	if err := l.stage(ctx, l.push("release", integration, commit), &result); err != nil {
 		return "", err
 	}
 	if result.Push.Outcome != robot.Pushed {
@@ -64,7 +64,7 @@ func (l *loop) releaseAgain(ctx context.Context) (string, error) {
 		return "", err
 	}
 	var result stages.ReleaseResult
-	if err := l.stage(ctx, Call{Stage: "release", Commit: l.last().source}, &result); err != nil {
+	if err := l.stage(ctx, l.push("release", integration, l.last().source), &result); err != nil {
 		return "", err
 	}
 	after, err := l.dev.head(ctx, integration)
@@ -84,7 +84,9 @@ func (l *loop) deploy(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	return l.putOut(ctx, Call{Stage: "deploy", Commit: commit, Outputs: l.outputs}, l.last())
+	call := l.push("deploy", deployment, commit)
+	call.Outputs = l.outputs
+	return l.putOut(ctx, call, l.last())
 }
 
 func (l *loop) rollback(ctx context.Context) (string, error) {

@@ -19,7 +19,7 @@ func (l *loop) provision(ctx context.Context) (string, error) {
 		return "", err
 	}
 	var result stages.ProvisionResult
-	if err := l.stage(ctx, Call{Stage: "provision", Commit: commit}, &result); err != nil {
+	if err := l.stage(ctx, l.push("provision", infraMain, commit), &result); err != nil {
 		return "", err
 	}
 	if !result.Apply.Applied || result.Configure == nil || result.Configure.Changed == 0 {
@@ -48,7 +48,7 @@ func (l *loop) provisionAgain(ctx context.Context) (string, error) {
 		return "", err
 	}
 	var result stages.ProvisionResult
-	if err := l.stage(ctx, Call{Stage: "provision", Commit: commit}, &result); err != nil {
+	if err := l.stage(ctx, l.push("provision", infraMain, commit), &result); err != nil {
 		return "", err
 	}
 	if result.Apply.Applied || result.Configure == nil || result.Configure.Changed != 0 {

@@ -32,9 +32,10 @@ type loop struct {
 	progress *progress.Progress
 
 	dev      *developer
-	outputs  []byte    // of Terraform, from provision
-	address  string    // of the host, from outputs
-	released []release // in order
+	pushed   map[string]push // the last push to each branch that started stages
+	outputs  []byte          // of Terraform, from provision
+	address  string          // of the host, from outputs
+	released []release       // in order
 	comment  string
 	receipt  []byte
 	notRun   []string
@@ -47,6 +48,20 @@ type release struct {
 	// page and api are the commits that frontend and backend were built from: those
 	// of an earlier release where nothing changed.
 	page, api string
+}
+
+// push is one push to a branch.
+type push struct{ before, commit string }
+
+// push returns the call of a stage that a push to a branch starts. The same commit
+// again is the same push: somebody runs its workflows again.
+func (l *loop) push(stage, branch, commit string) Call {
+	last := l.pushed[branch]
+	if last.commit != commit {
+		last = push{before: last.commit, commit: commit}
+		l.pushed[branch] = last
+	}
+	return Call{Stage: stage, Branch: branch, Before: last.before, Commit: commit}
 }
 
 type step struct {
@@ -106,9 +121,14 @@ func (l *loop) seed(ctx context.Context) (string, error) {
 		return "", err
 	}
 	l.dev = dev
-	commit, err := dev.seed(ctx, infraMain, features, integration, deployment)
+	branches := []string{infraMain, features, integration, deployment}
+	commit, err := dev.seed(ctx, branches...)
 	if err != nil {
 		return "", err
+	}
+	l.pushed = map[string]push{}
+	for _, branch := range branches {
+		l.pushed[branch] = push{commit: commit}
 	}
 	return "every branch at " + short(commit), nil
 }
@@ -119,7 +139,7 @@ func (l *loop) validate(ctx context.Context) (string, error) {
 		return "", err
 	}
 	var result stages.ValidateResult
-	if err := l.stage(ctx, Call{Stage: "validate", Commit: commit}, &result); err != nil {
+	if err := l.stage(ctx, l.push("validate", features, commit), &result); err != nil {
 		return "", err
 	}
 	var done []string
@@ -143,7 +163,7 @@ func (l *loop) validateBroken(ctx context.Context) (string, error) {
 		return "", err
 	}
 	var failed *StageError
-	err = l.stage(ctx, Call{Stage: "validate", Commit: commit}, nil)
+	err = l.stage(ctx, l.push("validate", features, commit), nil)
 	switch {
 	case err == nil:
 		return "", errors.New("validate passed a broken file")

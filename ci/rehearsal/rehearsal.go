@@ -16,9 +16,11 @@ import (
 	"gitops/ci/secret"
 )
 
-// Call asks for one stage on a checkout of one commit.
+// Call asks for one stage, because of something that happened in the repository.
 type Call struct {
 	Stage       string // the name of a gitops subcommand
+	Branch      string // where Commit was pushed to; empty for what no push starts
+	Before      string // the tip that Branch had before
 	Commit      string // full SHA of the commit to check out
 	PullRequest int    // review only
 	Outputs     []byte // what Terraform put out: deploy, rollback, drift

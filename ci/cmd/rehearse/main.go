@@ -1,5 +1,5 @@
-// Command rehearse runs the whole loop against stand-ins, without any account: on a
-// Dagger engine where one is reachable, else on a plain Docker engine. It also
+// Command rehearse runs the whole loop against stand-ins, without any account: by its
+// workflow files, on a Dagger engine where one is reachable, else on plain Docker. It also
 // serves the stand-ins that are Go programs, and keeps a Docker engine up for
 // another command.
 //
@@ -78,8 +78,8 @@ func newRehearse(stdout, stderr io.Writer) *cobra.Command {
 	flags.StringVar(&o.engine, "engine", "auto", "what runs the stages: auto, docker, dagger (session: inside a Dagger session)")
 	flags.StringVar(&o.source, "source", ".", "folder of the repository to rehearse")
 	flags.StringVar(&o.report, "report", ".", "folder for rehearsal.html and rehearsal.json")
-	flags.StringVar(&o.mirror, "mirror", os.Getenv("GITOPS_MIRROR"), "with Dagger: registry that the host pulls Docker Hub's images from")
-	flags.BoolVar(&o.keep, "keep", false, "with Docker: leave the lab up and say how to look at it")
+	flags.StringVar(&o.mirror, "mirror", os.Getenv("GITOPS_MIRROR"), "in a Dagger session: registry that the host pulls Docker Hub's images from")
+	flags.BoolVar(&o.keep, "keep", false, "leave the lab up and say how to work on it")
 	flags.BoolVar(&asJSON, "json", false, "print the report as one JSON document on stdout")
 	return cmd
 }
@@ -87,9 +87,6 @@ func newRehearse(stdout, stderr io.Writer) *cobra.Command {
 func (o options) rehearse(ctx context.Context) (*rehearsal.Report, error) {
 	if err := o.settle(ctx); err != nil {
 		return nil, err
-	}
-	if o.engine == "dagger" {
-		return o.byModule(ctx)
 	}
 	report, err := o.here(ctx)
 	if report == nil {
@@ -109,35 +106,22 @@ func (o *options) settle(ctx context.Context) error {
 	switch o.engine {
 	case "auto":
 		o.engine = "docker"
-		if engine.Reachable(ctx) {
+		if dockerlab.DaggerReachable(ctx) {
 			o.engine = "dagger"
 		}
 	case "docker", "dagger", "session":
 	default:
 		return progress.Invalid("--engine %s: there are auto, docker and dagger", o.engine)
 	}
-	if o.keep && o.engine != "docker" {
-		return progress.Invalid("--keep works with --engine docker: the services of a Dagger session end with it")
+	if o.keep && o.engine == "session" {
+		return progress.Invalid("--keep does not work in a Dagger session: its services end with it")
 	}
 	return nil
 }
 
 func (o options) here(ctx context.Context) (*rehearsal.Report, error) {
-	if o.engine == "docker" {
-		return dockerlab.Rehearse(ctx, dockerlab.Options{Source: o.source, Keep: o.keep, Progress: o.progress})
+	if o.engine == "session" {
+		return engine.Rehearse(ctx, engine.Options{Source: o.source, Mirror: o.mirror, Progress: o.progress, Log: o.log})
 	}
-	return engine.Rehearse(ctx, o.onEngine())
-}
-
-func (o options) onEngine() engine.Options {
-	return engine.Options{Source: o.source, Mirror: o.mirror, Progress: o.progress, Log: o.log}
-}
-
-// byModule calls the module's function rehearse, which comes back here inside the
-// session, and reads the report that it leaves.
-func (o options) byModule(ctx context.Context) (*rehearsal.Report, error) {
-	if err := engine.Call(ctx, o.onEngine(), o.report); err != nil {
-		return nil, err
-	}
-	return readReport(filepath.Join(o.report, reportJSON))
+	return dockerlab.Rehearse(ctx, dockerlab.Options{Source: o.source, Keep: o.keep, Dagger: o.engine == "dagger", Progress: o.progress})
 }

@@ -67,11 +67,13 @@ func Dagger(ctx context.Context, socket string, r DaggerRequest) (DaggerAnswer, 
 	return answer, nil
 }
 
-// dagger is the stand-in for the dagger command and its engine. It reads a call against
-// the functions that the module in the checkout declares, and runs the stage as the
-// gitops command in a container of its tool. It runs no code of the module.
+// dagger is what the workflows call as the dagger command. It reads a call against the
+// functions that the module in the checkout declares. Where there is an engine it hands
+// the call on; else it takes the engine's place: it runs the stage as the gitops command
+// in a container of its tool, and no code of the module.
 type dagger struct {
 	*runner
+	real   *realDagger
 	folder string // with the dagger command, for PATH
 	socket string
 	server *http.Server
@@ -153,19 +155,28 @@ func (d *dagger) call(ctx context.Context, r DaggerRequest) ([]byte, error) {
 	if len(chain) < 2 {
 		return nil, errors.New("the stand-in for dagger runs a function, and none is named")
 	}
+	stage := chain[1].Name
+	out, err := d.run(ctx, r, root, chain)
+	if err == nil {
+		d.mu.Lock()
+		d.results[stage] = out
+		d.mu.Unlock()
+	}
+	return out, err
+}
+
+// run runs a chain on the engine, or in its place.
+func (d *dagger) run(ctx context.Context, r DaggerRequest, root string, chain []daggermodule.Step) ([]byte, error) {
+	if d.real != nil {
+		return d.real.call(ctx, r, chain[1].Name)
+	}
 	in, err := os.MkdirTemp("", "gitops-stage-")
 	if err != nil {
 		return nil, fmt.Errorf("making a folder for the stage: %w", err)
 	}
 	defer os.RemoveAll(in)
 	s := &stageCall{dagger: d, constructor: chain[0], Step: chain[1], root: root, dir: r.Dir, in: in, env: environment(r.Env)}
-	out, err := s.run(ctx, chain[2:])
-	if err == nil {
-		d.mu.Lock()
-		d.results[s.Name] = out
-		d.mu.Unlock()
-	}
-	return out, err
+	return s.run(ctx, chain[2:])
 }
 
 // afterCall returns what follows `call`. The flags before it are about the output; a

@@ -1,6 +1,7 @@
 // Package dockerlab rehearses the loop on a plain Docker engine: the stand-ins are
-// containers, what happens in the repository starts its workflows, and a stand-in for
-// the dagger command runs each stage as the gitops command in a container of its tool.
+// containers, and what happens in the repository starts its workflows. These call the
+// machine's dagger command, or a stand-in for it that runs each stage as the gitops
+// command in a container of its tool.
 package dockerlab
 
 import (
@@ -18,7 +19,8 @@ import (
 // Options say what to rehearse.
 type Options struct {
 	Source   string // repository to rehearse
-	Keep     bool   // leave the lab up and say how to look at it
+	Keep     bool   // leave the lab up and say how to work on it
+	Dagger   bool   // call the machine's dagger command with its engine
 	Progress *progress.Progress
 }
 
@@ -47,6 +49,9 @@ func Rehearse(ctx context.Context, o Options) (report *rehearsal.Report, err err
 	defer func() { err = errors.Join(err, r.close()) }()
 	report, err = rehearsal.Run(ctx, r, r.world, o.Progress)
 	report.With = "by the workflow files, as the gitops command in containers of a plain Docker engine"
+	if o.Dagger {
+		report.With = "by the workflow files, as functions of the gitops module on a Dagger engine"
+	}
 	if o.Keep {
 		err = errors.Join(err, r.keep(ctx, programs.dir, o.Progress))
 	}
@@ -73,9 +78,14 @@ func prepare(ctx context.Context, l *lab.Lab, needed rehearsal.Needed, o Options
 	world := world(l, inputs.Credentials, o.Source)
 	world.Authority, world.AuthorityFile = l.Authority, authorityFile
 	world.NotRun, world.Instead, world.Environment = notRun, substitutes(l), inputs.Environment()
-	r := &runner{lab: l, inputs: inputs, world: world, environments: environments(inputs), tips: map[string]string{}}
+	r := &runner{lab: l, inputs: inputs, world: world, environments: environments(inputs)}
 	if r.dagger, err = startDagger(ctx, r, dir); err != nil {
 		return nil, err
+	}
+	if o.Dagger {
+		if r.dagger.real, err = connectDagger(ctx, l); err != nil {
+			return nil, err
+		}
 	}
 	r.actions, err = startActions(ctx, l, r, o)
 	return r, err

@@ -7,14 +7,19 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"gitops/ci/lab"
 	"gitops/ci/progress"
 	"gitops/ci/rehearsal"
 )
 
-// close stops what runs the workflows. The stand-in for dagger ends with it.
-func (r *runner) close() error { return errors.Join(r.actions.Close(), r.dagger.close()) }
+// close stops what runs the workflows.
+func (r *runner) close() error {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	return errors.Join(r.actions.Close(), r.dagger.close(), r.dagger.real.close(ctx))
+}
 
 // keep leaves in dir all that a person needs to work on the lab that stays up, and says
 // how: a checkout of what is deployed, the keys, and a file of the environment.

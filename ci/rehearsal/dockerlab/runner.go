@@ -27,7 +27,6 @@ type runner struct {
 	// environments are those of the repository on GitHub. An operator adds the server's
 	// address once it is known.
 	environments map[string]actions.Environment
-	tips         map[string]string // of branches and pull requests, as of their last events
 }
 
 // Run implements rehearsal.Runner.
@@ -40,10 +39,7 @@ func (r *runner) Run(ctx context.Context, call rehearsal.Call) ([]byte, error) {
 	if call.Stage == "rollback" {
 		return r.byHand(ctx, call)
 	}
-	event, err := r.event(call)
-	if err != nil {
-		return nil, err
-	}
+	event := event(call)
 	runs, err := r.actions.Happen(ctx, event)
 	if err != nil {
 		return nil, err
@@ -59,31 +55,16 @@ func (r *runner) Run(ctx context.Context, call rehearsal.Call) ([]byte, error) {
 }
 
 // event is what happens on GitHub that is to start the stage.
-func (r *runner) event(call rehearsal.Call) (actions.Event, error) {
-	e := actions.Event{Name: "push", Commit: call.Commit, Actor: "ada"}
+func event(call rehearsal.Call) actions.Event {
+	e := actions.Event{Name: "push", Branch: call.Branch, Before: call.Before, Commit: call.Commit, Actor: "ada"}
 	switch call.Stage {
-	case "validate":
-		e.Branch = "infra_features"
-	case "provision":
-		e.Branch = "infra_main"
-	case "release":
-		e.Branch = "integration"
-	case "deploy":
-		e.Branch = "deployment"
 	case "review":
 		e.Name = "pull_request"
 		e.PullRequest = &actions.PullRequest{Number: call.PullRequest, Title: "Change the infrastructure", Head: "infra_features", Base: "infra_main"}
 	case "drift":
-		return actions.Event{Name: "schedule"}, nil
-	default:
-		return e, fmt.Errorf("no workflow runs %s", call.Stage)
+		return actions.Event{Name: "schedule"}
 	}
-	at := e.Name + " " + e.Branch
-	e.Before, r.tips[at] = r.tips[at], e.Commit
-	if e.Before == e.Commit {
-		e.Before = "" // run again: what it changed is not asked for
-	}
-	return e, nil
+	return e
 }
 
 // red returns the failure of the first run that failed, with the words of its jobs.

@@ -23,23 +23,6 @@ const cliVariable = "_EXPERIMENTAL_DAGGER_CLI_BIN"
 // as it does under the module's function rehearse.
 func InSession() bool { return os.Getenv("DAGGER_SESSION_PORT") != "" }
 
-// Reachable reports whether there is a Dagger CLI that reaches an engine. It does
-// not make one start: an engine is there when its address is given, or when the
-// CLI can start one with a container runtime that already has its image.
-func Reachable(ctx context.Context) bool {
-	if InSession() {
-		return true
-	}
-	if os.Getenv("_EXPERIMENTAL_DAGGER_RUNNER_HOST") == "" {
-		return false
-	}
-	path, err := exec.LookPath("dagger")
-	if err != nil {
-		return false
-	}
-	return exec.CommandContext(ctx, path, "--silent", "core", "version").Run() == nil
-}
-
 // Connect opens its own session with the Dagger command on PATH, or joins the
 // one that this process runs in. Log gets the engine's progress.
 func Connect(ctx context.Context, log io.Writer) (*dagger.Client, error) {
@@ -63,29 +46,6 @@ type Options struct {
 	Mirror   string // registry that the host pulls Docker Hub's images from; optional
 	Progress *progress.Progress
 	Log      io.Writer // of the engine
-}
-
-// Call opens a session and calls the module's function rehearse, which leaves
-// its report in folder report.
-func Call(ctx context.Context, o Options, report string) error {
-	client, err := Connect(ctx, o.Log)
-	if err != nil {
-		return err
-	}
-	defer client.Close()
-	if err := serve(ctx, client, o.Source); err != nil {
-		return err
-	}
-	q := client.QueryBuilder().Select("gitops").Select("rehearse").Arg("source", client.Host().Directory(o.Source,
-		dagger.HostDirectoryOpts{Exclude: []string{"**/.git", "**/node_modules", "**/.terraform"}}))
-	if o.Mirror != "" {
-		q = q.Arg("mirror", o.Mirror)
-	}
-	var exported string
-	if err := q.Select("export").Arg("path", report).Bind(&exported).Execute(ctx); err != nil {
-		return fmt.Errorf("rehearsing on the Dagger engine: %w", err)
-	}
-	return nil
 }
 
 // serve loads the module and makes its functions callable.

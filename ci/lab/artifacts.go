@@ -187,12 +187,7 @@ func (g goProgram) changed(ctx context.Context, dir string) (modfile string, err
 // replaceFiles writes the files of g.instead over those in a copy of the module.
 func (g goProgram) replaceFiles(copied string) error {
 	for _, file := range sortedKeys(g.instead) {
-		path := filepath.Join(copied, file)
-		// The copy has the module cache's rights, which let nobody write.
-		if err := errors.Join(os.Chmod(filepath.Dir(path), 0o700), os.Remove(path)); err != nil {
-			return err
-		}
-		if err := os.WriteFile(path, []byte(g.instead[file]), 0o600); err != nil {
+		if err := os.WriteFile(filepath.Join(copied, file), []byte(g.instead[file]), 0o600); err != nil {
 			return err
 		}
 	}

@@ -230,6 +230,13 @@ func TestProgramsHaveTheImagesVersions(t *testing.T) {
 	}
 }
 
+// act has no image that would say its version.
+func TestActHasItsModulesVersion(t *testing.T) {
+	if _, err := act.source(t.Context()); err != nil {
+		t.Error(err)
+	}
+}
+
 // A version that no module pins is refused with the command that changes that.
 func TestOtherVersionIsRefused(t *testing.T) {
 	program := syft

@@ -156,7 +156,7 @@ func (a *Actions) happen(ctx context.Context, e Event, upstream int) ([]Run, err
 		if err != nil {
 			return runs, fmt.Errorf("%s: %w", w.file, err)
 		}
-		if upstream == chain || run.Conclusion == "startup_failure" {
+		if upstream == chain || run.Conclusion == "startup_failure" || !a.repository.has(ctx, "refs/heads/"+a.options.DefaultBranch) {
 			continue
 		}
 		more, err := a.happen(ctx, Event{Name: "workflow_run", WorkflowRun: run, Actor: o.Actor}, upstream+1)

@@ -70,6 +70,13 @@ func TestOldCallRunsWhatAVariableSays(t *testing.T) {
 	}
 }
 
+func TestAFailedCallFailsTheJob(t *testing.T) {
+	team := newTeam(t)
+	team.options.Env["EXIT"] = "3"
+	log := team.one(team.push("main", workflowFile, calling("validate")), "failure")
+	team.has(log, "it ran", "exit status 3")
+}
+
 func TestAnotherVersionOfDaggerIsRefused(t *testing.T) {
 	team := newTeam(t)
 	workflow := texttest.Replace(t, calling("validate"), "v0.21.8", "v0.9.0")

@@ -56,6 +56,13 @@ func (r *repository) commit(ctx context.Context, commit, ref string) (string, er
 	return r.git(ctx, "rev-parse", "--verify", "--end-of-options", commit+"^{commit}")
 }
 
+// has reports whether there is a ref: a repository has no default branch before
+// somebody pushes one.
+func (r *repository) has(ctx context.Context, ref string) bool {
+	_, err := r.git(ctx, "show-ref", "--verify", "--quiet", ref)
+	return err == nil
+}
+
 // merge makes the commit that GitHub shows as refs/pull/N/merge, and pushes it and the head.
 func (r *repository) merge(ctx context.Context, pull PullRequest) (string, error) {
 	tree, err := r.git(ctx, "merge-tree", "--write-tree", pull.baseSHA, pull.headSHA)

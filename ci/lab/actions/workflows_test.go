@@ -68,11 +68,15 @@ func TestJobsGetTheirEnvironmentsSecretsAlone(t *testing.T) {
 		"  applied:\n    environment: {name: Production}\n" + steps +
 		"  later:\n    needs: applied\n" + steps +
 		"  never:\n    environment: production\n    if: github.event_name == 'schedule'\n" + steps
-	for branch, want := range map[string][]string{
-		"main":      {"success 10 0 0 everywhere of alone", "success 10 0 3 everywhere of planned", "success 13 3 0 there of applied", "success 10 0 0 everywhere of later", "skipped"},
-		"release-1": {"success 10 0 0", "success 10 0 3", "success 13 3 0", "success 10 0 0", "skipped"},
-		"other":     {"success 10 0 0", "success 10 0 3", `failure Branch "other" is not allowed to deploy to Production due to environment protection rules.`, "skipped", "skipped"},
+	for _, test := range []struct {
+		branch string
+		want   []string
+	}{ // the first one before there is a default branch
+		{"other", []string{"success 10 0 0", "success 10 0 3", `failure Branch "other" is not allowed to deploy to Production due to environment protection rules.`, "skipped", "skipped"}},
+		{"main", []string{"success 10 0 0 everywhere of alone", "success 10 0 3 everywhere of planned", "success 13 3 0 there of applied", "success 10 0 0 everywhere of later", "skipped"}},
+		{"release-1", []string{"success 10 0 0", "success 10 0 3", "success 13 3 0", "success 10 0 0", "skipped"}},
 	} {
+		branch, want := test.branch, test.want
 		runs := team.push(branch, workflowFile, workflow)
 		if len(runs) != 1 || len(runs[0].Jobs) != len(want) {
 			t.Fatalf("%s: %+v", branch, runs)
@@ -152,6 +156,7 @@ func TestTheTokenHasThePermissionsOfItsJob(t *testing.T) {
 func TestWorkflowRunIsOfTheDefaultBranch(t *testing.T) {
 	team := newTeam(t)
 	plan := "name: Plan\non: {pull_request: {branches: [main]}}\njobs:\n  plan:\n    runs-on: ubuntu-24.04\n    steps:\n" +
+		"      - uses: " + checkout + "\n      - run: test \"$(git rev-parse HEAD)\" = \"$GITHUB_SHA\" && test -z \"$(git branch --show-current)\"\n" +
 		"      - run: mkdir -p plan/.hidden && echo planned >plan/review.md && echo x >plan/.hidden/x\n" +
 		"      - uses: " + upload + "\n        with: {name: plan, path: plan}\n      - run: exit ${{ vars.EXIT }}\n"
 	review := func(permissions, says string) string {

@@ -29,7 +29,7 @@ const (
 
 	checkout = "actions/checkout@3d3c42e5aac5ba805825da76410c181273ba90b1"
 	call     = "dagger/dagger-for-github@27b130bf0f79a7f6fbbbe0fbca6760dc9bb40a77"
-	aws      = "aws-actions/configure-aws-credentials@e7f100cf4c008499ea8adda475de1042d6975c7b"
+	aws      = "aws-actions/configure-aws-credentials@e6de054238d6b7531b4efff3b6587d9aade6a06c"
 	upload   = "actions/upload-artifact@043fb46d1a93c77aae656e7c1c64a875d1fc6a0a"
 	download = "actions/download-artifact@3e5f45b2cfb9172054b4087a40e8e0b5a5461e7c"
 )

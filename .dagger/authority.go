@@ -20,7 +20,7 @@ func (m *Gitops) WithAuthority(
 
 // joinCertificates writes the certificates of an image, where its distribution keeps
 // them, and those that were given into one file.
-const joinCertificates = `for file in etc/ssl/certs/ca-certificates.crt etc/pki/tls/certs/ca-bundle.crt etc/ssl/ca-bundle.pem; do
+const joinCertificates = `for file in etc/ssl/certs/ca-certificates.crt etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem etc/pki/tls/certs/ca-bundle.crt etc/ssl/ca-bundle.pem; do
   if [ -f "/image/$file" ]; then cat "/image/$file"; echo; break; fi
 done > /bundle.pem
 cat /authority.pem >> /bundle.pem`

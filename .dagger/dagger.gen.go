@@ -1701,6 +1701,13 @@ func invoke(ctx context.Context, parentJSON []byte, parentName string, fnName st
 					panic(fmt.Errorf("%s: %w", "failed to unmarshal input arg attempt", err))
 				}
 			}
+			var environment []string
+			if inputArgs["environment"] != nil {
+				err = json.Unmarshal([]byte(inputArgs["environment"]), &environment)
+				if err != nil {
+					panic(fmt.Errorf("%s: %w", "failed to unmarshal input arg environment", err))
+				}
+			}
 			var authority *dagger.File
 			if inputArgs["authority"] != nil {
 				err = json.Unmarshal([]byte(inputArgs["authority"]), &authority)
@@ -1764,7 +1771,7 @@ func invoke(ctx context.Context, parentJSON []byte, parentName string, fnName st
 					panic(fmt.Errorf("%s: %w", "failed to unmarshal input arg syftImage", err))
 				}
 			}
-			return New(awsAccessKeyId, awsSecretAccessKey, awsSessionToken, hostPrivateKey, infracostApiKey, sshKey, address, hostKey, extraVars, variables, actor, registryAddress, registryUsername, registryPassword, signingKey, signingPassword, gitToken, githubToken, githubRepo, githubServer, githubApi, workflow, run, attempt, authority, tool, terraformImage, infracostImage, ansibleImage, gitImage, goImage, cosignImage, syftImage), nil
+			return New(awsAccessKeyId, awsSecretAccessKey, awsSessionToken, hostPrivateKey, infracostApiKey, sshKey, address, hostKey, extraVars, variables, actor, registryAddress, registryUsername, registryPassword, signingKey, signingPassword, gitToken, githubToken, githubRepo, githubServer, githubApi, workflow, run, attempt, environment, authority, tool, terraformImage, infracostImage, ansibleImage, gitImage, goImage, cosignImage, syftImage), nil
 		default:
 			return nil, fmt.Errorf("unknown function %s", fnName)
 		}

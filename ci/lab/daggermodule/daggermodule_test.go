@@ -58,7 +58,7 @@ func TestParseMistakes(t *testing.T) {
 		"validate deploy":             `unknown command "deploy" for "dagger call validate"`,
 		"deploy --commit abc surplus": `unknown command "surplus" for "dagger call deploy"`,
 		"constructor":                 `unknown command "constructor" for "dagger call"`,
-		"--adress a":                  "unknown flag: --adress",
+		"--place a":                   "unknown flag: --place",
 	} {
 		if _, err := Parse(module(t), strings.Fields(line), nil); err == nil || err.Error() != want {
 			t.Errorf("%s: got %v, want %s", line, err, want)

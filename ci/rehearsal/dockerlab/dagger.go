@@ -89,7 +89,7 @@ func startDagger(ctx context.Context, r *runner, dir string) (*dagger, error) {
 		return nil, fmt.Errorf("making the dagger command: %w", err)
 	}
 	script := fmt.Sprintf("#!/bin/sh\nexec %q stand-in dagger -- \"$@\"\n", filepath.Join(dir, "rehearse"))
-	if err := os.WriteFile(filepath.Join(d.folder, "dagger"), []byte(script), 0o755); err != nil { //nolint:gosec // a command is executable
+	if err := os.WriteFile(filepath.Join(d.folder, "dagger"), []byte(script), 0o755); err != nil {
 		return nil, fmt.Errorf("making the dagger command: %w", err)
 	}
 	listener, err := (&net.ListenConfig{}).Listen(ctx, "unix", d.socket)
@@ -98,7 +98,7 @@ func startDagger(ctx context.Context, r *runner, dir string) (*dagger, error) {
 	}
 	d.server = &http.Server{Handler: http.HandlerFunc(d.serve), ReadHeaderTimeout: 10 * time.Second,
 		BaseContext: func(net.Listener) context.Context { return ctx }}
-	go d.server.Serve(listener)
+	go func() { _ = d.server.Serve(listener) }() // it ends when it is closed
 	return d, nil
 }
 

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
 
 	"gitops/ci/lab"
@@ -67,10 +68,10 @@ func (d *realDagger) close(ctx context.Context) error {
 
 // call runs the command as it was called.
 func (d *realDagger) call(ctx context.Context, r DaggerRequest, stage string) ([]byte, error) {
-	command := exec.CommandContext(ctx, d.path, r.Args...)
+	command := exec.CommandContext(ctx, d.path, r.Args...) //nolint:gosec // the workflow's own arguments
 	command.Dir = r.Dir
 	// act hands on nothing of this machine: how the engine is reached is added.
-	command.Env = append(r.Env, runnerVariable+"="+os.Getenv(runnerVariable))
+	command.Env = slices.Concat(r.Env, []string{runnerVariable + "=" + os.Getenv(runnerVariable)})
 	var stdout, stderr bytes.Buffer
 	command.Stdout, command.Stderr = &stdout, &stderr
 	err := command.Run()

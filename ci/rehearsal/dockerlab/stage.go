@@ -234,7 +234,7 @@ func (s *stageCall) secret(argument string) string {
 
 // bound are the secrets that the stages of a kind get, by the variable that has them.
 var bound = map[string]map[string]string{
-	"terraform": {
+	"terraform": { //nolint:gosec // names of arguments
 		"AWS_ACCESS_KEY_ID": "aws-access-key-id", "AWS_SECRET_ACCESS_KEY": "aws-secret-access-key",
 		"AWS_SESSION_TOKEN": "aws-session-token", "TF_VAR_ssh_host_private_key": "host-private-key",
 	},

@@ -68,9 +68,10 @@ var Records = []Record{
 		Sources: []string{"docker-library/repo-info 05f354f0a08a repos/debian/remote/13.6-slim.md"},
 	},
 	{
-		Ref: "traefik:v3.6.12", Entrypoint: []string{"/entrypoint.sh"}, Shell: true, Tmp: true, Certificates: debianCertificates, Libc: "musl",
+		Ref: "traefik:v3.7.12", Digest: "sha256:5447d0eaf375d832b8f224f88db0e80c0a2d44554fc973e3ba72c3a52946cfcc",
+		Entrypoint: []string{"/entrypoint.sh"}, Shell: true, Tmp: true, Certificates: debianCertificates, Libc: "musl",
 		Programs: have("apk", "wget"),
-		Sources:  []string{"traefik/traefik-library-image 00f17bdb165d v3.6/alpine/Dockerfile"},
+		Sources:  []string{"docker-library/repo-info 2b118a32addb repos/traefik/remote/v3.7.12.md"},
 	},
 	{
 		Ref: "postgres:17.10", Digest: "sha256:ccb771565a9685249a794529986c6f6eb007c676dd4169d84d3f1c46a280e696",

@@ -17,7 +17,7 @@ import (
 // postgresRef and traefikRef are images as manifests name them.
 const (
 	postgresRef = "postgres:17.10"
-	traefikRef  = "traefik:v3.6.12"
+	traefikRef  = "traefik:v3.7.12"
 )
 
 // sh runs a shell script on this machine and returns all that it printed.
@@ -101,7 +101,7 @@ func testNginx(t *testing.T, l *lab.Lab) {
 func testTraefik(t *testing.T, l *lab.Lab) {
 	name := container(t, l, traefikRef, "--ping=true", "--entrypoints.web.address=:80")
 	eventually(t, `docker exec "$1" traefik healthcheck --ping=true`, name)
-	if said, err := sh(t, `docker run --rm "$1" version`, traefikRef); err != nil || !strings.Contains(said, "3.6.12") {
+	if said, err := sh(t, `docker run --rm "$1" version`, traefikRef); err != nil || !strings.Contains(said, "3.7.12") {
 		t.Errorf("version: %q, %v", said, err)
 	}
 }

@@ -22,7 +22,7 @@ func TestRepositoryAndVersion(t *testing.T) {
 	for ref, want := range map[string][2]string{
 		"golang:1.26.8-trixie":                     {"golang", "1.26.8"},
 		"docker.io/library/postgres:17.10":         {"postgres", "17.10"},
-		"traefik:v3.6.12":                          {"traefik", "3.6.12"},
+		"traefik:v3.7.12":                          {"traefik", "3.7.12"},
 		"grafana/loki:3.6.3@sha256:abc":            {"grafana/loki", "3.6.3"},
 		"localhost:5000/team/shop:1":               {"localhost:5000/team/shop", "1"},
 		"ghcr.io/ansible/community-ansible:v1.2-x": {"ghcr.io/ansible/community-ansible", "1.2"},

@@ -14,7 +14,7 @@ func TestBadUsage(t *testing.T) {
 	for args, says := range map[string]string{
 		"--source nowhere":                         "not a repository to rehearse",
 		"--engine nomad --source " + root:          "there are auto, docker and dagger",
-		"--engine session --keep --source " + root: "--keep works with --engine docker",
+		"--engine session --keep --source " + root: "--keep does not work in a Dagger session",
 		"--nonsense":                               "rehearse --help",
 	} {
 		var out, said bytes.Buffer

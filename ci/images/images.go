@@ -11,7 +11,7 @@ const (
 	Git       = "alpine/git:v2.52.0"
 	Go        = "golang:1.26.8-trixie"
 	Syft      = "anchore/syft:v1.38.0"
-	Cosign    = "ghcr.io/sigstore/cosign/cosign:v2.5.0"
+	Cosign    = "ghcr.io/sigstore/cosign/cosign:v2.6.5"
 )
 
 // The bases of the application's images; its Dockerfiles carry the same

@@ -49,7 +49,7 @@ var Records = []Record{
 	},
 	{
 		Ref: Cosign, User: "65532", Entrypoint: []string{"/ko-app/cosign"}, Tmp: true, Certificates: debianCertificates,
-		Sources: []string{"sigstore/cosign v2.5.0 .ko.yaml (its base is gcr.io/distroless/static-debian12:nonroot)"},
+		Sources: []string{"sigstore/cosign v2.6.5 .ko.yaml (its base is gcr.io/distroless/static-debian12:nonroot)"},
 	},
 	{
 		Ref: Node, Digest: "sha256:c5849ff9c9ebcd66615412f0b548ca5b8ecaef84003dc9ac2e077ebe46aaa3f6",

@@ -1,9 +1,6 @@
 package main
 
 import (
-	"net/url"
-	"slices"
-
 	"gitops/.dagger/internal/dagger"
 )
 
@@ -27,14 +24,8 @@ func (m *Gitops) WithService(
 	return m
 }
 
-// bound reports whether a service is bound to the host of a registry's address.
-func (m *Gitops) bound(address string) bool {
-	registry := url.URL{Host: address}
-	return slices.Contains(m.aliases(), registry.Hostname())
-}
-
-// aliases returns the host names of the bound services: a registry among them
-// speaks no TLS.
+// aliases returns the host names of the bound services: a registry among them speaks
+// no TLS.
 func (m *Gitops) aliases() (names []string) {
 	for _, b := range m.Bindings {
 		names = append(names, b.Alias)

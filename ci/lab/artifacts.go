@@ -33,19 +33,21 @@ func newMaker(d *Docker, c *cache) *maker {
 
 func oneCompiler() *semaphore.Weighted { return semaphore.NewWeighted(1) }
 
-// suite is the Debian release that base images are made of.
+// suite is the Debian release that base images are made of; that of the host is
+// hostSuite.
 const suite = "trixie"
 
 // rootFS is a Debian root file system to make: the arguments of mmdebstrap
 // without the archive's name.
 type rootFS struct {
+	suite       string
 	args        []string
 	authorities string // the certificates copied in
 }
 
-// newRootFS returns a minimal Debian that trusts the certificate authorities
-// that were added to this machine.
-func newRootFS() (rootFS, error) {
+// newRootFS returns a minimal Debian of a suite that trusts the certificate
+// authorities that were added to this machine.
+func newRootFS(suite string) (rootFS, error) {
 	paths, content, err := addedAuthorities()
 	args := []string{
 		"--quiet", "--variant=minbase", "--include=ca-certificates",
@@ -54,21 +56,31 @@ func newRootFS() (rootFS, error) {
 		// Images keep no packages that were only needed once.
 		`--customize-hook=echo 'APT::Keep-Downloaded-Packages "false";' >"$1/etc/apt/apt.conf.d/docker-clean"`,
 	}
+	if suite == testing {
+		args = append(args, "--aptopt="+anyRelease)
+	}
 	for _, path := range paths {
 		args = append(args, "--customize-hook=copy-in "+path+" /usr/local/share/ca-certificates")
 	}
-	return rootFS{append(args, `--customize-hook=chroot "$1" update-ca-certificates`, suite), content}, err
+	return rootFS{suite, append(args, `--customize-hook=chroot "$1" update-ca-certificates`, suite), content}, err
 }
+
+// testing is the suite that Debian has not released yet.
+const testing = "forky"
+
+// anyRelease lets apt use a mirror whose copy of Debian is some weeks old. A testing
+// suite's index expires; its signature is still checked.
+const anyRelease = `Acquire::Check-Valid-Until "false"`
 
 func (r rootFS) key() string { return key(append(r.args, r.authorities)...) }
 
 // debian returns a tar archive of the root file system.
 func (m *maker) debian(ctx context.Context, system rootFS) (string, error) {
-	return m.cache.file(ctx, "debian-"+suite, system.key(), func(path string) (err error) {
+	return m.cache.file(ctx, "debian-"+system.suite, system.key(), func(path string) (err error) {
 		if err := install(ctx, m.progress, map[string]string{"mmdebstrap": "mmdebstrap"}); err != nil {
 			return err
 		}
-		end := m.progress.Start("making a Debian root file system from Debian packages")
+		end := m.progress.Start("making a root file system of Debian " + system.suite + " from Debian packages")
 		defer func() { end(err) }()
 		// mmdebstrap tells the format by the name.
 		archive := path + ".tar"

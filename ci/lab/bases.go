@@ -82,8 +82,14 @@ var bases = map[string]base{
 	repository(images.Cosign):     {dir: "cosign", plan: compiled("cosign", cosign)},
 }
 
-func planDebian(_ context.Context, m *maker, _ string) (plan, error) {
-	system, err := newRootFS()
+// planDebian knows the suite by the tag: debian:13.6-slim is trixie, and
+// debian:forky-20260202-slim is forky.
+func planDebian(_ context.Context, m *maker, version string) (plan, error) {
+	name := suite
+	if version == testing {
+		name = testing
+	}
+	system, err := newRootFS(name)
 	return plan{key: system.key(), fetch: func(ctx context.Context) (map[string]string, error) {
 		archive, err := m.debian(ctx, system)
 		return map[string]string{"rootfs.tar": archive}, err
@@ -202,7 +208,7 @@ func (d *Docker) packageVersion(ctx context.Context, c *cache, imageID, name str
 	path, err := c.file(ctx, "holds-"+name, key(imageID), func(path string) error {
 		format := "${Package} ${Version}"
 		if name == "base-files" {
-			format = "Debian " + suite + ", base-files ${Version}"
+			format = "Debian's base-files ${Version}"
 		}
 		said, err := d.do(ctx, "run", "--rm", "--network", "none", "--entrypoint", "dpkg-query", imageID, "-Wf", format, name)
 		if err != nil {

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 	"time"
 
@@ -159,10 +160,15 @@ func (l *Lab) start(ctx context.Context, more []string) error {
 	if err != nil {
 		return err
 	}
+	var host Image
+	if services["host"], host, err = buildHost(ctx, provider); err != nil {
+		return err
+	}
 	if l.Images, l.Missing, err = provider.all(ctx, append(more, stageImages...)); err != nil {
 		return err
 	}
-	l.Images = append([]Image{debian}, l.Images...)
+	// The mirror has the host's base too, for a Dagger engine that builds the host.
+	l.Images = append(slices.Compact([]Image{debian, host}), l.Images...)
 	if err := l.buildDocker(ctx); err != nil {
 		return err
 	}

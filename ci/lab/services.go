@@ -129,19 +129,19 @@ func nestedEngine() []string {
 // for the stage that builds images.
 const DockerImage = "gitops-lab/docker:local"
 
-// buildServices builds the stand-ins' images and returns their references by
-// folder.
+// buildServices builds the stand-ins' images, apart from the host's, and returns
+// their references by folder.
 func (l *Lab) buildServices(ctx context.Context) (map[string]string, error) {
 	refs := map[string]string{}
 	group, ctx := errgroup.WithContext(ctx)
-	folders := []string{"git", "aws", "registry", "host"}
+	folders := []string{"git", "aws", "registry"}
 	if l.AirGapped {
 		folders = append(folders, "galaxy")
 	}
 	for _, folder := range folders {
 		refs[folder] = "gitops-lab/" + folder + ":local"
 		group.Go(func() error {
-			return l.buildOwn(ctx, refs[folder], folder, map[string]string{"DEBIAN": images.Debian})
+			return l.Docker.buildOwn(ctx, refs[folder], folder, map[string]string{"DEBIAN": images.Debian})
 		})
 	}
 	return refs, group.Wait()
@@ -149,17 +149,17 @@ func (l *Lab) buildServices(ctx context.Context) (map[string]string, error) {
 
 // buildDocker builds DockerImage, once its programs' images are provided.
 func (l *Lab) buildDocker(ctx context.Context) error {
-	return l.buildOwn(ctx, DockerImage, "docker", map[string]string{
+	return l.Docker.buildOwn(ctx, DockerImage, "docker", map[string]string{
 		"DEBIAN": images.Debian, "SYFT": images.Syft, "COSIGN": images.Cosign,
 	})
 }
 
 // buildOwn builds the image ref from a folder of files' images. It is built again
 // when one of the images in from is another; from has them by build argument.
-func (l *Lab) buildOwn(ctx context.Context, ref, folder string, from map[string]string) error {
+func (d *Docker) buildOwn(ctx context.Context, ref, folder string, from map[string]string) error {
 	r := recipe{dir: "images/" + folder, args: from}
 	for _, argument := range sortedKeys(from) {
-		stored, err := l.Docker.inspect(ctx, from[argument])
+		stored, err := d.inspect(ctx, from[argument])
 		if err != nil {
 			return err
 		}
@@ -168,7 +168,7 @@ func (l *Lab) buildOwn(ctx context.Context, ref, folder string, from map[string]
 		}
 		r.key += stored.ID
 	}
-	_, err := l.Docker.build(ctx, ref, r)
+	_, err := d.build(ctx, ref, r)
 	return err
 }
 

@@ -37,7 +37,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	root.SetArgs(args)
 	root.SetOut(stdout)
 	root.SetErr(stderr)
-	root.AddCommand(newStandIn(), newWithDocker(progress.NewProgress(stderr)), newPictures())
+	root.AddCommand(newStandIn(), newWithDocker(progress.NewProgress(stderr)), newOnHost(progress.NewProgress(stderr)), newPictures())
 	if err := root.ExecuteContext(ctx); err != nil {
 		fmt.Fprintf(stderr, "rehearse: %v\n", err)
 		return progress.ExitCode(err)

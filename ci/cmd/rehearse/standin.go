@@ -123,6 +123,25 @@ func newWithDocker(p *progress.Progress) *cobra.Command {
 	return command
 }
 
+// newOnHost runs a command on the host stand-in, beside its Docker engine.
+func newOnHost(p *progress.Progress) *cobra.Command {
+	return &cobra.Command{
+		Use: "on-host -- COMMAND [ARGUMENT]…", Short: "Run a command on the host stand-in, beside its Docker engine", Hidden: true,
+		Args: cobra.MinimumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			docker, err := lab.OpenDocker(cmd.Context(), p)
+			if err != nil {
+				return err
+			}
+			defer docker.Close()
+			if args, err = docker.OnHost(cmd.Context(), args); err != nil {
+				return err
+			}
+			return pass(cmd.Context(), args)
+		},
+	}
+}
+
 // pass runs a command with this one's input and output.
 func pass(ctx context.Context, args []string) error {
 	command := exec.CommandContext(ctx, args[0], args[1:]...)

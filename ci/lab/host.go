@@ -47,9 +47,10 @@ func buildHost(ctx context.Context, p *provider) (ref string, base Image, err er
 	return ref, base, p.docker.buildOwn(ctx, ref, "host", map[string]string{"DEBIAN": debian})
 }
 
-// withEngine sets Docker up as the role common does, and runs a command.
+// withEngine sets Docker up as the role common does, and runs a command. Tests that
+// pull start a registry.
 const withEngine = `set -eu
-apt-get install -y --no-install-recommends docker.io docker-cli docker-compose >/tmp/apt-docker.log 2>&1 ||
+apt-get install -y --no-install-recommends docker.io docker-cli docker-compose docker-registry >/tmp/apt-docker.log 2>&1 ||
 	{ cat /tmp/apt-docker.log; exit 1; }
 service docker start >/tmp/docker-start.log 2>&1
 for try in $(seq 150); do docker info >/dev/null 2>&1 && break; sleep 0.2; done

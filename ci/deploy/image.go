@@ -10,9 +10,11 @@ type Image struct {
 	Service string `json:"service"`
 	// Ref is the image as the manifest names it.
 	Ref string `json:"ref"`
-	// Digest is the image by digest, repository@sha256:…; empty when it was not pulled.
+	// Digest is the image by digest, repository@sha256:…; empty when it was not pulled,
+	// save in containerd's image store, where an image that was built has one too.
 	Digest string `json:"digest,omitempty"`
-	// ID is the image's identity on the host.
+	// ID is the image's identity on the host: the digest of its configuration, in
+	// containerd's image store that of its manifest.
 	ID string `json:"id"`
 }
 

@@ -56,7 +56,7 @@ func newRootFS(suite string) (rootFS, error) {
 		// Images keep no packages that were only needed once.
 		`--customize-hook=echo 'APT::Keep-Downloaded-Packages "false";' >"$1/etc/apt/apt.conf.d/docker-clean"`,
 	}
-	if suite == testing {
+	if suite == forky {
 		args = append(args, "--aptopt="+anyRelease)
 	}
 	for _, path := range paths {
@@ -65,8 +65,8 @@ func newRootFS(suite string) (rootFS, error) {
 	return rootFS{suite, append(args, `--customize-hook=chroot "$1" update-ca-certificates`, suite), content}, err
 }
 
-// testing is the suite that Debian has not released yet.
-const testing = "forky"
+// forky is the suite that Debian has not released yet.
+const forky = "forky"
 
 // anyRelease lets apt use a mirror whose copy of Debian is some weeks old. A testing
 // suite's index expires; its signature is still checked.

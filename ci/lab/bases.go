@@ -86,8 +86,8 @@ var bases = map[string]base{
 // debian:forky-20260202-slim is forky.
 func planDebian(_ context.Context, m *maker, version string) (plan, error) {
 	name := suite
-	if version == testing {
-		name = testing
+	if version == forky {
+		name = forky
 	}
 	system, err := newRootFS(name)
 	return plan{key: system.key(), fetch: func(ctx context.Context) (map[string]string, error) {

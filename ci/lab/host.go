@@ -18,14 +18,14 @@ const HostVariable = "GITOPS_LAB_HOST"
 
 // hostBases has the image that the host is built from, by suite. The tag of forky
 // is in docker-library/official-images, library/debian, commit 00c85064a073.
-var hostBases = map[string]string{suite: images.Debian, testing: "debian:forky-20260202-slim"}
+var hostBases = map[string]string{suite: images.Debian, forky: "debian:forky-20260202-slim"}
 
 // HostSuite returns the Debian suite of the host stand-in and the image that it is
 // built from.
 func HostSuite() (name, base string, err error) {
 	name = os.Getenv(HostVariable)
 	if name == "" {
-		name = testing
+		name = forky
 	}
 	base, known := hostBases[name]
 	if !known {

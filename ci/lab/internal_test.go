@@ -5,10 +5,12 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -43,6 +45,48 @@ func TestMirrored(t *testing.T) {
 	} {
 		if got := mirrored("m:5000", ref); got != want {
 			t.Errorf("%s: %s, want %s", ref, got, want)
+		}
+	}
+}
+
+func TestHostSuite(t *testing.T) {
+	for set, want := range map[string]string{
+		"":         "forky debian:forky-20260202-slim <nil>",
+		"forky":    "forky debian:forky-20260202-slim <nil>",
+		"trixie":   "trixie " + images.Debian + " <nil>",
+		"bookworm": "  GITOPS_LAB_HOST=bookworm: the host can be made of forky or trixie",
+	} {
+		t.Setenv(HostVariable, set)
+		name, base, err := HostSuite()
+		if got := fmt.Sprint(name, " ", base, " ", err); got != want {
+			t.Errorf("%q: %s, want %s", set, got, want)
+		}
+	}
+}
+
+// What the lab and a Dagger engine build the host from is one image.
+func TestHostIsBuiltFromTheSameBase(t *testing.T) {
+	dockerfile, err := files.ReadFile("images/host/Dockerfile")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := "\nARG DEBIAN=" + hostBases[forky] + "\n"; !strings.Contains(string(dockerfile), want) {
+		t.Errorf("the Dockerfile has no %q", want)
+	}
+}
+
+func TestRootFSOfASuite(t *testing.T) {
+	for tag, expires := range map[string]bool{"13.6": false, "forky": true} {
+		p, err := planDebian(t.Context(), nil, tag)
+		if err != nil {
+			t.Fatal(err)
+		}
+		system, err := newRootFS(map[bool]string{false: suite, true: forky}[expires])
+		if err != nil {
+			t.Fatal(err)
+		}
+		if p.key != system.key() || slices.Contains(system.args, "--aptopt="+anyRelease) != expires {
+			t.Errorf("debian:%s-slim: %q", tag, system.args)
 		}
 	}
 }

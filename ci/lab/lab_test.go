@@ -256,10 +256,33 @@ sudo DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends d
 sudo service docker start
 for try in $(seq 50); do sudo docker info >/dev/null 2>&1 && break; sleep 0.2; done
 sudo docker compose version
-sudo docker run --rm --memory 64m "$2" echo inside`, daemon, images.Debian)
-	if err != nil || !strings.Contains(out.Stdout, "Docker Compose") || !strings.Contains(out.Stdout, "inside") {
-		t.Errorf("%+v, %v", out, err)
+sudo docker info --format '{{.Driver}} {{.DriverStatus}}'
+sudo docker version --format 'minimum {{.Server.MinAPIVersion}}'
+sudo docker run --rm --memory 64m "$2" echo inside
+DOCKER_API_VERSION=1.43 sudo --preserve-env=DOCKER_API_VERSION docker ps 2>&1 || true`, daemon, images.Debian)
+	if err != nil {
+		t.Fatalf("%+v, %v", out, err)
 	}
+	for _, want := range hostSays(t) {
+		if !strings.Contains(out.Stdout, want) {
+			t.Errorf("no %q in\n%s", want, out.Stdout)
+		}
+	}
+}
+
+// hostSays is what the engine of the host does. That of forky does what is the
+// default in Docker 29, whatever daemon.json has.
+func hostSays(t *testing.T) []string {
+	t.Helper()
+	name, _, err := lab.HostSuite()
+	if err != nil {
+		t.Fatal(err)
+	}
+	says := []string{"Docker Compose", "inside"}
+	if name == "forky" {
+		says = append(says, "overlayfs [[driver-type io.containerd.snapshotter.v1]]", "minimum 1.44", "client version 1.43 is too old")
+	}
+	return says
 }
 
 func testRun(t *testing.T, l *lab.Lab) {

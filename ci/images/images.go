@@ -23,3 +23,7 @@ const (
 
 // Debian is what the stand-ins of the lab are built from.
 const Debian = "debian:13.6-slim"
+
+// DebianTesting is what the lab's host is built from: the suite after Debian, which
+// has a newer Docker.
+const DebianTesting = "debian:forky-20260803-slim"

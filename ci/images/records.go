@@ -68,6 +68,11 @@ var Records = []Record{
 		Sources: []string{"docker-library/repo-info 05f354f0a08a repos/debian/remote/13.6-slim.md"},
 	},
 	{
+		Ref: DebianTesting, Digest: "sha256:30942636e2c40213be85033020ceb8f9b788f7b5c29d48b8f5d152b87717c0a4",
+		Shell: true, Tmp: true, Libc: "glibc", Programs: have("apt-get", "bash", "perl"),
+		Sources: []string{"docker-library/repo-info 05f354f0a08a repos/debian/remote/forky-20260803-slim.md"},
+	},
+	{
 		Ref: "traefik:v3.7.12", Digest: "sha256:5447d0eaf375d832b8f224f88db0e80c0a2d44554fc973e3ba72c3a52946cfcc",
 		Entrypoint: []string{"/entrypoint.sh"}, Shell: true, Tmp: true, Certificates: debianCertificates, Libc: "musl",
 		Programs: have("apk", "wget"),

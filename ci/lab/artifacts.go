@@ -33,8 +33,8 @@ func newMaker(d *Docker, c *cache) *maker {
 
 func oneCompiler() *semaphore.Weighted { return semaphore.NewWeighted(1) }
 
-// suite is the Debian release that base images are made of; that of the host is
-// hostSuite.
+// suite is the Debian release that base images are made of; HostVariable names
+// that of the host.
 const suite = "trixie"
 
 // rootFS is a Debian root file system to make: the arguments of mmdebstrap

@@ -83,7 +83,7 @@ var bases = map[string]base{
 }
 
 // planDebian knows the suite by the tag: debian:13.6-slim is trixie, and
-// debian:forky-20260202-slim is forky.
+// debian:forky-20260803-slim is forky.
 func planDebian(_ context.Context, m *maker, version string) (plan, error) {
 	name := suite
 	if version == forky {

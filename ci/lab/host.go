@@ -16,9 +16,8 @@ import (
 // behave as Ubuntu's 29.1 does, trixie has 26.1 as it is.
 const HostVariable = "GITOPS_LAB_HOST"
 
-// hostBases has the image that the host is built from, by suite. The tag of forky
-// is in docker-library/official-images, library/debian, commit 00c85064a073.
-var hostBases = map[string]string{suite: images.Debian, forky: "debian:forky-20260202-slim"}
+// hostBases has the image that the host is built from, by suite.
+var hostBases = map[string]string{suite: images.Debian, forky: images.DebianTesting}
 
 // HostSuite returns the Debian suite of the host stand-in and the image that it is
 // built from.

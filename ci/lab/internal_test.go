@@ -51,8 +51,8 @@ func TestMirrored(t *testing.T) {
 
 func TestHostSuite(t *testing.T) {
 	for set, want := range map[string]string{
-		"":         "forky debian:forky-20260202-slim <nil>",
-		"forky":    "forky debian:forky-20260202-slim <nil>",
+		"":         "forky " + images.DebianTesting + " <nil>",
+		"forky":    "forky " + images.DebianTesting + " <nil>",
 		"trixie":   "trixie " + images.Debian + " <nil>",
 		"bookworm": "  GITOPS_LAB_HOST=bookworm: the host can be made of forky or trixie",
 	} {
@@ -70,7 +70,7 @@ func TestHostIsBuiltFromTheSameBase(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if want := "\nARG DEBIAN=" + hostBases[forky] + "\n"; !strings.Contains(string(dockerfile), want) {
+	if want := "\nARG DEBIAN=" + images.DebianTesting + "\n"; !strings.Contains(string(dockerfile), want) {
 		t.Errorf("the Dockerfile has no %q", want)
 	}
 }

@@ -16,7 +16,7 @@ import (
 
 // trusting are images without authorities whose stand-ins have them: the lab's Debian
 // trusts the authorities that were added to this machine, and passes them on.
-var trusting = []string{images.Debian, images.Node, postgresRef}
+var trusting = []string{images.Debian, images.DebianTesting, images.Node, postgresRef}
 
 // TestStandInsHaveNothingBeyondTheRecord holds the images of the lab to ci/images: what
 // works in a stand-in works in the image whose place it takes.

@@ -259,7 +259,7 @@ sudo docker compose version
 sudo docker info --format '{{.Driver}} {{.DriverStatus}}'
 sudo docker version --format 'minimum {{.Server.MinAPIVersion}}'
 sudo docker run --rm --memory 64m "$2" echo inside
-DOCKER_API_VERSION=1.43 sudo --preserve-env=DOCKER_API_VERSION docker ps 2>&1 || true`, daemon, images.Debian)
+sudo env DOCKER_API_VERSION=1.43 docker ps 2>&1 || true`, daemon, images.Debian)
 	if err != nil {
 		t.Fatalf("%+v, %v", out, err)
 	}

@@ -46,6 +46,15 @@ func buildHost(ctx context.Context, p *provider) (ref string, base Image, err er
 	return ref, base, p.docker.buildOwn(ctx, ref, "host", map[string]string{"DEBIAN": debian})
 }
 
+// sayWhatLacks tells what the machine cannot give the host's engine.
+func (l *Lab) sayWhatLacks(ctx context.Context) error {
+	cgroups, err := l.Docker.do(ctx, "info", "--format", "{{.CgroupVersion}}")
+	if err == nil && cgroups == "1" {
+		l.progress.Say("the host's engine has cgroup version 1, as this machine has; Ubuntu's has version 2")
+	}
+	return err
+}
+
 // withEngine sets Docker up as the role common does, and runs a command. Tests that
 // pull start a registry.
 const withEngine = `set -eu

@@ -164,6 +164,9 @@ func (l *Lab) start(ctx context.Context, more []string) error {
 	if services["host"], host, err = buildHost(ctx, provider); err != nil {
 		return err
 	}
+	if err := l.sayWhatLacks(ctx); err != nil {
+		return err
+	}
 	if l.Images, l.Missing, err = provider.all(ctx, append(more, stageImages...)); err != nil {
 		return err
 	}

@@ -51,6 +51,9 @@ func (o PlanOptions) plan(ctx context.Context) (planned, *infra.Workspace, error
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return planned{}, nil, fmt.Errorf("making the plan's folder: %w", err)
 	}
+	if err := empty(dir); err != nil {
+		return planned{}, nil, err
+	}
 	workspace, err := o.Terraform.open(ctx, o.Output)
 	if err != nil {
 		return planned{}, nil, err

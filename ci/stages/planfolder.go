@@ -63,7 +63,12 @@ func (p planned) write(dir string) error {
 // show puts the plan into a comment.
 func (p planned) show(c *review.Comment) {
 	c.Workspace, c.Fingerprint, c.Effects = p.Workspace, p.Fingerprint, p.effects
-	c.Summary, c.PlanText = review.Summarize(p.masked), p.text
+	c.Summary, c.PlanText, c.Platforms = review.Summarize(p.masked), p.text, p.platforms()
+}
+
+// platforms are the server's, and those that images were built for where it was planned.
+func (p planned) platforms() review.Platforms {
+	return review.Platforms{Server: review.ServerPlatform(p.masked), Built: p.PlanResult.Platforms}
 }
 
 // limits are the most that the files of a plan folder may have, in bytes.

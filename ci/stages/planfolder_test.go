@@ -154,3 +154,27 @@ func TestALargeHostilePlanIsRendered(t *testing.T) {
 		t.Errorf("%v, %d bytes\n%.3000s", err, len(r.Text), r.Text)
 	}
 }
+
+// The cost of a plan is asked for beside a key.
+func TestCostTakesAPlainFileOfAPlansSize(t *testing.T) {
+	dir := folder(t, nil)
+	large, pipe := filepath.Join(dir, "large"), filepath.Join(dir, "pipe")
+	if err := syscall.Mkfifo(pipe, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(large, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Truncate(large, limits[planJSON]+1); err != nil {
+		t.Fatal(err)
+	}
+	for _, file := range []string{dir, pipe, large} {
+		_, err := Cost(t.Context(), CostOptions{Plan: file})
+		if progress.ExitCode(err) != progress.ExitInvalid || !strings.Contains(err.Error(), "must be a plain file of at most") {
+			t.Errorf("%s: %v", file, err)
+		}
+	}
+	if _, err := readPlanJSON(large); progress.ExitCode(err) != progress.ExitInvalid || !strings.Contains(err.Error(), "more than") {
+		t.Errorf("a large plan: %v", err)
+	}
+}

@@ -293,10 +293,11 @@ func TestHostileModule(t *testing.T) {
 	h.has(h.recorded(), "call review --plan plan --pull-request 7 --commit ", "forged")
 }
 
+// revealedAll returns the tokens as variables have them, and as git's configuration.
 func revealedAll(tokens []secret.Value) []string {
 	var all []string
 	for _, token := range tokens {
-		all = append(all, token.Reveal())
+		all = append(all, token.Reveal(), base64.StdEncoding.EncodeToString([]byte("x-access-token:"+token.Reveal())))
 	}
 	return all
 }

@@ -138,6 +138,10 @@ func (m *Gitops) Cost(
 	return effect(c, args...).File("/plan/cost.json"), nil
 }
 
+// planFiles are what review reads of a plan's folder: not tfplan, which holds secrets,
+// and nothing else that a pull request left there.
+var planFiles = []string{"plan.json", "plan.txt", "effects.json", "result.json", "error.txt"}
+
 // Review writes plan and cost into the one comment of a pull request.
 //
 // It updates the comment in place, and needs a token with pull-requests: write. A
@@ -183,7 +187,7 @@ func (m *Gitops) Review(
 	}
 	args := concat([]string{"review", "--plan-dir", "/plan", "--pull-request", strconv.Itoa(pullRequest), "--commit", commit},
 		m.Layout.terraformDir(), given("--require-cost", requireCost))
-	c, args, err = m.onGithub(ctx, c.WithDirectory("/plan", plan, dagger.ContainerWithDirectoryOpts{Exclude: []string{"tfplan"}}), args...)
+	c, args, err = m.onGithub(ctx, c.WithDirectory("/plan", plan, dagger.ContainerWithDirectoryOpts{Include: planFiles}), args...)
 	if err != nil {
 		return "", err
 	}

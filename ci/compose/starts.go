@@ -51,6 +51,10 @@ func (p *Project) Image(name string, set Lookup) (ref string, ok bool) {
 // WrittenImage returns the image of a service as the manifest has it.
 func (p *Project) WrittenImage(name string) string { return p.services[name].text("image") }
 
+// Platform returns the platform that a service names, as the manifest has it; empty
+// where it names none.
+func (p *Project) Platform(name string) string { return p.services[name].text("platform") }
+
 // Templates returns the environment and the labels of a service, with variables as
 // they are written. NAME that Compose takes from the environment is ${NAME}.
 func (p *Project) Templates(name string) (environment, labels map[string]string) {

@@ -98,7 +98,7 @@ func (l *lab) deployUntil(words, commit, manifest string) *exec.Cmd {
 func TestKilledDeployBlocksNothing(t *testing.T) {
 	l := newLab(t)
 	l.deploy(l.options(commitA, l.manifest(image("v1"))))
-	for _, step := range []string{"lock", "look", "upload", "pull", "network", "up", "gate", "switch", "prune"} {
+	for _, step := range []string{"lock", "look", "upload", "pull", "platform", "network", "up", "gate", "switch", "prune"} {
 		t.Run(step, func(t *testing.T) {
 			cmd := l.deployUntil(step+" …", commitB, l.manifest(image("v2")))
 			cmd.Process.Kill()

@@ -4,8 +4,10 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
+	"gitops/ci/progress"
 	"gitops/ci/registry"
 	"gitops/ci/retry"
 )
@@ -47,8 +49,13 @@ func (r *run) pull(ctx context.Context, items []string, logins []registry.Login)
 		r.o.Progress.Say("pull failed, trying again: %v", err)
 		return time.Duration(attempt*attempt) * time.Second, nil
 	})
-	if err != nil {
-		return fmt.Errorf("pulling images: %w; nothing was stopped", err)
+	if err == nil {
+		return nil
 	}
-	return nil
+	err = fmt.Errorf("pulling images: %w; nothing was stopped", err)
+	// Both of Docker's stores say so (moby, daemon/containerd/image_pull.go).
+	if strings.Contains(err.Error(), "no matching manifest for ") {
+		return progress.Refused("%w; an image is not built for the host's platform: add that to release.platforms in gitops.yml and release again", err)
+	}
+	return err
 }

@@ -137,6 +137,7 @@ func (r *run) prepare(ctx context.Context) error {
 		{"look", r.look},
 		{"upload", r.upload},
 		{"pull", func(ctx context.Context) error { return r.pull(ctx, r.wanted(), r.o.Logins) }},
+		{"platform", r.fits},
 		{"network", r.makeNetwork},
 	}
 	for _, s := range steps {

@@ -23,6 +23,7 @@ type Outputs struct {
 	SSHPort          int             // where its sshd listens; 22 when Terraform does not put it out
 	SSHUser          string          // who logs in
 	SSHHostPublicKey string          // the host's key in OpenSSH format
+	Platform         string          // what images for the host are built for; empty when Terraform does not put it out
 	Raw              json.RawMessage // all outputs as `terraform output -json` prints them, sensitive values masked
 }
 
@@ -64,6 +65,8 @@ func ParseOutputs(data []byte) (Outputs, error) {
 			return Outputs{}, fmt.Errorf("reading the outputs: ssh_port is %s, and must be a port number", port.Value)
 		}
 	}
+	// Only to warn by: what is no text is as good as none.
+	_ = json.Unmarshal(all["platform"].Value, &o.Platform)
 	raw, err := json.MarshalIndent(maskedOutputs(all), "", "  ")
 	if err != nil {
 		return Outputs{}, fmt.Errorf("reading the outputs: %w", err)

@@ -5,6 +5,7 @@ import (
 	"compress/zlib"
 	"encoding/base64"
 	"encoding/json"
+	"fmt"
 	"io"
 	"regexp"
 	"slices"
@@ -71,6 +72,19 @@ func (w canonicalWriter) digest(form any) string {
 		return ""
 	}
 	return w.hash(form)[:2*digestBytes]
+}
+
+var digestForm = regexp.MustCompile(fmt.Sprintf(`^([0-9a-f]{%d})?$`, 2*digestBytes))
+
+// CheckEffects returns an error where effects that were read from a file are none that
+// Effects returns.
+func CheckEffects(effects []Effect) error {
+	for _, effect := range effects {
+		if _, known := actionRank[effect.Action]; !known || !digestForm.MatchString(effect.Digest) {
+			return fmt.Errorf("the effect on %.100q has the action %.100q and the digest %.100q, which no plan has", effect.Address, effect.Action, effect.Digest)
+		}
+	}
+	return nil
 }
 
 // identity is what makes two effects the same. The digest covers the address, whose

@@ -49,8 +49,15 @@ const fingerprintPrefix = "<!-- gitops:fingerprint "
 
 var fingerprintLine = regexp.MustCompile(`^<!-- gitops:fingerprint (sha256:[0-9a-f]{64}) -->$`)
 
+// IsFingerprint reports whether text has the form of what Fingerprint returns.
+func IsFingerprint(text string) bool {
+	return fingerprintLine.MatchString(fingerprintPrefix + text + " -->")
+}
+
+// fingerprintMark hides a fingerprint in a comment. Other text could end the hidden
+// line, and is left out.
 func fingerprintMark(fingerprint string) string {
-	if fingerprint == "" {
+	if !IsFingerprint(fingerprint) {
 		fingerprint = "none"
 	}
 	return fingerprintPrefix + fingerprint + " -->"

@@ -23,6 +23,7 @@ type Comment struct {
 	// NoCost says why there is no cost: "no INFRACOST_API_KEY". With neither a
 	// Cost nor a reason, nothing is said about cost.
 	NoCost      string
+	Platforms   Platforms // a warning is shown where images would not run on the server
 	Fingerprint string    // of Fingerprint
 	Effects     []Effect  // of Effects; hidden in the comment, for ParseEffects
 	Commit      string    // the head commit that was planned
@@ -90,6 +91,7 @@ type renderer struct {
 func (r *renderer) changes() {
 	r.page.write("### " + r.headline() + "\n\n" + r.where() + "\n\n")
 	r.warning()
+	r.platforms()
 	r.table()
 	r.outputs()
 	r.cost()
@@ -140,6 +142,13 @@ func (r *renderer) warning() {
 	})
 	if len(rows) > 0 {
 		r.page.write("\n")
+	}
+}
+
+// platforms warns of images that would not run on the server.
+func (r *renderer) platforms() {
+	if text := r.Platforms.warning(r.clean.code); text != "" {
+		r.page.write("> [!WARNING]\n> " + text + "\n\n")
 	}
 }
 
@@ -302,6 +311,10 @@ func (r *renderer) noChanges() {
 		parts = append(parts, "fingerprint "+r.clean.code(r.Fingerprint))
 	}
 	r.page.write(strings.Join(append(parts, r.provenance()...), " · ") + "\n")
+	if r.Platforms.Warning() != "" {
+		r.page.write("\n")
+		r.platforms()
+	}
 }
 
 func (r *renderer) failure() {

@@ -25,6 +25,9 @@ type ApplyOptions struct {
 	Commit string `json:"commit,omitempty"`
 	// AcceptUnreviewed applies although no review is found.
 	AcceptUnreviewed bool `json:"accept_unreviewed,omitempty"`
+	// Platforms are what images are built for, to compare with the server; empty is the
+	// builder's.
+	Platforms []string `json:"platforms,omitempty"`
 	// Out is a file for Terraform's outputs as JSON.
 	Out    string `json:"out,omitempty"`
 	Output Output `json:"-"`
@@ -38,6 +41,7 @@ type ApplyResult struct {
 	Fingerprint string          `json:"fingerprint"`
 	Reviewed    string          `json:"reviewed,omitempty"` // where the review was found
 	Outputs     json.RawMessage `json:"outputs"`
+	Warning     string          `json:"warning,omitempty"` // images are not built for the server
 }
 
 // Apply plans again and applies that plan if it is the reviewed one. It refuses
@@ -77,6 +81,7 @@ func (o ApplyOptions) apply(ctx context.Context) (ApplyResult, error) {
 	// stage or a person needs to reach it.
 	outputs, outputsErr := writeOutputs(ctx, workspace, o.Out)
 	r.Outputs = outputs.Raw
+	r.Warning = review.Platforms{Server: outputs.Platform, Built: o.Platforms}.Warning()
 	return r, cmp.Or(err, outputsErr)
 }
 

@@ -65,8 +65,12 @@ func errNoCost(why string) error {
 
 // estimate asks Infracost. Without an estimate the result and the document say why.
 func estimate(ctx context.Context, plan string, prices PricingOptions, out Output) (CostResult, []byte, error) {
-	if _, err := os.Stat(plan); err != nil {
+	info, err := os.Stat(plan)
+	switch {
+	case err != nil:
 		return CostResult{}, nil, progress.Invalid("reading the plan: %w", err)
+	case !info.Mode().IsRegular() || info.Size() > limits[planJSON]:
+		return CostResult{}, nil, progress.Invalid("reading the plan: %s must be a plain file of at most %d bytes", plan, limits[planJSON])
 	}
 	found, err := cost.Run(ctx, cost.Options{
 		PlanFile: plan, APIKey: prices.APIKey, PricingEndpoint: prices.Endpoint, Progress: out.Progress, Redactor: out.Redactor,

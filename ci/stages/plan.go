@@ -15,8 +15,11 @@ import (
 type PlanOptions struct {
 	Terraform TerraformOptions `json:"terraform"`
 	// Dir is the folder for the plan's files. It is made, for its owner only.
-	Dir    string `json:"dir"`
-	Output Output `json:"-"`
+	Dir string `json:"dir"`
+	// Platforms are what images are built for, to compare with the server; empty is the
+	// builder's.
+	Platforms []string `json:"platforms,omitempty"`
+	Output    Output   `json:"-"`
 }
 
 // PlanResult is a plan and the fingerprint that names exactly what it does.
@@ -26,6 +29,9 @@ type PlanResult struct {
 	Fingerprint string `json:"fingerprint"`
 	Workspace   string `json:"workspace"`
 	Dir         string `json:"dir"`
+	// Platforms are those of PlanOptions, and Warning says that they are not the server's.
+	Platforms []string `json:"platforms,omitempty"`
+	Warning   string   `json:"warning,omitempty"`
 }
 
 // Plan writes a plan folder: the plan file, its masked JSON, its text, its effects and
@@ -51,6 +57,9 @@ func (o PlanOptions) plan(ctx context.Context) (planned, *infra.Workspace, error
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return planned{}, nil, fmt.Errorf("making the plan's folder: %w", err)
 	}
+	if err := empty(dir); err != nil {
+		return planned{}, nil, err
+	}
 	workspace, err := o.Terraform.open(ctx, o.Output)
 	if err != nil {
 		return planned{}, nil, err
@@ -64,7 +73,8 @@ func (o PlanOptions) plan(ctx context.Context) (planned, *infra.Workspace, error
 		return planned{}, workspace, err
 	}
 	p := newPlanned(made, extra)
-	p.Workspace, p.Dir = o.Terraform.workspace(), dir
+	p.Workspace, p.Dir, p.Platforms = o.Terraform.workspace(), dir, o.Platforms
+	p.Warning = p.platforms().Warning()
 	return p, workspace, p.write(dir)
 }
 

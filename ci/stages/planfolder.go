@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 
@@ -61,39 +63,117 @@ func (p planned) write(dir string) error {
 // show puts the plan into a comment.
 func (p planned) show(c *review.Comment) {
 	c.Workspace, c.Fingerprint, c.Effects = p.Workspace, p.Fingerprint, p.effects
-	c.Summary, c.PlanText = review.Summarize(p.masked), p.text
+	c.Summary, c.PlanText, c.Platforms = review.Summarize(p.masked), p.text, p.platforms()
 }
 
-// readPlan reads a plan folder. When planning failed, failure says why.
+// platforms are the server's, and those that images were built for where it was planned.
+func (p planned) platforms() review.Platforms {
+	return review.Platforms{Server: review.ServerPlatform(p.masked), Built: p.PlanResult.Platforms}
+}
+
+// limits are the most that the files of a plan folder may have, in bytes.
+var limits = map[string]int64{planMeta: 64 << 10, planError: 1 << 20, planEffects: 16 << 20, planText: 64 << 20, planJSON: 128 << 20}
+
+// readPlan reads a plan folder, which code of a pull request may have written: it is
+// data, and progress.Invalid where its shape is not a plan's. When planning failed,
+// failure says why; a plan beside it is not used.
 func readPlan(dir string) (p planned, failure, err error) {
-	if reason, err := os.ReadFile(filepath.Join(dir, planError)); err == nil {
-		return p, errors.New(string(reason)), nil
-	}
-	for name, target := range map[string]any{planMeta: &p.PlanResult, planEffects: &p.effects} {
-		data, err := os.ReadFile(filepath.Join(dir, name))
-		if err != nil {
-			return p, nil, progress.Invalid("%s is not the folder of a plan: %w: give the folder that gitops plan --out wrote", dir, err)
-		}
-		if err := json.Unmarshal(data, target); err != nil {
-			return p, nil, progress.Invalid("reading %s: %w", filepath.Join(dir, name), err)
-		}
-	}
-	if p.masked, err = readPlanJSON(filepath.Join(dir, planJSON)); err != nil {
-		return p, nil, err
-	}
-	text, err := os.ReadFile(filepath.Join(dir, planText))
+	root, err := os.OpenRoot(dir)
 	if err != nil {
-		return p, nil, progress.Invalid("reading the plan: %w", err)
+		return p, nil, progress.Invalid("opening the folder of a plan: %w: give the folder that gitops plan --out wrote", err)
 	}
-	p.text = string(text)
+	defer root.Close()
+	reason, err := readFile(root, planError)
+	if err == nil {
+		return p, errors.New(string(reason) + beside(root)), nil
+	}
+	if errors.Is(err, fs.ErrNotExist) {
+		p, err = readPlanned(root)
+	}
+	if err != nil {
+		return planned{}, nil, progress.Invalid("%s is not the folder of a plan: %w: give the folder that gitops plan --out wrote", dir, err)
+	}
 	return p, nil, nil
+}
+
+// beside says that a folder with an error also has a plan.
+func beside(root *os.Root) string {
+	if _, err := root.Lstat(planMeta); err != nil {
+		return ""
+	}
+	return "\n\nThe folder has a plan as well, " + planMeta + ", of another run. It is not shown: " + planError +
+		" counts. Plan again into an empty folder."
+}
+
+func readPlanned(root *os.Root) (p planned, err error) {
+	for _, file := range []struct {
+		name   string
+		target any
+	}{{planMeta, &p.PlanResult}, {planEffects, &p.effects}} {
+		data, err := readFile(root, file.name)
+		if err != nil {
+			return p, err
+		}
+		if err := json.Unmarshal(data, file.target); err != nil {
+			return p, fmt.Errorf("reading %s: %w", file.name, err)
+		}
+	}
+	if !review.IsFingerprint(p.Fingerprint) {
+		return p, fmt.Errorf("reading %s: the fingerprint is %.100q, and must be sha256: with 64 digits", planMeta, p.Fingerprint)
+	}
+	if err := review.CheckEffects(p.effects); err != nil {
+		return p, fmt.Errorf("reading %s: %w", planEffects, err)
+	}
+	data, err := readFile(root, planJSON)
+	if err != nil {
+		return p, err
+	}
+	if p.masked, err = review.ParsePlan(data); err != nil {
+		return p, fmt.Errorf("reading %s: %w", planJSON, err)
+	}
+	text, err := readFile(root, planText)
+	p.text = string(text)
+	return p, err
+}
+
+// readFile reads a file of a plan folder: a plain one, since a link may lead anywhere
+// and a pipe never ends.
+func readFile(root *os.Root, name string) ([]byte, error) {
+	info, err := root.Lstat(name)
+	switch {
+	case err != nil:
+		return nil, fmt.Errorf("reading the plan: %w", err)
+	case !info.Mode().IsRegular():
+		return nil, fmt.Errorf("reading the plan: %s is not a plain file", name)
+	case info.Size() > limits[name]:
+		return nil, fmt.Errorf("reading the plan: %s has %d bytes, more than the %d that a plan may have", name, info.Size(), limits[name])
+	}
+	return root.ReadFile(name)
+}
+
+// empty removes an earlier plan from a plan folder, which is no result of the next one.
+func empty(dir string) error {
+	for _, name := range []string{planFile, planJSON, planText, planEffects, planError, planMeta} {
+		if err := os.Remove(filepath.Join(dir, name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return fmt.Errorf("removing an earlier plan: %w", err)
+		}
+	}
+	return nil
 }
 
 // readPlanJSON reads a plan as `terraform show -json` prints it.
 func readPlanJSON(path string) (*tfjson.Plan, error) {
-	data, err := os.ReadFile(path)
+	file, err := os.Open(path)
 	if err != nil {
 		return nil, progress.Invalid("reading the plan: %w", err)
+	}
+	defer file.Close()
+	data, err := io.ReadAll(io.LimitReader(file, limits[planJSON]+1))
+	if err != nil {
+		return nil, progress.Invalid("reading the plan: %w", err)
+	}
+	if int64(len(data)) > limits[planJSON] {
+		return nil, progress.Invalid("reading the plan: %s has more than %d bytes", path, limits[planJSON])
 	}
 	plan, err := review.ParsePlan(data)
 	if err != nil {

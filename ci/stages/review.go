@@ -25,6 +25,9 @@ type ReviewOptions struct {
 	Prices PricingOptions `json:"prices"`
 	// RequireCost makes a missing estimate an error, after the comment is written.
 	RequireCost bool `json:"require_cost,omitempty"`
+	// Platforms are what images are built for, where Review plans; a plan folder has its
+	// own.
+	Platforms []string `json:"platforms,omitempty"`
 	// Commit is the full SHA of the commit that was planned.
 	Commit string `json:"commit,omitempty"`
 	// PullRequest is the number of the pull request to comment on.
@@ -103,7 +106,7 @@ func (o ReviewOptions) comment(ctx context.Context) (review.Comment, error) {
 		if err != nil {
 			return c, err
 		}
-		return o.addPlan(ctx, c, planned{masked: plan}, o.Plan)
+		return o.addPlan(ctx, c, planned{masked: plan, PlanResult: PlanResult{Platforms: o.Platforms}}, o.Plan)
 	case o.PlanDir != "":
 		p, failure, err := readPlan(o.PlanDir)
 		if err != nil {
@@ -124,7 +127,7 @@ func (o ReviewOptions) plan(ctx context.Context, c review.Comment) (review.Comme
 		return c, fmt.Errorf("making a folder for the plan: %w", err)
 	}
 	defer os.RemoveAll(dir)
-	p, workspace, err := PlanOptions{Terraform: o.Terraform, Dir: dir, Output: o.Output}.plan(ctx)
+	p, workspace, err := PlanOptions{Terraform: o.Terraform, Dir: dir, Platforms: o.Platforms, Output: o.Output}.plan(ctx)
 	if workspace != nil {
 		defer workspace.Close()
 	}

@@ -25,6 +25,7 @@ func addApply(cmd *cobra.Command, o *stages.ApplyOptions) {
 	flags := cmd.Flags()
 	addTerraform(flags, &o.Terraform)
 	addGitHub(flags, &o.GitHub)
+	addPlatforms(flags, &o.Platforms)
 	flags.StringVar(&o.Reviewed, "reviewed", "", "fingerprint that was reviewed, sha256:…, instead of looking it up on GitHub")
 	flags.StringVar(&o.Commit, "commit", os.Getenv("GITHUB_SHA"), "full SHA of the merged commit, whose pull request has the review")
 	flags.BoolVar(&o.AcceptUnreviewed, "accept-unreviewed", false, "apply although no review is found")
@@ -36,7 +37,7 @@ func applyText(r stages.ApplyResult) string {
 	if r.Applied {
 		done = "applied: " + r.Headline
 	}
-	return fmt.Sprintf("%s\nfingerprint %s", done, r.Fingerprint)
+	return fmt.Sprintf("%s\nfingerprint %s", done, r.Fingerprint) + warningText(r.Warning)
 }
 
 func newOutputs(c *console) *cobra.Command {

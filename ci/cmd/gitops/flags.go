@@ -31,6 +31,12 @@ func addTerraform(flags *pflag.FlagSet, t *stages.TerraformOptions) {
 	addPass(flags, &t.Pass, "terraform")
 }
 
+// addPlatforms adds the flag for what images are built for, which stages that know the
+// server warn by.
+func addPlatforms(flags *pflag.FlagSet, platforms *[]string) {
+	flags.StringArrayVar(platforms, "default-platform", nil, "platform that release builds images for, to warn where the server is another (repeatable; default: the builder's)")
+}
+
 // addPass adds the flag for the variables that a tool gets besides its usual ones.
 func addPass(flags *pflag.FlagSet, names *[]string, tool string) {
 	variable := "GITOPS_" + strings.ToUpper(tool) + "_ENV"

@@ -17,10 +17,19 @@ func newPlan(c *console) *cobra.Command {
 			return stages.Plan(ctx, o)
 		}, planText)
 	addTerraform(cmd.Flags(), &o.Terraform)
+	addPlatforms(cmd.Flags(), &o.Platforms)
 	cmd.Flags().StringVar(&o.Dir, "out", "plan", "folder for the plan's files")
 	return cmd
 }
 
 func planText(r stages.PlanResult) string {
-	return fmt.Sprintf("%s\nfingerprint %s\nplan in %s", r.Headline, r.Fingerprint, r.Dir)
+	return fmt.Sprintf("%s\nfingerprint %s\nplan in %s", r.Headline, r.Fingerprint, r.Dir) + warningText(r.Warning)
+}
+
+// warningText is a warning as the last line of a result.
+func warningText(warning string) string {
+	if warning == "" {
+		return ""
+	}
+	return "\nwarning: " + warning
 }

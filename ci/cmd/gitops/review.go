@@ -20,6 +20,7 @@ func newReview(c *console) *cobra.Command {
 	flags := cmd.Flags()
 	addTerraform(flags, &o.Terraform)
 	addGitHub(flags, &o.GitHub)
+	addPlatforms(flags, &o.Platforms)
 	flags.StringVar(&o.Plan, "plan", "", "plan.json to render, instead of planning")
 	flags.StringVar(&o.PlanDir, "plan-dir", "", "folder of a plan to use, instead of planning")
 	flags.StringVar(&o.Cost, "cost", "", "Infracost's JSON, instead of asking Infracost")

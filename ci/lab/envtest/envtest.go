@@ -25,13 +25,19 @@ func Secret(name string) string { return "planted-in-" + name }
 // Tool is a program in a tool's place, which writes down what it gets and fails.
 type Tool struct{ dir string }
 
-// New plants the secrets and puts a program under name first in PATH. script is what
-// it runs after it wrote down what it got; it fails when that is empty.
-func New(t *testing.T, name, script string) *Tool {
+// Plant puts the secrets into the environment of a test.
+func Plant(t *testing.T) {
 	t.Helper()
 	for _, variable := range planted {
 		t.Setenv(variable, Secret(variable))
 	}
+}
+
+// New plants the secrets and puts a program under name first in PATH. script is what
+// it runs after it wrote down what it got; it fails when that is empty.
+func New(t *testing.T, name, script string) *Tool {
+	t.Helper()
+	Plant(t)
 	if script == "" {
 		script = "exit 1"
 	}

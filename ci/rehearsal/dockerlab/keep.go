@@ -31,6 +31,7 @@ func (r *runner) keep(ctx context.Context, dir string, p *progress.Progress) err
 	server, production := r.lab.HostAddress, r.environments["production"]
 	files := map[string]string{
 		"login_key": production.Secrets["SSH_PRIVATE_KEY"].Reveal(), "deploy.env": production.Secrets["DEPLOY_ENV"].Reveal(),
+		"extra-vars.yml": production.Secrets["ANSIBLE_EXTRA_VARS"].Reveal(),
 		"lab.env": exports(map[string]string{
 			"PATH": dir + ":" + os.Getenv("PATH"), "SSL_CERT_FILE": r.world.AuthorityFile, "GIT_SSL_CAINFO": r.world.AuthorityFile,
 			"SSH_PRIVATE_KEY": production.Secrets["SSH_PRIVATE_KEY"].Reveal(), "REGISTRY_USERNAME": lab.User,
@@ -51,6 +52,7 @@ func (r *runner) keep(ctx context.Context, dir string, p *progress.Progress) err
 	p.Say("  gitops status %s", host)
 	p.Say("  gitops deploy --commit $(git rev-parse HEAD) --env-file %s/deploy.env --registry %s %s", dir, rehearsal.RegistryAddress, host)
 	p.Say("  gitops rollback --env-file %s/deploy.env --registry %s %s", dir, rehearsal.RegistryAddress, host)
+	p.Say("  gitops configure --extra-vars-file %s/extra-vars.yml %s", dir, host)
 	p.Say("  gitops plan --backend-config=region=%s", rehearsal.Region)
 	p.Say("  ssh -i %s/login_key %s@%s", dir, lab.SSHUser, server)
 	p.Say("  application  http://%s/", server)

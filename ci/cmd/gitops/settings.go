@@ -62,6 +62,16 @@ var insteadOf = map[string][]string{
 	"no-pin":          {"pin"},
 }
 
+// addBefore puts values before those of a flag that was given: of two settings of a
+// backend with one name Terraform takes the later.
+func addBefore(f *pflag.Flag, values []string) error {
+	list, ok := f.Value.(pflag.SliceValue)
+	if !ok {
+		return nil
+	}
+	return list.Replace(append(slices.Clone(values), list.GetSlice()...))
+}
+
 // configure gives the flags that were not given the values of the settings.
 func configure(flags *pflag.FlagSet, file string) error {
 	if flags.Changed("config") {
@@ -77,6 +87,11 @@ func configure(flags *pflag.FlagSet, file string) error {
 	flags.Visit(func(f *pflag.Flag) { given[f.Name] = true })
 	for setting, name := range flagOf {
 		values := s.Values(setting)
+		if name == "backend-config" && given[name] {
+			if err := addBefore(flags.Lookup(name), values); err != nil {
+				return progress.Invalid("%s: %s: %w", s.File(), setting, err)
+			}
+		}
 		wins := given[name] || slices.ContainsFunc(insteadOf[name], func(other string) bool { return given[other] })
 		if flags.Lookup(name) == nil || wins {
 			continue

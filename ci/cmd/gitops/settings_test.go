@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -14,6 +16,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"gitops/ci/settings"
+	"gitops/ci/stages"
 )
 
 // setting is a setting as the schema has it.
@@ -74,6 +77,27 @@ func TestSettingsAreFlags(t *testing.T) {
 		if !slices.Contains(known, path) {
 			t.Errorf("%s is not in the schema", path)
 		}
+	}
+}
+
+// A flag for one setting of the backend leaves the others of the file as they are.
+func TestBackendConfigIsAddedTo(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "gitops.yml")
+	if err := os.WriteFile(file, []byte("terraform: {backend: {bucket: a, key: b}}\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	var o stages.TerraformOptions
+	flags := pflag.NewFlagSet("plan", pflag.ContinueOnError)
+	flags.String("config", file, "")
+	addTerraform(flags, &o)
+	if err := flags.Parse([]string{"--backend-config", "bucket=c"}); err != nil {
+		t.Fatal(err)
+	}
+	if err := configure(flags, file); err != nil {
+		t.Fatal(err)
+	}
+	if want := []string{"bucket=a", "key=b", "bucket=c"}; !slices.Equal(o.Backend, want) {
+		t.Errorf("got %q, want %q", o.Backend, want)
 	}
 }
 

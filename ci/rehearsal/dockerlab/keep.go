@@ -53,7 +53,7 @@ func (r *runner) keep(ctx context.Context, dir string, p *progress.Progress) err
 	p.Say("  gitops deploy --commit $(git rev-parse HEAD) --env-file %s/deploy.env --registry %s %s", dir, rehearsal.RegistryAddress, host)
 	p.Say("  gitops rollback --env-file %s/deploy.env --registry %s %s", dir, rehearsal.RegistryAddress, host)
 	p.Say("  gitops configure --extra-vars-file %s/extra-vars.yml %s", dir, host)
-	p.Say("  gitops plan --backend-config=region=%s", rehearsal.Region)
+	p.Say("  gitops plan")
 	p.Say("  ssh -i %s/login_key %s@%s", dir, lab.SSHUser, server)
 	p.Say("  application  http://%s/", server)
 	p.Say("  git          %s/%s.git", r.lab.GitHub.Outside, rehearsal.GitHubRepo)

@@ -139,7 +139,7 @@ func brokenTerraform(client *dagger.Client) *dagger.Directory {
 // githubDouble runs the GitHub double with one open pull request.
 func githubDouble(ctx context.Context, t *testing.T, client *dagger.Client) *dagger.Service {
 	t.Helper()
-	service, err := standIn(t, client, "github", map[string]string{"GITHUB_TOKEN": "lab-token"}).Start(ctx)
+	service, err := standIn(t, client).Start(ctx)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -166,10 +166,11 @@ func certificates(t *testing.T, client *dagger.Client) *dagger.File {
 	return client.Directory().WithNewFile("authority.pem", trusted(t).PEM()).File("authority.pem")
 }
 
-// standIn is a stand-in that the rehearsal's command serves, at NAME.local:8080.
-func standIn(t *testing.T, client *dagger.Client, name string, variables map[string]string) *dagger.Service {
+// standIn is the stand-in for GitHub, which the rehearsal's command serves at
+// github.local:8080.
+func standIn(t *testing.T, client *dagger.Client) *dagger.Service {
 	t.Helper()
-	certificate, key, err := trusted(t).Issue(name + ".local")
+	certificate, key, err := trusted(t).Issue("github.local")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -181,12 +182,12 @@ func standIn(t *testing.T, client *dagger.Client, name string, variables map[str
 	container := client.Host().Directory(root+"/ci/lab/images/git").DockerBuild().
 		WithFile("/usr/local/bin/rehearse", binary).
 		WithNewFile(authority.CertificateFile, certificate).
-		WithMountedSecret(authority.KeyFile, client.SetSecret("tls-"+name, key.Reveal())).
+		WithMountedSecret(authority.KeyFile, client.SetSecret("tls-github", key.Reveal())).
+		WithEnvVariable("GITHUB_TOKEN", "lab-token").
+		WithEnvVariable("GIT_USERNAME", "robot").
+		WithEnvVariable("GIT_PASSWORD", gitPassword).
 		WithExposedPort(8080)
-	for variable, value := range variables {
-		container = container.WithEnvVariable(variable, value)
-	}
-	return container.AsService(dagger.ContainerAsServiceOpts{Args: []string{"rehearse", "stand-in", name,
+	return container.AsService(dagger.ContainerAsServiceOpts{Args: []string{"rehearse", "stand-in", "github",
 		"--certificate", authority.CertificateFile, "--key", authority.KeyFile}})
 }
 

@@ -55,7 +55,7 @@ func TestRelease(t *testing.T) {
 
 const (
 	gitPassword = "git-password"
-	repoURL     = "https://git.local:8080/app.git"
+	repoURL     = "https://github.local:8080/example/app.git"
 )
 
 // services are a registry and a git server in a session, and where this process
@@ -69,7 +69,7 @@ type services struct {
 func startServices(ctx context.Context, t *testing.T, client *dagger.Client) *services {
 	t.Helper()
 	s := &services{client: client, registry: registryService(client),
-		git: standIn(t, client, "git", map[string]string{"GIT_USERNAME": "robot", "GIT_PASSWORD": gitPassword})}
+		git: standIn(t, client)}
 	s.registryHost = tunnel(ctx, t, client, s.registry)
 	s.gitURL = "https://" + tunnel(ctx, t, client, s.git)
 	return s
@@ -94,7 +94,7 @@ func (s *services) release(ctx context.Context, t *testing.T, commit, key string
 	var out string
 	err := s.client.QueryBuilder().Select("gitops").
 		Select("withService").Arg("alias", "registry.local").Arg("service", s.registry).
-		Select("withService").Arg("alias", "git.local").Arg("service", s.git).
+		Select("withService").Arg("alias", "github.local").Arg("service", s.git).
 		Select("withAuthority").Arg("certificates", certificates(t, s.client)).
 		Select("withRobot").Arg("name", "Bump Bot").Arg("trailers", []string{"Acked-by: Nobody"}).Arg("signingKey", s.client.SetSecret("robot-key", key)).
 		Select("release").Arg("source", project(s.client)).Arg("commit", commit).Arg("manifestPath", "docker-compose.yml").
@@ -179,7 +179,7 @@ func newDeveloper(ctx context.Context, t *testing.T, client *dagger.Client, url 
 	if d.authority, err = trusted(t).WriteFile(t.TempDir()); err != nil {
 		t.Fatal(err)
 	}
-	if err := gitserver.CreateRemote(ctx, trusted(t).Client(), url, "app", "robot", secret.New(gitPassword)); err != nil {
+	if err := gitserver.CreateRemote(ctx, trusted(t).Client(), url, "example/app", "robot", secret.New(gitPassword)); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := project(client).Export(ctx, d.clone); err != nil {
@@ -188,7 +188,7 @@ func newDeveloper(ctx context.Context, t *testing.T, client *dagger.Client, url 
 	d.git("init", "--quiet", "--initial-branch=integration")
 	d.git("add", "--all", "--force")
 	d.git("commit", "--quiet", "--message=Start")
-	d.git("remote", "add", "origin", strings.Replace(url, "https://", "https://robot:"+gitPassword+"@", 1)+"/app.git")
+	d.git("remote", "add", "origin", strings.Replace(url, "https://", "https://robot:"+gitPassword+"@", 1)+"/example/app.git")
 	d.git("push", "--quiet", "origin", "integration")
 	d.commit = d.git("rev-parse", "HEAD")
 	return d

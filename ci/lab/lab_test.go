@@ -331,7 +331,7 @@ func testRunIsStopped(t *testing.T, l *lab.Lab) {
 
 // What docker was told on its command lines is what it keeps of them.
 func testNoSecretInArguments(t *testing.T, l *lab.Lab) {
-	for _, name := range []string{"git", "github", "registry", "host"} {
+	for _, name := range []string{"github", "registry", "host"} {
 		said := strings.Join(docker(t, "inspect", "--format", "{{json .Path}} {{json .Args}} {{json .Config.Cmd}} {{json .Config.Labels}}", l.Network+"-"+name), " ")
 		for _, value := range []secret.Value{l.GitPassword, l.GitHubToken, l.RegistryPassword} {
 			if strings.Contains(said, value.Reveal()) {

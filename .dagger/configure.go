@@ -123,8 +123,8 @@ func (m *Gitops) Provision(
 	if err != nil {
 		return "", err
 	}
-	// The playbook runs in another image than Terraform, and what it needs is told
-	// before anything is applied.
+	// The playbook runs in another image than Terraform. A missing key is an error before
+	// anything is applied.
 	c, err := m.ansible(ctx, source, "configure")
 	if err != nil {
 		return "", err

@@ -65,7 +65,7 @@ func ParseOutputs(data []byte) (Outputs, error) {
 			return Outputs{}, fmt.Errorf("reading the outputs: ssh_port is %s, and must be a port number", port.Value)
 		}
 	}
-	// Only to warn by: what is no text is as good as none.
+	// Only to warn by: a value that is no text counts as none.
 	_ = json.Unmarshal(all["platform"].Value, &o.Platform)
 	raw, err := json.MarshalIndent(maskedOutputs(all), "", "  ")
 	if err != nil {

@@ -77,7 +77,7 @@ func badInput(t *testing.T, dir, said string) {
 	}
 }
 
-// What is no plain file is not opened.
+// Only plain files are opened.
 func TestLinksInAPlanFolderAreNotFollowed(t *testing.T) {
 	for _, name := range []string{planJSON, planText, planEffects, planMeta, planError} {
 		for kind, make := range map[string]func(string) error{

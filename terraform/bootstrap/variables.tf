@@ -1,5 +1,5 @@
 variable "github_repository" {
-  description = "Repository whose workflows may assume the roles, as it stands in GitHub's tokens: owner/name, or owner@1234/name@5678 where subjects have immutable IDs, which is the default of repositories made or renamed since July 2026."
+  description = "Repository whose workflows may assume the roles, as GitHub's tokens name it: owner/name, or owner@1234/name@5678 where subjects have immutable IDs, which is the default of repositories made or renamed since July 2026."
   type        = string
   nullable    = false
 

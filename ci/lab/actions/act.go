@@ -60,7 +60,7 @@ func (a *Actions) act(ctx context.Context, t *task, text []byte, environment Env
 	return conclusion, log, nil
 }
 
-// arguments are those of act. It runs in a folder of its own and is told every file
+// arguments are those of act. It runs in a new folder and is told every file
 // that it would look for: .actrc, .env and .secrets of a checkout are not the lab's.
 func (a *Actions) arguments(t *task, dir string) []string {
 	args := []string{

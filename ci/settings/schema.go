@@ -120,6 +120,9 @@ func child(node *yaml.Node, step string) *yaml.Node {
 // mistake says what is wrong, where, and what would be right.
 func mistake(root *yaml.Node, file string, e *jsonschema.ValidationError) error {
 	at, path := place(root, e), strings.Join(e.InstanceLocation, ".")
+	if _, odd := e.ErrorKind.(*kind.InvalidJsonValue); odd {
+		return progress.Invalid("%s: %s: a key or value is no text: put it in quotes", where(file, at), cmp.Or(path, "settings"))
+	}
 	if _, unknown := e.ErrorKind.(*kind.AdditionalProperties); !unknown {
 		said := e.ErrorKind.LocalizedString(message.NewPrinter(language.English))
 		return progress.Invalid("%s: %s: %s; docs/adopt.md lists the settings", where(file, at), cmp.Or(path, "settings"), said)

@@ -1,8 +1,10 @@
 package settings
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"slices"
@@ -37,9 +39,13 @@ func Read(file string) (Settings, error) {
 
 // Parse reads the text of a file, which errors call by its name.
 func Parse(text []byte, file string) (Settings, error) {
-	var document yaml.Node
-	if err := yaml.Unmarshal(text, &document); err != nil {
+	var document, second yaml.Node
+	decoder := yaml.NewDecoder(bytes.NewReader(text))
+	if err := decoder.Decode(&document); err != nil && !errors.Is(err, io.EOF) {
 		return Settings{}, progress.Invalid("%s: %w", file, err)
+	}
+	if err := decoder.Decode(&second); err == nil {
+		return Settings{}, progress.Invalid("%s: there is a second document: write the settings into one", where(file, &second))
 	}
 	s := Settings{file: file, values: map[string][]string{}}
 	if len(document.Content) == 0 || isNull(document.Content[0]) {
@@ -67,17 +73,26 @@ func (s Settings) collect(node *yaml.Node, path []string) {
 	case node.Kind == yaml.ScalarNode:
 		s.values[name] = []string{node.Value}
 	case node.Kind == yaml.SequenceNode:
+		s.values[name] = nil // of a mapping that is merged in
 		for _, item := range node.Content {
 			s.values[name] = append(s.values[name], resolved(item).Value)
 		}
 	case name == "terraform.backend":
+		for _, merged := range merges(node) {
+			s.collect(merged, path)
+		}
 		for key, value := range pairs(node) {
-			s.values[name] = append(s.values[name], key.Value+"="+resolved(value).Value)
+			if key.Tag != mergeTag {
+				s.values[name] = append(s.values[name], key.Value+"="+resolved(value).Value)
+			}
 		}
 	default:
+		for _, merged := range merges(node) {
+			s.collect(merged, path)
+		}
 		for key, value := range pairs(node) {
 			// Compose reads the build sections itself.
-			if key.Value != "services" && !strings.HasPrefix(key.Value, "x-") && !isNull(value) {
+			if key.Tag != mergeTag && key.Value != "services" && !strings.HasPrefix(key.Value, "x-") && !isNull(value) {
 				s.collect(value, append(slices.Clone(path), key.Value))
 			}
 		}
@@ -93,6 +108,25 @@ func pairs(mapping *yaml.Node) func(func(key, value *yaml.Node) bool) {
 			}
 		}
 	}
+}
+
+// mergeTag is the tag of the key "<<".
+const mergeTag = "!!merge"
+
+// merges returns the mappings that are merged into one, the ones that win last.
+func merges(mapping *yaml.Node) (all []*yaml.Node) {
+	for key, value := range pairs(mapping) {
+		if key.Tag != mergeTag {
+			continue
+		}
+		if value = resolved(value); value.Kind == yaml.SequenceNode {
+			all = append(all, value.Content...)
+			slices.Reverse(all)
+		} else {
+			all = append(all, value)
+		}
+	}
+	return all
 }
 
 // resolved follows an alias to its anchor.

@@ -49,6 +49,27 @@ services:
 	}
 }
 
+func TestParseMerges(t *testing.T) {
+	const text = `x-all: &all {dir: infra, var_files: [a], backend: {bucket: b}}
+x-more: &more {workspace: w, dir: other}
+terraform:
+  <<: [*all, *more]
+  var_files: [c]
+ansible: &ansible {dir: plays}
+`
+	s, err := Parse([]byte(text), "gitops.yml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for path, want := range map[string][]string{
+		"terraform.dir": {"infra"}, "terraform.workspace": {"w"}, "terraform.var_files": {"c"}, "terraform.backend": {"bucket=b"}, "ansible.dir": {"plays"},
+	} {
+		if got := s.Values(path); !slices.Equal(got, want) {
+			t.Errorf("%s is %q, want %q", path, got, want)
+		}
+	}
+}
+
 func TestParseMistakes(t *testing.T) {
 	for name, test := range map[string]struct{ text, want string }{
 		"unknown key":       {"manifest: a\nterrafrom: {}\n", `gitops.yml:2:1: unknown key "terrafrom": did you mean "terraform"? There are ansible, aws`},
@@ -61,6 +82,9 @@ func TestParseMistakes(t *testing.T) {
 		"list":              {"ansible:\n  tags: common\n", "gitops.yml:2:9: ansible.tags: got string, want array"},
 		"item":              {"ansible:\n  tags: [common, {}]\n", "gitops.yml:2:18: ansible.tags.1: got object, want string"},
 		"nested backend":    {"terraform: {backend: {assume_role: {role_arn: a}}}\n", "gitops.yml:1:36: terraform.backend.assume_role: got object, want boolean or number or string"},
+		"number as key":     {"1: a\n", "gitops.yml:1:1: settings: a key or value is no text: put it in quotes"},
+		"date":              {"ansible: {tags: [a, 2026-01-01]}\n", "gitops.yml:1:21: ansible.tags.1: a key or value is no text: put it in quotes"},
+		"second document":   {"manifest: a\n---\nmanifest: b\n", "gitops.yml:2:1: there is a second document: write the settings into one"},
 		"no mapping":        {"[a]\n", "gitops.yml:1:1: settings: got array, want object"},
 		"no YAML":           {"a: [\n", "gitops.yml: yaml: line 1:"},
 		"twice":             {"manifest: a\nmanifest: b\n", "gitops.yml: yaml: unmarshal errors:\n  line 2: mapping key \"manifest\" already defined at line 1"},

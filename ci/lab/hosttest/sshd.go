@@ -4,6 +4,7 @@ package hosttest
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"net"
 	"os"
@@ -29,6 +30,9 @@ type SSHD struct {
 	HostPublicKey string
 	// KnownHosts is a known_hosts file that has it.
 	KnownHosts []byte
+
+	cmd *exec.Cmd
+	log bytes.Buffer
 }
 
 // Config returns what host.Dial needs to reach the server.
@@ -40,27 +44,53 @@ func (s *SSHD) Config() host.Config {
 // not installed.
 func Start(t testing.TB) *SSHD {
 	t.Helper()
-	binary := find()
-	if binary == "" {
+	server, err := Launch(t.TempDir())
+	if errors.Is(err, ErrNotInstalled) {
 		t.Skip("needs sshd (package openssh-server)")
 	}
-	server, config := prepare(t)
-	// Not the test's context: it ends before the clean-up that closes clients.
-	cmd := exec.Command(binary, "-D", "-e", "-f", config)
-	var log bytes.Buffer
-	cmd.Stderr = &log
-	if err := cmd.Start(); err != nil {
-		t.Fatalf("starting sshd: %v", err)
+	if err != nil {
+		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		cmd.Process.Kill()
-		cmd.Wait()
+		server.Close()
 		if t.Failed() {
-			t.Logf("sshd said:\n%s", log.String())
+			t.Logf("sshd said:\n%s", server.log.String())
 		}
 	})
-	await(t, server.Address)
 	return server
+}
+
+// ErrNotInstalled says that this machine has no sshd.
+var ErrNotInstalled = errors.New("sshd is not installed (package openssh-server)")
+
+// Launch starts an sshd outside of tests, with its keys and its configuration in dir.
+// Close ends it.
+func Launch(dir string) (*SSHD, error) {
+	binary := find()
+	if binary == "" {
+		return nil, ErrNotInstalled
+	}
+	server, config, err := prepare(dir)
+	if err != nil {
+		return nil, fmt.Errorf("preparing sshd: %w", err)
+	}
+	// No context ends it: clients are closed after the test's has ended.
+	server.cmd = exec.Command(binary, "-D", "-e", "-f", config)
+	server.cmd.Stderr = &server.log
+	if err := server.cmd.Start(); err != nil {
+		return nil, fmt.Errorf("starting sshd: %w", err)
+	}
+	if err := await(server.Address); err != nil {
+		server.Close()
+		return nil, fmt.Errorf("starting sshd: %w: %s", err, server.log.String())
+	}
+	return server, nil
+}
+
+// Close ends the server.
+func (s *SSHD) Close() {
+	s.cmd.Process.Kill()
+	s.cmd.Wait()
 }
 
 func find() string {
@@ -74,25 +104,7 @@ func find() string {
 	return ""
 }
 
-// prepare writes keys and configuration and returns the server they make.
-func prepare(t testing.TB) (*SSHD, string) {
-	t.Helper()
-	// sshd wants its privilege separation folder when run by root.
-	if os.Geteuid() == 0 {
-		must(t, os.MkdirAll("/run/sshd", 0o755))
-	}
-	dir := t.TempDir()
-	hostKey, hostPublic, err := host.GenerateKey()
-	must(t, err)
-	loginKey, loginPublic, err := host.GenerateKey()
-	must(t, err)
-	must(t, os.WriteFile(filepath.Join(dir, "host_key"), []byte(hostKey.Reveal()), 0o600))
-	must(t, os.WriteFile(filepath.Join(dir, "authorized_keys"), []byte(loginPublic+"\n"), 0o600))
-	me, err := user.Current()
-	must(t, err)
-	address := freeAddress(t)
-	_, port, _ := net.SplitHostPort(address)
-	config := fmt.Sprintf(`Port %s
+const configuration = `Port %s
 ListenAddress 127.0.0.1
 HostKey %[2]s/host_key
 AuthorizedKeysFile %[2]s/authorized_keys
@@ -104,37 +116,53 @@ KbdInteractiveAuthentication no
 PermitRootLogin prohibit-password
 LogLevel INFO
 Subsystem sftp internal-sftp
-`, port, dir)
-	path := filepath.Join(dir, "sshd_config")
-	must(t, os.WriteFile(path, []byte(config), 0o600))
+`
+
+// prepare writes keys and configuration and returns the server they make.
+func prepare(dir string) (*SSHD, string, error) {
+	hostKey, hostPublic, err1 := host.GenerateKey()
+	loginKey, loginPublic, err2 := host.GenerateKey()
+	me, err3 := user.Current()
+	address, err4 := freeAddress()
+	if err := errors.Join(err1, err2, err3, err4); err != nil {
+		return nil, "", err
+	}
 	line, err := host.KnownHostsLine(address, hostPublic)
-	must(t, err)
-	return &SSHD{Address: address, User: me.Username, Key: loginKey, HostPublicKey: hostPublic, KnownHosts: []byte(line + "\n")}, path
+	if err != nil {
+		return nil, "", err
+	}
+	_, port, _ := net.SplitHostPort(address)
+	files := map[string]string{
+		"host_key": hostKey.Reveal(), "authorized_keys": loginPublic + "\n", "sshd_config": fmt.Sprintf(configuration, port, dir),
+	}
+	for name, content := range files {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(content), 0o600); err != nil {
+			return nil, "", err
+		}
+	}
+	// sshd wants its privilege separation folder when run by root.
+	if os.Geteuid() == 0 {
+		err = os.MkdirAll("/run/sshd", 0o755)
+	}
+	server := &SSHD{Address: address, User: me.Username, Key: loginKey, HostPublicKey: hostPublic, KnownHosts: []byte(line + "\n")}
+	return server, filepath.Join(dir, "sshd_config"), err
 }
 
-func freeAddress(t testing.TB) string {
-	t.Helper()
+func freeAddress() (string, error) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	must(t, err)
+	if err != nil {
+		return "", err
+	}
 	defer listener.Close()
-	return listener.Addr().String()
+	return listener.Addr().String(), nil
 }
 
-func await(t testing.TB, address string) {
-	t.Helper()
+func await(address string) error {
 	for deadline := time.Now().Add(10 * time.Second); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
 		conn, err := net.Dial("tcp", address)
 		if err == nil {
-			conn.Close()
-			return
+			return conn.Close()
 		}
 	}
-	t.Fatalf("sshd does not listen on %s", address)
-}
-
-func must(t testing.TB, err error) {
-	t.Helper()
-	if err != nil {
-		t.Fatal(err)
-	}
+	return errors.New("it does not listen")
 }

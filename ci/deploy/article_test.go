@@ -182,7 +182,7 @@ func (c *cable) cut() {
 func TestLostConnection(t *testing.T) {
 	l := newLab(t)
 	l.deploy(l.options(commitA, l.manifest(image("v1"))))
-	for _, step := range []string{"pull", "up", "gate"} {
+	for _, step := range []string{"pull", "start web", "gate"} {
 		cable := newCable(t, l.sshd.Address)
 		config := l.sshd.Config()
 		line, err := host.KnownHostsLine(cable.address, l.sshd.HostPublicKey)

@@ -17,8 +17,8 @@ func (r *run) back(ctx context.Context, cause error) error {
 		doing = "rolling back to"
 	}
 	cause = fmt.Errorf("%s %s: %w%s", doing, short(r.target.commit), cause, r.receipt.Failure.words())
-	outcome, work, now := Restored, r.restore, "what ran before runs again: "+r.before()
-	if r.previous == "" {
+	outcome, work, now := Restored, r.restore, "what ran before runs again: "+r.wasRunning()
+	if r.previous == nil {
 		outcome, work, now = Removed, r.remove, "it was the first deploy: what it had started was removed"
 	}
 	if err := r.step(ctx, "back", work); err != nil {
@@ -32,39 +32,30 @@ func (r *run) back(ctx context.Context, cause error) error {
 	return fmt.Errorf("%w\n%s", cause, now)
 }
 
-// before names what ran before.
-func (r *run) before() string {
-	if r.receipt.Previous == "" {
-		return r.previous
+// wasRunning names what ran before.
+func (r *run) wasRunning() string {
+	if r.previous == nil {
+		return "nothing"
 	}
-	return "release " + r.receipt.Previous
+	return r.previous.name()
 }
 
-// restore starts the manifest that ran before, with the images and the values
-// that it ran with.
+// restore brings back what ran before, with the images and the values that it ran
+// with, in the way that the release came: beside each other where that goes.
 func (r *run) restore(ctx context.Context) error {
 	var items []string
 	for _, image := range images(r.state.Services) {
 		items = append(items, pin(image.Ref, []Image{image}))
 	}
-	if release := r.state.release(r.state.Current); release != nil {
-		for _, image := range release.Images {
-			if !slices.ContainsFunc(r.state.Services, func(s Service) bool { return s.Service == image.Service }) {
-				items = append(items, pin(image.Ref, release.Images))
-			}
+	for _, image := range r.previous.images {
+		if !slices.ContainsFunc(r.state.Services, func(s Service) bool { return s.Service == image.Service }) {
+			items = append(items, pin(image.Ref, r.previous.images))
 		}
 	}
 	if err := r.pull(ctx, items, nil); err != nil {
 		return err
 	}
-	file, err := r.oldManifest(ctx)
-	if err != nil {
-		return fmt.Errorf("reading the manifest that ran before: %w", err)
-	}
-	if err := r.up(ctx, r.previous, r.env); err != nil {
-		return err
-	}
-	if err := r.gate(ctx, file.Starts(variables(r.env)), r.troubled()); err != nil {
+	if err := r.converge(ctx, *r.previous, "back: ", r.troubled()); err != nil {
 		return err
 	}
 	if r.opened {
@@ -76,7 +67,7 @@ func (r *run) restore(ctx context.Context) error {
 // remove takes away what a failed first deploy started. Volumes and networks
 // that were there before stay.
 func (r *run) remove(ctx context.Context) error {
-	args := []string{r.path(r.target.release)}
+	var args []string
 	out, err := r.script(ctx, "volumes", "")
 	if err != nil {
 		return err
@@ -89,7 +80,7 @@ func (r *run) remove(ctx context.Context) error {
 	if r.network {
 		args = append(args, "network:"+r.o.Network)
 	}
-	out, err = r.script(ctx, "down", withEnv(r.o.Env), args...)
+	out, err = r.script(ctx, "down", r.compose(r.target), args...)
 	if err != nil {
 		return fmt.Errorf("removing what was started: %w", shortened(err))
 	}
@@ -129,5 +120,5 @@ func (r *run) whatNow(ctx context.Context) string {
 	case len(now) == 0:
 		runs = "nothing"
 	}
-	return fmt.Sprintf("what runs now: %s\nwhen the cause is gone, deploy again, or `gitops rollback` to %s", runs, r.before())
+	return fmt.Sprintf("what runs now: %s\nwhen the cause is gone, deploy again, or `gitops rollback` to %s", runs, r.wasRunning())
 }

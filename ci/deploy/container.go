@@ -4,7 +4,10 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"regexp"
+	"slices"
 	"sort"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -14,6 +17,8 @@ type container struct {
 	Labels                       map[string]string
 	ID, Name, Ref, Image, Policy string
 	Restarts                     int
+	Mounts                       []struct{ Type, Name, Destination string }
+	Ports                        map[string]any
 	State                        struct {
 		Status    string
 		ExitCode  int
@@ -77,9 +82,34 @@ func (c container) service() Service {
 		Image:     Image{Service: c.Labels[label+"service"], Ref: c.Ref, ID: c.Image},
 		Container: strings.TrimPrefix(c.Name, "/"), State: c.State.Status, Restarts: c.Restarts, Started: c.State.StartedAt,
 		id: c.ID, exit: c.State.ExitCode, policy: c.Policy, file: c.Labels[label+"project.config_files"],
+		folder: c.Labels[label+"project.working_dir"], hash: c.Labels[label+"config-hash"], labels: c.Labels,
 	}
+	for _, mount := range c.Mounts {
+		if mount.Type == "volume" && unnamedForm.MatchString(mount.Name) {
+			s.unnamed = append(s.unnamed, mount.Destination)
+		}
+	}
+	s.exposed = sortedPorts(sortedKeys(c.Ports))
 	if c.State.Health != nil && c.State.Health.Status != "none" {
 		s.Health = c.State.Health.Status
 	}
 	return s
+}
+
+// unnamedForm is what Docker calls a volume that nobody gave a name.
+var unnamedForm = regexp.MustCompile(`^[0-9a-f]{64}$`)
+
+// sortedPorts returns the TCP ports of a list like 80/tcp, the lowest first.
+func sortedPorts(exposed []string) (ports []string) {
+	for _, port := range exposed {
+		if number, ok := strings.CutSuffix(port, "/tcp"); ok {
+			ports = append(ports, number)
+		}
+	}
+	slices.SortFunc(ports, func(a, b string) int {
+		x, _ := strconv.Atoi(a)
+		y, _ := strconv.Atoi(b)
+		return x - y
+	})
+	return ports
 }

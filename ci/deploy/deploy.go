@@ -11,8 +11,8 @@ package deploy
 import (
 	"context"
 	"io/fs"
+	"net"
 
-	"gitops/ci/compose"
 	"gitops/ci/host"
 )
 
@@ -24,35 +24,37 @@ type Host interface {
 	Script(ctx context.Context, script string, args ...string) (host.Output, error)
 	// Upload puts content at path in one step.
 	Upload(ctx context.Context, path string, mode fs.FileMode, content []byte) error
+	// Dial makes a TCP connection from the host.
+	Dial(ctx context.Context, network, address string) (net.Conn, error)
 }
 
 // Check reports what is wrong with the options and the manifest of a deploy. It needs
 // no host. All errors are progress.Invalid.
-func (o Options) Check() error {
-	_, _, err := o.prepared()
+func (o Options) Check(ctx context.Context) error {
+	_, _, err := o.prepared(ctx)
 	return err
 }
 
-// prepared returns o with its defaults, and what its manifest means.
-func (o Options) prepared() (Options, *compose.Project, error) {
+// prepared returns o with its defaults, and what it wants to be running.
+func (o Options) prepared(ctx context.Context) (Options, target, error) {
 	o, err := o.checked()
 	if err != nil {
-		return o, nil, err
+		return o, target{}, err
 	}
-	file, err := readManifest(o.Manifest, o.Env)
-	return o, file, err
+	t, err := newTarget(ctx, o)
+	return o, t, err
 }
 
-// Deploy puts o.Manifest on the host, waits until it is healthy and returns the
+// Deploy puts the manifest on the host, waits until it is healthy and returns the
 // receipt. When it fails, it starts what ran before, the receipt says what was tried,
 // and the error has the last words of the service that failed.
 func Deploy(ctx context.Context, h Host, o Options) (Receipt, error) {
-	o, file, err := o.prepared()
+	o, t, err := o.prepared(ctx)
 	if err != nil {
 		return Receipt{}, err
 	}
 	r := newRun(h, o, KindDeploy)
-	r.target = target{commit: o.Commit, manifest: o.Manifest, file: file}
+	r.target = t
 	if err := r.reach(ctx); err != nil {
 		return r.receipt, err
 	}

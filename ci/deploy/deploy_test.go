@@ -45,7 +45,7 @@ func TestDeployTwiceAndBack(t *testing.T) {
 		if l.containers("web") != web {
 			t.Error("an unchanged web was restarted")
 		}
-		t.Logf("unchanged manifest: %s", progress.Seconds(time.Since(begun)))
+		t.Logf("unchanged manifest: %s\n%s", progress.Seconds(time.Since(begun)), l.log)
 	})
 
 	second := l.deploy(l.options(commitB, l.manifest(image("v2"))))

@@ -111,3 +111,11 @@ func (s Service) runs(want string) bool {
 	digest := digestIn(want)
 	return digest == "" || digestIn(s.Digest) == digest
 }
+
+// variables returns the values of a manifest's variables.
+func variables(env map[string]secret.Value) compose.Lookup {
+	return func(name string) (string, bool) {
+		value, ok := env[name]
+		return value.Reveal(), ok
+	}
+}

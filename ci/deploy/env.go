@@ -38,15 +38,15 @@ func login(logins []registry.Login) string {
 	return text.String()
 }
 
-// document returns the shell function document, which writes content.
-func document(content []byte) string {
-	return "document() {\nbase64 -d <<'END-OF-DOCUMENT'\n" + base64.StdEncoding.EncodeToString(content) + "\nEND-OF-DOCUMENT\n}\n"
+// document returns the shell function of that name, which writes content.
+func document(name string, content []byte) string {
+	return name + "() {\nbase64 -d <<'END-OF-DOCUMENT'\n" + base64.StdEncoding.EncodeToString(content) + "\nEND-OF-DOCUMENT\n}\n"
 }
 
 // recoverEnv reads the values that the manifest's variables had when its
 // containers were made off the containers' own environment and labels. Going
 // back uses them, because a deploy may have failed for a value given with it.
-func recoverEnv(p *compose.Project, containers []environment) map[string]secret.Value {
+func recoverEnv(written *compose.Written, containers []environment) map[string]secret.Value {
 	found := map[string]secret.Value{}
 	recover := func(template, value string) {
 		for name, value := range compose.Match(template, value) {
@@ -54,7 +54,8 @@ func recoverEnv(p *compose.Project, containers []environment) map[string]secret.
 		}
 	}
 	for _, c := range containers {
-		environment, labels := p.Templates(c.Service)
+		environment, labels := written.Templates(c.Service)
+		labels = generationOf(c.Labels).labels(c.Service, labels)
 		for key, template := range environment {
 			if value, ok := c.value(key); ok {
 				recover(template, value)

@@ -54,7 +54,7 @@ func TestLoginKeepsThePasswordOffTheCommandLine(t *testing.T) {
 }
 
 func TestRecoverEnv(t *testing.T) {
-	m, err := compose.Read([]byte(`
+	m, err := compose.ReadWritten(t.Context(), sourceOf(t, `
 services:
   map:
     image: a
@@ -74,7 +74,7 @@ services:
   mapped:
     image: c
     labels: {rule: "Host(${HOST})"}
-`), "manifest")
+`))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"gitops/ci/compose"
 	"gitops/ci/deploy"
 	"gitops/ci/host"
 	"gitops/ci/lab/hosttest"
@@ -160,10 +161,23 @@ volumes:
 
 func (l *lab) options(commit, manifest string) deploy.Options {
 	return deploy.Options{
-		Dir: l.dir, Project: l.project, Network: l.network, Commit: commit, Manifest: []byte(manifest), Actor: "test",
+		Dir: l.dir, Project: l.project, Network: l.network, Commit: commit, Source: source(l.t, manifest), Actor: "test",
 		GateTimeout: 30 * time.Second, Stable: time.Second, LockWait: 20 * time.Second, LockTTL: 4 * time.Second,
 		Env: map[string]secret.Value{"PASSWORD": secret.New("planted-secret-1")}, Progress: progress.NewProgress(l.log),
 	}
+}
+
+// source writes a manifest into a folder, if there is one.
+func source(t testing.TB, manifest string) compose.Source {
+	t.Helper()
+	if manifest == "" {
+		return compose.Source{}
+	}
+	folder := t.TempDir()
+	if err := os.WriteFile(filepath.Join(folder, "docker-compose.yml"), []byte(manifest), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return compose.Source{Root: folder, Manifests: []string{"docker-compose.yml"}}
 }
 
 // deploy deploys and expects it to work.

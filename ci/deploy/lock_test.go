@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"gitops/ci/compose"
 	"gitops/ci/deploy"
 	"gitops/ci/host"
 	"gitops/ci/lab/texttest"
@@ -33,7 +34,7 @@ func TestMain(m *testing.M) {
 type order struct {
 	Address, User, Key, KnownHosts string
 	Dir, Project, Network          string
-	Commit, Manifest, Password     string
+	Commit, Root, Password         string
 }
 
 func deployFrom(path string) int {
@@ -49,7 +50,7 @@ func deployFrom(path string) int {
 	client, err := host.Dial(context.Background(), host.Config{Address: o.Address, User: o.User, Key: secret.New(o.Key), KnownHosts: []byte(o.KnownHosts)})
 	if err == nil {
 		_, err = deploy.Deploy(context.Background(), client, deploy.Options{
-			Dir: o.Dir, Project: o.Project, Network: o.Network, Commit: o.Commit, Manifest: []byte(o.Manifest), Actor: "killed",
+			Dir: o.Dir, Project: o.Project, Network: o.Network, Commit: o.Commit, Source: compose.Source{Root: o.Root, Manifests: []string{"docker-compose.yml"}}, Actor: "killed",
 			Env: map[string]secret.Value{"PASSWORD": secret.New(o.Password)}, Progress: told, LockTTL: 4 * time.Second,
 		})
 	}
@@ -63,7 +64,7 @@ func (l *lab) deployUntil(words, commit, manifest string) *exec.Cmd {
 	l.t.Helper()
 	content, err := json.Marshal(order{
 		l.sshd.Address, l.sshd.User, l.sshd.Key.Reveal(), string(l.sshd.KnownHosts),
-		l.dir, l.project, l.network, commit, manifest, "planted-secret-1",
+		l.dir, l.project, l.network, commit, source(l.t, manifest).Root, "planted-secret-1",
 	})
 	if err != nil {
 		l.t.Fatal(err)
@@ -98,7 +99,7 @@ func (l *lab) deployUntil(words, commit, manifest string) *exec.Cmd {
 func TestKilledDeployBlocksNothing(t *testing.T) {
 	l := newLab(t)
 	l.deploy(l.options(commitA, l.manifest(image("v1"))))
-	for _, step := range []string{"lock", "look", "upload", "pull", "platform", "network", "up", "gate", "switch", "prune"} {
+	for _, step := range []string{"lock", "look", "upload", "pull", "platform", "network", "plan", "start web", "gate", "drain", "switch", "prune"} {
 		t.Run(step, func(t *testing.T) {
 			cmd := l.deployUntil(step+" …", commitB, l.manifest(image("v2")))
 			cmd.Process.Kill()

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"gitops/ci/compose"
 	"gitops/ci/progress"
 	"gitops/ci/registry"
 	"gitops/ci/secret"
@@ -20,6 +21,7 @@ const (
 	DefaultLockTTL     = time.Minute
 	DefaultKeep        = 5
 	DefaultRestarts    = 5
+	DefaultDrain       = 30 * time.Second
 )
 
 // Options say what is deployed, where on the host, and how long to wait.
@@ -31,8 +33,9 @@ type Options struct {
 	// Dir when empty, as for `cd deploy && docker compose up`. It goes before a
 	// name in the manifest, so that all that is done to a place agrees.
 	Project string
-	// Manifest is the compose file, kept byte for byte.
-	Manifest []byte
+	// Source is what the manifest is read from: compose files, kept byte for byte, and
+	// what they name. Its Env is that of the options.
+	Source compose.Source
 	// Commit is the SHA that the manifest comes from.
 	Commit string
 	// Actor is who deploys, for the lock and the receipt.
@@ -45,6 +48,22 @@ type Options struct {
 	Stable time.Duration
 	// Restarts is how often a service may restart before it counts as failed.
 	Restarts int
+	// Drain is how long an old container may take to finish what it has, once the new
+	// one serves (DefaultDrain). It ends when Traefik has no connection to it.
+	Drain time.Duration
+	// Before are commands that run once in a new container of their service, before
+	// that service changes: migrations.
+	Before []Before
+	// Probes are requests that have to be answered as expected before an old container
+	// goes.
+	Probes []Probe
+	// Watch is how long Traefik's answers are watched before the old containers go; a
+	// rise of 5xx takes the release back. Zero does not watch.
+	Watch time.Duration
+	// Rename drops container_name from services, so that they can roll.
+	Rename bool
+	// OverRollback deploys a commit from which a person went back.
+	OverRollback bool
 	// LockWait is how long to wait for another deploy's lock.
 	LockWait time.Duration
 	// LockTTL is the age of a heartbeat at which a lock counts as left behind.
@@ -75,9 +94,12 @@ var (
 		`CONTENT_TRUST.*|CONTEXT|CUSTOM_HEADERS|DEFAULT_PLATFORM|HIDE_.*|HOST|TLS.*))$`)
 )
 
+// projectVariable is what Compose sets itself.
+const projectVariable = "COMPOSE_PROJECT_NAME"
+
 // checked returns o with its defaults, or an error that names the wrong option.
 func (o Options) checked() (Options, error) {
-	if len(o.Manifest) == 0 {
+	if len(o.Source.Manifests) == 0 {
 		return o, progress.Invalid("no manifest to deploy: give the compose file")
 	}
 	if !commitForm.MatchString(o.Commit) {
@@ -138,6 +160,7 @@ func (o Options) withDefaults() Options {
 	orPositive(&o.Stable, DefaultStable)
 	orPositive(&o.LockWait, DefaultLockWait)
 	orPositive(&o.LockTTL, DefaultLockTTL)
+	orPositive(&o.Drain, DefaultDrain)
 	orPositive(&o.Keep, DefaultKeep)
 	orPositive(&o.Restarts, DefaultRestarts)
 	o.Actor = strings.Join(strings.Fields(o.Actor), " ")

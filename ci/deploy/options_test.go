@@ -2,9 +2,12 @@ package deploy
 
 import (
 	"context"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
+	"gitops/ci/compose"
 	"gitops/ci/progress"
 	"gitops/ci/registry"
 	"gitops/ci/secret"
@@ -14,15 +17,15 @@ const commitA = "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
 
 func TestBadInputIsRefusedBeforeTheHostIsReached(t *testing.T) {
 	good := func() Options {
-		return Options{Manifest: []byte("services: {a: {image: x}}"), Commit: commitA}
+		return Options{Source: sourceOf(t, "services: {a: {image: x}}"), Commit: commitA}
 	}
 	for name, c := range map[string]struct {
 		change func(*Options)
 		says   string
 	}{
-		"no manifest":      {func(o *Options) { o.Manifest = nil }, "no manifest"},
-		"bad yaml":         {func(o *Options) { o.Manifest = []byte("services: [") }, "reading manifest"},
-		"no services":      {func(o *Options) { o.Manifest = []byte("a: b") }, "no services"},
+		"no manifest":      {func(o *Options) { o.Source.Manifests = nil }, "no manifest"},
+		"bad yaml":         {func(o *Options) { o.Source = sourceOf(t, "services: [") }, "reading docker-compose.yml"},
+		"no services":      {func(o *Options) { o.Source = sourceOf(t, "a: b") }, "no services"},
 		"bad commit":       {func(o *Options) { o.Commit = "../../etc" }, "not a git SHA"},
 		"relative folder":  {func(o *Options) { o.Dir = "deploy" }, "absolute"},
 		"folder with dots": {func(o *Options) { o.Dir = "/srv/../etc" }, "absolute"},
@@ -33,14 +36,16 @@ func TestBadInputIsRefusedBeforeTheHostIsReached(t *testing.T) {
 		"variable name":    {func(o *Options) { o.Env = map[string]secret.Value{"A B": {}} }, "not a name"},
 		"reserved":         {func(o *Options) { o.Env = map[string]secret.Value{"DOCKER_HOST": {}} }, "another name"},
 		"project by name":  {func(o *Options) { o.Env = map[string]secret.Value{"COMPOSE_PROJECT_NAME": {}} }, "give that with --project"},
-		"reserved, needed": {func(o *Options) { o.Manifest = []byte("services: {a: {image: x, hostname: $DOCKER_HOST}}") }, "the manifest needs DOCKER_HOST, and it cannot be given: variable DOCKER_HOST would change"},
-		"no image":         {func(o *Options) { o.Manifest = []byte("services:\n  a: {image: x}\n  b: {build: .}\n") }, `reading manifest:3:3: service "b" has no image: a deploy builds nothing`},
+		"reserved, needed": {func(o *Options) { o.Source = sourceOf(t, "services: {a: {image: x, hostname: $DOCKER_HOST}}") }, "the manifest needs DOCKER_HOST, and it cannot be given: variable DOCKER_HOST would change"},
+		"no image":         {func(o *Options) { o.Source = sourceOf(t, "services:\n  a: {image: x}\n  b: {build: .}\n") }, `reading docker-compose.yml:3:3: service "b" has no image: a deploy builds nothing`},
 		"second document": {func(o *Options) {
-			o.Manifest = []byte("services: {a: {image: x}}\n---\nservices: {b: {image: x, environment: {P: $PASSWORD}}}\n")
+			o.Source = sourceOf(t, "services: {a: {image: x}}\n---\nservices: {b: {image: x, environment: {P: $PASSWORD}}}\n")
 		}, "needs PASSWORD, which is not set"},
-		"passed through":   {func(o *Options) { o.Manifest = []byte("services: {a: {image: x, environment: [PASSWORD, B=c]}}") }, "needs PASSWORD, which is not set"},
-		"NUL":              {func(o *Options) { o.Env = map[string]secret.Value{"A": secret.New("a\x00b")} }, "NUL"},
-		"missing variable": {func(o *Options) { o.Manifest = []byte("services: {a: {image: x, environment: {A: \"${B:?}${C}\"}}}") }, "B, C, which are not set"},
+		"passed through": {func(o *Options) { o.Source = sourceOf(t, "services: {a: {image: x, environment: [PASSWORD, B=c]}}") }, "needs PASSWORD, which is not set"},
+		"NUL":            {func(o *Options) { o.Env = map[string]secret.Value{"A": secret.New("a\x00b")} }, "NUL"},
+		"missing variable": {func(o *Options) {
+			o.Source = sourceOf(t, "services: {a: {image: x, environment: {A: \"${B:?}${C}\"}}}")
+		}, "B, C, which are not set"},
 	} {
 		o := good()
 		c.change(&o)
@@ -67,7 +72,9 @@ func TestNeeds(t *testing.T) {
 		"services: {a: {image: x, build: {context: ., args: {V: $V}}}}",
 		"x-a: &a {image: x}\nx-l: &l [*a]\nservices: {a: {<<: *l}}",
 	} {
-		if _, err := readManifest([]byte(manifest), env); err != nil {
+		source := sourceOf(t, manifest)
+		source.Env = env
+		if _, err := readManifest(t.Context(), source); err != nil {
 			t.Errorf("%s: %v", manifest, err)
 		}
 	}
@@ -84,4 +91,14 @@ func TestPlaceDefaults(t *testing.T) {
 			t.Errorf("%+v becomes %+v, want %+v", c.place, got, c.want)
 		}
 	}
+}
+
+// sourceOf returns a manifest in a folder that it is alone in.
+func sourceOf(t *testing.T, manifest string) compose.Source {
+	t.Helper()
+	folder := t.TempDir()
+	if err := os.WriteFile(filepath.Join(folder, "docker-compose.yml"), []byte(manifest), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return compose.Source{Root: folder, Manifests: []string{"docker-compose.yml"}}
 }

@@ -6,7 +6,10 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"os"
 	"path"
+	"path/filepath"
+	"slices"
 	"strings"
 
 	"gitops/ci/compose"
@@ -22,10 +25,7 @@ func (r *run) look(ctx context.Context) error {
 	}
 	r.state = state
 	r.receipt.Previous = state.Current
-	if release := state.release(state.Current); release != nil {
-		r.receipt.PreviousCommit = release.Commit
-		r.previous = r.path(state.Current)
-	} else if r.previous, err = r.adopt(); err != nil {
+	if err := r.heed(); err != nil {
 		return err
 	}
 	out, err := r.script(ctx, "volumes", "")
@@ -33,52 +33,107 @@ func (r *run) look(ctx context.Context) error {
 		return fmt.Errorf("listing volumes: %w", err)
 	}
 	r.volumes = strings.Fields(out)
-	return r.recoverEnv(ctx)
+	if release := state.release(state.Current); release != nil {
+		r.receipt.PreviousCommit = release.Commit
+		return r.recallRelease(ctx, *release)
+	}
+	return r.adopt(ctx)
 }
 
-// adopt returns the manifest of containers that are not from the current release.
-// Containers that a killed first deploy left behind have none.
-func (r *run) adopt() (string, error) {
-	for _, s := range r.state.Services {
-		release, ours := strings.CutPrefix(path.Dir(s.file), path.Join(r.Dir, "releases")+"/")
-		switch {
-		case ours && r.state.release(release) != nil:
-			return s.file, nil
-		case ours:
-		case path.IsAbs(s.file) && !strings.Contains(s.file, ","):
-			r.warn("the containers of project %s were started by hand from %s: a failed deploy goes back to that file", r.Project, s.file)
-			return s.file, nil
-		default:
-			return "", progress.Refused("project %s already has containers, as %s, but no release and no manifest to go back to: "+
-				"remove them, or choose another project name; nothing was touched", r.Project, s.Container)
+// heed refuses to deploy again what a person went back from.
+func (r *run) heed() error {
+	last := r.state.Last
+	if r.receipt.Kind != KindDeploy || r.o.OverRollback || last == nil || last.Kind != KindRollback || last.Outcome != Deployed {
+		return nil
+	}
+	for _, release := range r.state.Releases {
+		if release.Name > r.state.Current && release.Commit == r.target.commit {
+			return progress.Refused("%s went back from commit %s to release %s at %s: deploy a later commit, or give --over-rollback; nothing was touched",
+				last.Actor, short(r.target.commit), r.state.Current, last.Started.Format("2006-01-02 15:04 UTC"))
 		}
 	}
-	return "", nil
+	return nil
 }
 
-// recoverEnv reads the values that the running containers were started with.
-func (r *run) recoverEnv(ctx context.Context) error {
-	r.env = maps.Clone(r.o.Env)
-	if r.previous == "" {
-		return nil
+// adopt finds the compose files of containers that are not from the current release.
+// Containers that a killed first deploy left behind have none.
+func (r *run) adopt(ctx context.Context) error {
+	for _, s := range r.state.Services {
+		release, ours := strings.CutPrefix(s.file, path.Join(r.Dir, "releases")+"/")
+		release, _, _ = strings.Cut(release, "/")
+		stored := r.state.release(release)
+		switch {
+		case ours && stored != nil:
+			return r.recallRelease(ctx, *stored)
+		case ours:
+			continue
+		case !path.IsAbs(s.file):
+			return progress.Refused("project %s already has containers, as %s, but no release and no manifest to go back to: "+
+				"remove them, or choose another project name; nothing was touched", r.Project, s.Container)
+		}
+		byHand := stack{folder: s.folder, files: strings.Split(s.file, ",")}
+		byHand.files = slices.DeleteFunc(byHand.files, func(file string) bool { return file == path.Join(r.Dir, "adopted."+overrideFile) })
+		r.warn("the containers of project %s were started by hand from %s: a failed deploy goes back to that file", r.Project, s.file)
+		return r.recallByHand(ctx, byHand)
 	}
-	file, err := r.oldManifest(ctx)
+	return nil
+}
+
+func (r *run) recallRelease(ctx context.Context, release Release) error {
+	t, folder, err := r.stored(ctx, release)
 	if err != nil {
-		r.warn("the manifest that runs now cannot be read, so a failed deploy could not go back to it: %v", err)
-		return nil
+		return err
 	}
+	return r.recall(ctx, t, folder)
+}
+
+// recallByHand reads compose files where somebody has them on the host.
+func (r *run) recallByHand(ctx context.Context, s stack) error {
+	t := target{byHand: &s, bundle: bundle{content: map[string]content{}}}
+	folder, err := os.MkdirTemp("", "gitops-by-hand-")
+	if err != nil {
+		return err
+	}
+	for i, file := range s.files {
+		text, err := r.script(ctx, "manifest", "", file)
+		if err != nil {
+			r.warn("a failed deploy could not go back: reading %s: %v", file, err)
+			return os.RemoveAll(folder)
+		}
+		name := fmt.Sprintf("%d-%s", i, path.Base(file))
+		t.bundle.layout.Manifests = append(t.bundle.layout.Manifests, name)
+		if err := os.WriteFile(filepath.Join(folder, name), []byte(text), 0o600); err != nil {
+			return err
+		}
+	}
+	return r.recall(ctx, t, folder)
+}
+
+// recall remembers what ran before, with the values that it was started with. Where
+// it cannot be read, the deploy goes on, with a warning.
+func (r *run) recall(ctx context.Context, t target, folder string) error {
+	defer os.RemoveAll(folder)
 	containers, err := r.environments(ctx)
 	if err != nil {
 		return fmt.Errorf("reading what the containers were started with: %w", err)
 	}
-	if r.env == nil {
-		r.env = map[string]secret.Value{}
+	source := t.source(folder)
+	written, err := compose.ReadWritten(ctx, source)
+	if err == nil {
+		t.env = maps.Clone(r.o.Env)
+		if t.env == nil {
+			t.env = map[string]secret.Value{}
+		}
+		maps.Copy(t.env, recoverEnv(written, containers))
+		r.redactor = redactor(r.o, t.env)
+		source.Env = t.env
+		t.manifest, err = readManifest(ctx, source)
 	}
-	maps.Copy(r.env, recoverEnv(file, containers))
-	r.redactor = redactor(r.o, r.env)
-	if err := needs(file, r.env); err != nil {
-		r.warn("a failed deploy could not go back: release %s: %v", r.state.Current, err)
+	if err != nil {
+		r.warn("a failed deploy could not go back to %s, which runs now: %v", t.name(), err)
+		return nil //nolint:nilerr // it is told, and the deploy may succeed
 	}
+	r.previous, r.running = &t, t.manifest.Project
 	return nil
 }
 
@@ -97,12 +152,4 @@ func (r *run) environments(ctx context.Context) ([]environment, error) {
 		containers = append(containers, e)
 	}
 	return containers, nil
-}
-
-func (r *run) oldManifest(ctx context.Context) (*compose.Project, error) {
-	content, err := r.script(ctx, "manifest", "", r.previous)
-	if err != nil {
-		return nil, err
-	}
-	return compose.Read([]byte(content), r.previous)
 }

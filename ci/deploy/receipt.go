@@ -47,8 +47,14 @@ type Receipt struct {
 	// Started and Seconds are by the clock of who deployed.
 	Started time.Time `json:"started"`
 	Seconds float64   `json:"seconds"`
+	// Plan is what was to be done with each service, and why so.
+	Plan []Action `json:"plan,omitempty"`
 	// Services has what happened to each service.
 	Services []Change `json:"services"`
+	// Requests are what Traefik answered meanwhile; nil where it has no metrics.
+	Requests *Requests `json:"requests,omitempty"`
+	// DiskFree is how many bytes Docker's disk had free, before and after.
+	DiskFree [2]int64 `json:"diskFree"`
 	// Steps are the steps with their times, in order.
 	Steps []Step `json:"steps"`
 	// Warnings are problems that did not fail the deploy.

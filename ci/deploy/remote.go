@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"path"
 	"strings"
 	"time"
 
@@ -48,11 +47,6 @@ func (m *remote) script(ctx context.Context, name, preamble string, args ...stri
 func (m *remote) text(name, preamble string) string {
 	patience := fmt.Sprintf("patience=%d\n", int(math.Ceil(m.patience.Seconds())))
 	return patience + scriptText("prelude") + preamble + scriptText(name)
-}
-
-// path returns where a release's manifest is on the host.
-func (m *remote) path(release string) string {
-	return path.Join(m.Dir, "releases", release, "docker-compose.yml")
 }
 
 func (m *remote) explain(err error, out host.Output) error {

@@ -7,25 +7,18 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
-	"gitops/ci/program"
+	"github.com/compose-spec/compose-go/v2/types"
+
 	"gitops/ci/progress"
-	"gitops/ci/retry"
-	"gitops/ci/secret"
 )
-
-// logLines is how many last words a failure shows.
-const logLines = 20
 
 // roll starts the target, waits for its gate and makes it the current release.
 // When that fails it goes back.
 func (r *run) roll(ctx context.Context) error {
-	err := r.step(ctx, "up", func(ctx context.Context) error {
-		return r.up(ctx, r.path(r.target.release), r.o.Env)
-	})
+	err := r.step(ctx, "plan", r.lookAround)
 	if err == nil {
-		err = r.step(ctx, "gate", func(ctx context.Context) error { return r.gate(ctx, r.target.file.Starts(variables(r.o.Env)), nil) })
+		err = r.converge(ctx, r.target, "", nil)
 	}
 	if err != nil {
 		r.lastWords(ctx, err)
@@ -34,6 +27,7 @@ func (r *run) roll(ctx context.Context) error {
 	// It runs: the rest is done even if the run is cancelled now.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), tidyPatience)
 	defer cancel()
+	r.count(ctx)
 	if err := r.step(ctx, "switch", r.makeCurrent); err != nil {
 		r.receipt.Outcome = Failed
 		return fmt.Errorf("%s is healthy, but it was not made the current release: %w; deploy it again", short(r.target.commit), err)
@@ -42,8 +36,183 @@ func (r *run) roll(ctx context.Context) error {
 	return nil
 }
 
-func (r *run) up(ctx context.Context, manifest string, env map[string]secret.Value) error {
-	_, err := r.script(ctx, "up", withEnv(env), manifest)
+// converge makes the services of a target run, and nothing else of the project. prefix
+// goes before the names of its steps; services in forgiven may be as bad as they are.
+func (r *run) converge(ctx context.Context, t target, prefix string, forgiven []string) error {
+	actions, err := r.plan(ctx, t)
+	if err != nil {
+		return err
+	}
+	if err := r.writeOverride(ctx, t, actions); err != nil {
+		return err
+	}
+	if prefix == "" {
+		r.receipt.Plan = actions
+	}
+	for _, level := range r.levels(t) {
+		at := slices.DeleteFunc(slices.Clone(actions), func(a Action) bool { return !slices.Contains(level, a.Service) || a.Action == Remove })
+		if prefix == "" {
+			if err := r.before(ctx, t, level); err != nil {
+				return err
+			}
+		}
+		if err := r.rollLevel(ctx, t, at, prefix, forgiven); err != nil {
+			return err
+		}
+	}
+	return r.removeOrphans(ctx, actions, prefix)
+}
+
+// levels returns the order in which the services of a target change. Compose itself
+// orders those of a manifest with providers.
+func (r *run) levels(t target) [][]string {
+	if hasProvider(t.manifest.Project) {
+		return [][]string{t.manifest.Starts()}
+	}
+	return levels(t.manifest.Project)
+}
+
+// rollLevel changes services that do not depend on each other.
+func (r *run) rollLevel(ctx context.Context, t target, actions []Action, prefix string, forgiven []string) error {
+	if !slices.ContainsFunc(actions, func(a Action) bool { return a.Action != Keep || len(a.old) > 0 }) {
+		return nil
+	}
+	names := serviceNames(actions)
+	end := r.track(prefix, actions)
+	err := r.step(ctx, prefix+"start "+strings.Join(changing(actions), ", "), func(ctx context.Context) error { return r.start(ctx, t, actions) })
+	if err == nil {
+		err = r.step(ctx, prefix+"gate", func(ctx context.Context) error {
+			return r.gate(ctx, names, leaving(actions), forgiven, jobs(t.manifest.Project))
+		})
+	}
+	if err == nil {
+		err = r.switchAll(ctx, actions, prefix)
+	}
+	if err == nil && len(leaving(actions)) > 0 {
+		err = r.step(ctx, prefix+"drain", func(ctx context.Context) error { return r.drain(ctx, actions) })
+	}
+	end(err)
+	return err
+}
+
+// track shows the services of a level that change.
+func (r *run) track(prefix string, actions []Action) func(error) {
+	for _, a := range actions {
+		if a.Action != Keep {
+			r.o.Progress.Say("%s%s: %s%s", prefix, a.Service, a.Action, because(a.Why))
+		}
+	}
+	return func(error) {}
+}
+
+func because(why string) string {
+	if why == "" {
+		return ""
+	}
+	return ", since " + why
+}
+
+func serviceNames(actions []Action) (names []string) {
+	for _, a := range actions {
+		names = append(names, a.Service)
+	}
+	return names
+}
+
+// changing returns the services that get other containers, or more.
+func changing(actions []Action) (names []string) {
+	for _, a := range actions {
+		if a.Action != Keep {
+			names = append(names, a.Service)
+		}
+	}
+	if len(names) > 3 {
+		return []string{fmt.Sprintf("%d services", len(names))}
+	}
+	return names
+}
+
+// leaving returns the containers that go when the new ones serve.
+func leaving(actions []Action) (ids []string) {
+	for _, a := range actions {
+		for _, s := range a.old {
+			ids = append(ids, s.id)
+		}
+	}
+	return ids
+}
+
+// start starts what a level needs: first the new containers beside others, then,
+// with their gaps, those that take the place of an old one.
+func (r *run) start(ctx context.Context, t target, actions []Action) error {
+	if err := r.clear(ctx, actions); err != nil {
+		return err
+	}
+	deps := []string{"--no-deps"}
+	if hasProvider(t.manifest.Project) {
+		deps = nil
+	}
+	beside := append(slices.Clone(deps), "--no-recreate")
+	var started, recreated, forced []string
+	for _, a := range actions {
+		switch a.Action {
+		case Roll:
+			beside = append(beside, "--scale", a.Service+"="+strconv.Itoa(r.alive(a)+scaleOf(t.manifest.Project.Services[a.Service])))
+			started = append(started, a.Service)
+		case Create, Start:
+			started = append(started, a.Service)
+		case Recreate:
+			if a.forced {
+				forced = append(forced, a.Service)
+				continue
+			}
+			recreated = append(recreated, a.Service)
+		}
+	}
+	for _, call := range []struct{ options, names []string }{
+		{beside, started}, {deps, recreated}, {append(slices.Clone(deps), "--force-recreate"), forced},
+	} {
+		if len(call.names) == 0 {
+			continue
+		}
+		if err := r.up(ctx, t, append(slices.Clone(call.options), call.names...)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// alive counts the containers of a service that stay until the new ones serve.
+func (r *run) alive(a Action) (n int) {
+	for _, s := range a.old {
+		if !s.stopped() {
+			n++
+		}
+	}
+	return n
+}
+
+// clear removes containers of rolling services that do not run: Compose would start
+// them again beside the new ones.
+func (r *run) clear(ctx context.Context, actions []Action) error {
+	var ids []string
+	for _, a := range actions {
+		for _, s := range a.old {
+			if a.Action == Roll && s.stopped() {
+				ids = append(ids, s.id+"|")
+			}
+		}
+	}
+	if len(ids) == 0 {
+		return nil
+	}
+	_, err := r.script(ctx, "drain", "hooks() { :; }\n", append([]string{"0", ""}, ids...)...)
+	return err
+}
+
+// up has Compose start services of a target.
+func (r *run) up(ctx context.Context, t target, args []string) error {
+	_, err := r.script(ctx, "up", r.compose(t), args...)
 	switch {
 	case exitOf(err) == exitTimeout:
 		return fmt.Errorf("starting the services: not done after %s: %w", progress.Seconds(r.patience), shortened(err))
@@ -53,195 +222,55 @@ func (r *run) up(ctx context.Context, manifest string, env map[string]secret.Val
 	return nil
 }
 
-// gateError is a service that did not get healthy.
-type gateError struct {
-	service Service
-	reason  string
-}
-
-func (e *gateError) Error() string {
-	return fmt.Sprintf("service %s %s", e.service.Service, e.reason)
-}
-
-// gatePoll is how often the gate looks at the containers.
-const gatePoll = time.Second
-
-// gate waits until every named service is healthy, or running and stable when
-// it has no health check. Services in forgiven may be as bad as they are.
-func (r *run) gate(ctx context.Context, names []string, forgiven []string) error {
-	deadline := time.Now().Add(r.o.GateTimeout)
-	watch := watch{stable: r.o.Stable, restarts: r.o.Restarts, before: r.state.Services, forgiven: forgiven, since: map[string]time.Time{}, exits: map[string]int{}}
-	told := ""
-	for {
-		services, _, err := r.containers(ctx)
-		if err != nil {
-			return err
+// switchAll waits until Traefik sends requests to the new containers, and probes
+// them.
+func (r *run) switchAll(ctx context.Context, actions []Action, prefix string) error {
+	rolled := slices.DeleteFunc(slices.Clone(actions), func(a Action) bool { return a.Action != Roll || a.Switch != SwitchTraefik })
+	if len(rolled) == 0 {
+		return nil
+	}
+	err := r.step(ctx, prefix+"traefik", func(ctx context.Context) error {
+		var failed []error
+		for _, a := range rolled {
+			failed = append(failed, r.switched(ctx, a.Service, a.next))
 		}
-		waiting, err := watch.judge(names, services, time.Now())
-		if err != nil || waiting == nil {
-			return err
-		}
-		if now := waiting.Service + " is " + describe(*waiting); now != told {
-			told = now
-			r.o.Progress.Say("waiting: %s", now)
-		}
-		if time.Now().After(deadline) {
-			return &gateError{*waiting, "did not get healthy within " + progress.Seconds(r.o.GateTimeout) + ": it is " + describe(*waiting)}
-		}
-		if err := retry.Sleep(ctx, gatePoll); err != nil {
-			return fmt.Errorf("waiting for %s: %w", waiting.Service, err)
-		}
+		return errors.Join(failed...)
+	})
+	if err != nil || prefix != "" {
+		return err
 	}
-}
-
-// watch judges containers as time goes by.
-type watch struct {
-	stable   time.Duration
-	restarts int
-	before   []Service // the containers as they were before the run
-	forgiven []string
-	since    map[string]time.Time // since when a container runs without a break
-	exits    map[string]int       // with which code a container last ended
-}
-
-// judge returns the service to wait for, nil when all are healthy, or an error for one
-// that will not recover.
-func (w watch) judge(names []string, services []Service, now time.Time) (*Service, error) {
-	var waiting []Service
-	for _, name := range names {
-		if !slices.ContainsFunc(services, func(s Service) bool { return s.Service == name }) {
-			waiting = append(waiting, Service{Image: Image{Service: name}, State: "without a container"})
-		}
+	if len(r.o.Probes) > 0 {
+		err = r.step(ctx, "probe", r.probe)
 	}
-	for _, s := range services {
-		if slices.Contains(w.forgiven, s.Service) {
-			continue
-		}
-		w.remember(&s)
-		if s.exit == unknown && s.Restarts > w.restarts+w.earlier(s) && s.undecided() {
-			waiting = append(waiting, s) // until it is down again
-			continue
-		}
-		// One that was unhealthy before may recover with the new services.
-		if reason := s.failing(w.restarts + w.earlier(s)); reason != "" && !w.untouched(s) {
-			return nil, &gateError{s, reason}
-		}
-		if !s.fine() || !w.settled(s, now) {
-			waiting = append(waiting, s)
-		}
-	}
-	if len(waiting) == 0 {
-		return nil, nil
-	}
-	return &waiting[0], nil
-}
-
-// remember gives a container that runs the code with which it last ended, or
-// unknown: Docker tells it only while the container is down.
-func (w watch) remember(s *Service) {
-	switch s.State {
-	case "running":
-		exit, seen := w.exits[s.id]
-		if !seen {
-			exit = unknown
-		}
-		s.exit = exit
-	case "created": // it has not ended yet
-	default:
-		w.exits[s.id] = s.exit
-	}
-}
-
-// settled reports whether a container without a health check has run for long
-// enough, by our clock.
-func (w watch) settled(s Service, now time.Time) bool {
-	if s.Health != "" || s.finished() || w.untouched(s) {
-		return true
-	}
-	key := s.id + s.Started.String()
-	if _, known := w.since[key]; !known {
-		w.since[key] = now
-	}
-	return now.Sub(w.since[key]) >= w.stable
-}
-
-// earlier returns how often the container was restarted before the run.
-func (w watch) earlier(s Service) int {
-	for _, b := range w.before {
-		if b.id == s.id {
-			return b.Restarts
-		}
-	}
-	return 0
-}
-
-func (w watch) untouched(s Service) bool {
-	return slices.ContainsFunc(w.before, func(b Service) bool { return b.id == s.id && b.Started.Equal(s.Started) })
-}
-
-func describe(s Service) string {
-	if s.Health != "" {
-		return s.State + " and " + s.Health
-	}
-	return s.State
-}
-
-// lastWords writes down why the run failed, with the service's log.
-func (r *run) lastWords(ctx context.Context, cause error) {
-	failure := &Failure{Reason: r.redactor.Redact(cause.Error())}
-	r.receipt.Failure = failure
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), tidyPatience)
-	defer cancel()
-	culprit := r.culprit(ctx, cause)
-	failure.Service = culprit.Service
-	if culprit.id == "" {
-		return
-	}
-	out, err := r.script(ctx, "logs", "", strconv.Itoa(logLines), culprit.id)
-	if err == nil && strings.TrimSpace(out) != "" {
-		failure.Log = strings.Split(strings.TrimRight(r.redactor.Redact(out), "\n"), "\n")
-	}
-}
-
-// culprit returns the container that made the run fail, as far as one can be told.
-func (r *run) culprit(ctx context.Context, cause error) Service {
-	var gate *gateError
-	if errors.As(cause, &gate) {
-		return gate.service
-	}
-	// Compose itself gave up: on a service that failed, or else never got ready.
-	services, _, err := r.containers(ctx)
-	if err != nil {
-		return Service{}
-	}
-	for _, bad := range []func(Service) bool{
-		func(s Service) bool { return s.failing(r.o.Restarts) != "" },
-		func(s Service) bool { return !s.fine() && s.State != "created" },
-	} {
-		if i := slices.IndexFunc(services, bad); i >= 0 {
-			return services[i]
-		}
-	}
-	return Service{}
-}
-
-// words returns the failure with the service's last words, for an error.
-func (f *Failure) words() string {
-	if f.Service == "" {
-		return ""
-	}
-	if len(f.Log) == 0 {
-		return fmt.Sprintf("\n%s said nothing", f.Service)
-	}
-	return fmt.Sprintf("\nthe last words of %s:\n  %s", f.Service, strings.Join(f.Log, "\n  "))
-}
-
-// shortened returns err with the last lines of what Compose said: before them
-// stands what went well.
-func shortened(err error) error {
-	var script *scriptError
-	if errors.As(err, &script) {
-		return &scriptError{text: program.LastLines(script.text, 5), exit: script.exit, cause: script.cause}
+	if err == nil && r.o.Watch > 0 {
+		err = r.step(ctx, "watch", r.bake)
 	}
 	return err
+}
+
+// lookAround finds Traefik, and notes what it has answered so far.
+func (r *run) lookAround(ctx context.Context) (err error) {
+	if r.proxy, err = r.findProxy(ctx); err != nil || r.proxy == nil {
+		return err
+	}
+	r.requests, r.counted = r.proxy.requests(ctx)
+	return nil
+}
+
+func hasProvider(p *types.Project) bool {
+	for _, s := range p.Services {
+		if s.Provider != nil {
+			return true
+		}
+	}
+	return false
+}
+
+// removeOrphans removes the services that the manifest does not have any more.
+func (r *run) removeOrphans(ctx context.Context, actions []Action, prefix string) error {
+	gone := slices.DeleteFunc(slices.Clone(actions), func(a Action) bool { return a.Action != Remove })
+	if len(gone) == 0 {
+		return nil
+	}
+	return r.step(ctx, prefix+"remove "+strings.Join(changing(gone), ", "), func(ctx context.Context) error { return r.drain(ctx, gone) })
 }

@@ -2,7 +2,7 @@ package deploy
 
 import (
 	"context"
-	"fmt"
+	"os"
 	"strings"
 
 	"gitops/ci/progress"
@@ -45,16 +45,18 @@ func (r *run) choose(ctx context.Context, wanted string) error {
 	if err != nil {
 		return err
 	}
-	content, err := r.script(ctx, "manifest", "", r.path(release.Name))
+	t, folder, err := r.stored(ctx, *release)
 	if err != nil {
-		return fmt.Errorf("reading the manifest of release %s: %w", release.Name, err)
+		return err
 	}
-	if sum([]byte(content)) != release.Manifest {
-		return progress.Refused("the manifest of release %s is not what was deployed: somebody changed %s; deploy that commit from git instead",
-			release.Name, r.path(release.Name))
+	defer os.RemoveAll(folder)
+	if err := t.changed(*release, r.Dir); err != nil {
+		return err
 	}
-	file, err := readManifest([]byte(content), r.o.Env)
-	r.target = target{release: release.Name, commit: release.Commit, manifest: []byte(content), file: file, images: release.Images}
+	source := t.source(folder)
+	source.Env, t.env = r.o.Env, r.o.Env
+	t.manifest, err = readManifest(ctx, source)
+	r.target = t
 	return err
 }
 

@@ -2,6 +2,7 @@ package deploy
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"maps"
@@ -9,21 +10,12 @@ import (
 	"strings"
 	"time"
 
+	"github.com/compose-spec/compose-go/v2/types"
+
 	"gitops/ci/compose"
 	"gitops/ci/progress"
 	"gitops/ci/secret"
 )
-
-// target is what a run wants to be running.
-type target struct {
-	// release is the folder on the host; empty until it is made.
-	release  string
-	commit   string
-	manifest []byte
-	file     *compose.Project
-	// images have the IDs and digests that the refs of an earlier release had.
-	images []Image
-}
 
 // run is one deploy or rollback.
 type run struct {
@@ -31,19 +23,26 @@ type run struct {
 	o       Options
 	target  target
 	receipt Receipt
-	// state is the place as it was found under the lock; previous and env are what
-	// starts its release again.
-	state    State
-	previous string // path of the manifest that ran before; empty for the first deploy
-	env      map[string]secret.Value
-	volumes  []string // that were there before
-	network  bool     // was made by this run
-	refs     []string // images that Compose finds in the manifest
-	opened   bool     // the release folder was made by this run
+	// state is the place as it was found under the lock.
+	state State
+	// previous is what ran before, running its services as Compose understands them;
+	// both nil for the first deploy.
+	previous *target
+	running  *types.Project
+	proxy    *proxy            // nil where no Traefik runs
+	images   map[string]string // IDs of the target's images, by ref
+	volumes  []string          // that were there before
+	network  bool              // was made by this run
+	refs     []string          // images that Compose finds in the manifest
+	opened   bool              // the release folder was made by this run
+	told     map[string]bool   // warnings that were said
+	requests Requests          // that Traefik had answered before
+	counted  bool              // it counts them
+	only     bool              // a plan is wanted, and nothing else
 }
 
 func newRun(h Host, o Options, kind string) *run {
-	r := &run{o: o, receipt: Receipt{Kind: kind, Actor: o.Actor, Started: time.Now().UTC()}}
+	r := &run{o: o, receipt: Receipt{Kind: kind, Actor: o.Actor, Started: time.Now().UTC()}, told: map[string]bool{}}
 	r.remote = remote{Place: Place{o.Dir, o.Project}, host: h, token: "none", patience: o.GateTimeout, redactor: redactor(o, nil)}
 	return r
 }
@@ -148,9 +147,19 @@ func (r *run) prepare(ctx context.Context) error {
 	return nil
 }
 
+// checkFolder is where Compose reads a manifest before there is a release. Nothing
+// of it stays.
+const checkFolder = "/tmp/gitops-check-"
+
 // check has Compose read the manifest, with every variable, and touches nothing.
 func (r *run) check(ctx context.Context) error {
-	out, err := r.script(ctx, "check", document(r.target.manifest)+withEnv(r.o.Env))
+	if r.target.release != "" { // it was accepted when it was deployed
+		r.refs = imagesOf(r.target.manifest)
+		return nil
+	}
+	folder := checkFolder + rand.Text()
+	preamble := withEnv(r.target.env) + r.target.bundle.unpack() + r.target.bundle.layout.in(folder).function(r.Project)
+	out, err := r.script(ctx, "check", preamble, folder)
 	if exitOf(err) == exitRejected {
 		return progress.Invalid("Compose does not accept the manifest: %w; nothing was touched", err)
 	}
@@ -165,6 +174,14 @@ func (r *run) check(ctx context.Context) error {
 	return nil
 }
 
+// imagesOf returns the images of a manifest's services.
+func imagesOf(m *compose.Manifest) (refs []string) {
+	for _, name := range m.Starts() {
+		refs = append(refs, m.Project.Services[name].Image)
+	}
+	return refs
+}
+
 func (r *run) makeNetwork(ctx context.Context) error {
 	out, err := r.script(ctx, "network", "", r.o.Network)
 	if err != nil {
@@ -177,6 +194,10 @@ func (r *run) makeNetwork(ctx context.Context) error {
 // warn records and reports a problem that does not stop the run.
 func (r *run) warn(format string, args ...any) {
 	text := r.redactor.Redact(fmt.Sprintf(format, args...))
+	if r.told[text] {
+		return
+	}
+	r.told[text] = true
 	r.receipt.Warnings = append(r.receipt.Warnings, text)
 	r.o.Progress.Say("warning: %s", text)
 }

@@ -69,7 +69,7 @@ func TestSecretsStayWhereTheyBelong(t *testing.T) {
 	stop, seen := make(chan struct{}), make(chan string)
 	go func() { seen <- watchProcesses(secrets, stop) }()
 	first := l.deploy(options)
-	options.Commit, options.Manifest, options.Keep = commitB, []byte(l.manifest(refs[1])), 1
+	options.Commit, options.Source, options.Keep = commitB, source(t, l.manifest(refs[1])), 1
 	second := l.deploy(options)
 	crash := l.options(commitC, l.manifest(image("crash")))
 	crash.Restarts, crash.Logins = 1, options.Logins

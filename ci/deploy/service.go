@@ -19,10 +19,20 @@ type Service struct {
 	// Started is when the container started, by the host's clock.
 	Started time.Time `json:"started"`
 
-	id     string
-	exit   int
-	policy string
-	file   string
+	id      string
+	exit    int
+	policy  string
+	file    string
+	folder  string            // project directory of who made it
+	hash    string            // Compose's, of the definition that it was made from
+	labels  map[string]string // all of them
+	unnamed []string          // places of volumes without a name
+	exposed []string          // TCP ports that the image exposes, the lowest first
+}
+
+// stopped reports whether the container is there and does nothing.
+func (s Service) stopped() bool {
+	return s.State == "exited" || s.State == "created" || s.State == "dead"
 }
 
 // fine reports whether the container does what it should.

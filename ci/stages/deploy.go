@@ -4,6 +4,7 @@ import (
 	"context"
 	"maps"
 	"os"
+	"path/filepath"
 	"slices"
 	"time"
 
@@ -33,6 +34,14 @@ type RollOptions struct {
 	// long to wait for another deploy to the same host.
 	GateTimeout time.Duration `json:"gate_timeout,omitempty"`
 	LockWait    time.Duration `json:"lock_wait,omitempty"`
+	// Drain is how long an old container may take to finish what it has.
+	Drain time.Duration `json:"drain,omitempty"`
+	// Probes are requests, [HOST]/PATH=STATUS, that must be answered as expected before
+	// an old container goes, and Watch is how long Traefik's answers are watched then.
+	Probes []string      `json:"probes,omitempty"`
+	Watch  time.Duration `json:"watch,omitempty"`
+	// Rename drops container_name, so that services can roll.
+	Rename bool `json:"rename,omitempty"`
 	// Keep is how many releases stay on the host.
 	Keep int `json:"keep,omitempty"`
 	// Actor is who deploys, for the lock and the receipt.
@@ -43,8 +52,19 @@ type RollOptions struct {
 // DeployOptions say what is deployed.
 type DeployOptions struct {
 	RollOptions
-	// Manifest is the compose manifest, a file.
-	Manifest string `json:"manifest"`
+	// Manifests are the compose files, as docker compose takes them with -f; the folder
+	// of the first is the project directory. Files that they name may be anywhere in the
+	// repository, which is the current directory.
+	Manifests []string `json:"manifests"`
+	// Profiles are those of the manifest that start.
+	Profiles []string `json:"profiles,omitempty"`
+	// Data are relative paths of binds that hold data on the host, and are no files of
+	// the repository.
+	Data []string `json:"data,omitempty"`
+	// Before are commands, SERVICE:COMMAND, that run once before their service changes.
+	Before []string `json:"before,omitempty"`
+	// OverRollback deploys a commit from which a person went back.
+	OverRollback bool `json:"over_rollback,omitempty"`
 	// Commit is the full SHA of the commit that the manifest is from.
 	Commit string        `json:"commit"`
 	Verify VerifyOptions `json:"verify"`
@@ -57,24 +77,79 @@ type DeployResult struct{ deploy.Receipt }
 // and goes back if one fails. With a signature to verify it refuses images without
 // one before the host is contacted.
 func Deploy(ctx context.Context, o DeployOptions) (DeployResult, error) {
-	text, err := os.ReadFile(o.Manifest)
+	options, err := o.deployment(ctx)
 	if err != nil {
-		return DeployResult{}, progress.Invalid("reading the manifest: %w", err)
-	}
-	options, err := o.options()
-	if err != nil {
-		return DeployResult{}, err
-	}
-	options.Manifest, options.Commit = text, o.Commit
-	if err := o.Verify.check(ctx, text, o.Logins, o.Output); err != nil {
-		return DeployResult{}, err
-	}
-	if err := options.Check(); err != nil {
 		return DeployResult{}, err
 	}
 	return onHost(ctx, o.Host, o.Output, func(c *host.Client) (DeployResult, error) {
 		return receipt(deploy.Deploy(ctx, c, options))
 	})
+}
+
+// PlanDeployResult is what a deploy would do.
+type PlanDeployResult struct{ deploy.Plan }
+
+// PlanDeploy says what Deploy would do, service by service, and changes nothing.
+func PlanDeploy(ctx context.Context, o DeployOptions) (PlanDeployResult, error) {
+	options, err := o.deployment(ctx)
+	if err != nil {
+		return PlanDeployResult{}, err
+	}
+	return onHost(ctx, o.Host, o.Output, func(c *host.Client) (PlanDeployResult, error) {
+		plan, err := deploy.Preview(ctx, c, options)
+		return PlanDeployResult{plan}, err
+	})
+}
+
+// deployment returns what the deploy package needs, checked as far as that goes
+// without the host.
+func (o DeployOptions) deployment(ctx context.Context) (deploy.Options, error) {
+	options, err := o.options()
+	if err != nil {
+		return options, err
+	}
+	if options.Source, err = o.source(); err != nil {
+		return options, err
+	}
+	options.Commit, options.OverRollback = o.Commit, o.OverRollback
+	for _, text := range o.Before {
+		before, err := deploy.ParseBefore(text)
+		if err != nil {
+			return options, err
+		}
+		options.Before = append(options.Before, before)
+	}
+	text, err := os.ReadFile(o.Manifests[0])
+	if err != nil {
+		return options, progress.Invalid("reading the manifest: %w", err)
+	}
+	if err := o.Verify.check(ctx, text, o.Logins, o.Output); err != nil {
+		return options, err
+	}
+	return options, options.Check(ctx)
+}
+
+// source returns where the manifest is read from: the current directory, or the
+// folder of a manifest that is elsewhere.
+func (o DeployOptions) source() (compose.Source, error) {
+	if len(o.Manifests) == 0 {
+		return compose.Source{}, progress.Invalid("no manifest to deploy: give --manifest FILE")
+	}
+	s := compose.Source{Root: ".", Profiles: o.Profiles, Data: o.Data}
+	if !filepath.IsLocal(o.Manifests[0]) {
+		s.Root = filepath.Dir(o.Manifests[0])
+	}
+	for _, manifest := range o.Manifests {
+		if filepath.IsAbs(s.Root) {
+			relative, err := filepath.Rel(s.Root, manifest)
+			if err != nil || !filepath.IsLocal(relative) {
+				return s, progress.Invalid("manifest %s is not below %s, the folder of the first", manifest, s.Root)
+			}
+			manifest = relative
+		}
+		s.Manifests = append(s.Manifests, filepath.ToSlash(manifest))
+	}
+	return s, nil
 }
 
 // receipt hands on a receipt, also beside an error, if the deploy began.
@@ -95,10 +170,18 @@ func (o RollOptions) options() (deploy.Options, error) {
 	if err != nil {
 		return deploy.Options{}, err
 	}
-	return deploy.Options{
-		Dir: o.Place.Dir, Project: o.Place.Project, Actor: o.Actor, Env: env, Logins: o.Logins,
+	options := deploy.Options{
+		Dir: o.Place.Dir, Project: o.Place.Project, Actor: o.Actor, Env: env, Logins: o.Logins, Drain: o.Drain, Watch: o.Watch, Rename: o.Rename,
 		GateTimeout: o.GateTimeout, LockWait: o.LockWait, Keep: o.Keep, Progress: o.Output.Progress,
-	}, nil
+	}
+	for _, text := range o.Probes {
+		probe, err := deploy.ParseProbe(text)
+		if err != nil {
+			return options, err
+		}
+		options.Probes = append(options.Probes, probe)
+	}
+	return options, nil
 }
 
 func (o RollOptions) environment(address string) (map[string]secret.Value, error) {

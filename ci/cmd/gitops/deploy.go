@@ -3,6 +3,7 @@ package main
 import (
 	"cmp"
 	"context"
+	"encoding/json"
 	"fmt"
 	"os"
 	"os/user"
@@ -12,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"gitops/ci/deploy"
 	"gitops/ci/progress"
 	"gitops/ci/registry"
 	"gitops/ci/secret"
@@ -34,6 +36,10 @@ func (f *rollFlags) add(flags *pflag.FlagSet) {
 	addRegistry(flags, &f.registry)
 	flags.DurationVar(&f.roll.GateTimeout, "gate-timeout", 2*time.Minute, "how long a service may take to become healthy")
 	flags.DurationVar(&f.roll.LockWait, "lock-wait", 5*time.Minute, "how long to wait for another deploy to the same host")
+	flags.DurationVar(&f.roll.Drain, "drain", deploy.DefaultDrain, "how long an old container may take to finish what it has")
+	flags.StringArrayVar(&f.roll.Probes, "probe", nil, "request to Traefik and the expected answer, [HOST]/PATH=STATUS, before an old container goes (repeatable)")
+	flags.DurationVar(&f.roll.Watch, "watch", 0, "how long a rise of 5xx at Traefik takes the release back, before an old container goes")
+	flags.BoolVar(&f.roll.Rename, "rename", false, "drop container_name from services, so that they can roll")
 	flags.IntVar(&f.roll.Keep, "keep", 5, "releases to keep on the host")
 	flags.StringVar(&f.roll.Actor, "actor", defaultActor(), "who deploys, for the lock and the receipt")
 }
@@ -68,19 +74,52 @@ func (f *rollFlags) options(c *console) (stages.RollOptions, error) {
 func newDeploy(c *console) *cobra.Command {
 	var f rollFlags
 	var o stages.DeployOptions
+	var plan bool
 	cmd := command(c, "deploy", "Put the manifest on the host, roll, gate, and go back if it fails",
-		func(ctx context.Context) (_ stages.DeployResult, err error) {
+		func(ctx context.Context) (_ deployed, err error) {
 			if o.RollOptions, err = f.options(c); err != nil {
-				return stages.DeployResult{}, err
+				return deployed{}, err
 			}
 			o.Verify.Config = c.config
-			return stages.Deploy(ctx, o)
-		}, receiptText)
+			if plan {
+				r, err := stages.PlanDeploy(ctx, o)
+				return deployed{plan: &r}, err
+			}
+			r, err := stages.Deploy(ctx, o)
+			return deployed{receipt: &r}, err
+		}, deployed.String)
 	f.add(cmd.Flags())
 	addVerify(cmd, &o.Verify)
-	cmd.Flags().StringVar(&o.Manifest, "manifest", defaultManifest, "the compose manifest")
-	cmd.Flags().StringVar(&o.Commit, "commit", os.Getenv("GITHUB_SHA"), "full SHA of the commit that the manifest is from")
+	flags := cmd.Flags()
+	flags.BoolVar(&plan, "plan", false, "say what would be done with each service, and change nothing")
+	flags.StringArrayVar(&o.Manifests, "manifest", []string{defaultManifest}, "compose manifest (repeatable, as docker compose -f)")
+	flags.StringArrayVar(&o.Profiles, "profile", nil, "profile of the manifest that starts (repeatable)")
+	flags.StringArrayVar(&o.Data, "data", nil, "relative path in the manifest that is data on the host, and no file of the repository (repeatable)")
+	flags.StringArrayVar(&o.Before, "before", nil, "command that runs once before its service changes, SERVICE:COMMAND (repeatable)")
+	flags.BoolVar(&o.OverRollback, "over-rollback", false, "deploy a commit from which a person went back")
+	flags.StringVar(&o.Commit, "commit", os.Getenv("GITHUB_SHA"), "full SHA of the commit that the manifest is from")
 	return cmd
+}
+
+// deployed is what deploy prints: the receipt, or the plan that was asked for.
+type deployed struct {
+	receipt *stages.DeployResult
+	plan    *stages.PlanDeployResult
+}
+
+// MarshalJSON implements json.Marshaler.
+func (d deployed) MarshalJSON() ([]byte, error) {
+	if d.plan != nil {
+		return json.Marshal(d.plan)
+	}
+	return json.Marshal(d.receipt)
+}
+
+func (d deployed) String() string {
+	if d.plan != nil {
+		return d.plan.String()
+	}
+	return receiptText(*d.receipt)
 }
 
 func addVerify(cmd *cobra.Command, v *stages.VerifyOptions) {

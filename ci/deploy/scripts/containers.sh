@@ -3,7 +3,7 @@ echo "time $(date -u +%Y%m%dT%H%M%SZ)"
 list() { docker ps --all --quiet --no-trunc --filter "$(ours)" --filter label=com.docker.compose.oneoff=False; }
 show() {
 	[ $# -gt 0 ] || return 0
-	docker inspect --format 'container {"labels":{{json .Config.Labels}},"id":{{json .Id}},"name":{{json .Name}},"ref":{{json .Config.Image}},"image":{{json .Image}},"state":{{json .State}},"restarts":{{json .RestartCount}},"policy":{{json .HostConfig.RestartPolicy.Name}}}' "$@"
+	docker inspect --format 'container {"labels":{{json .Config.Labels}},"id":{{json .Id}},"name":{{json .Name}},"ref":{{json .Config.Image}},"image":{{json .Image}},"state":{{json .State}},"restarts":{{json .RestartCount}},"policy":{{json .HostConfig.RestartPolicy.Name}},"mounts":{{json .Mounts}},"ports":{{json .NetworkSettings.Ports}}}' "$@"
 }
 # A container may go between the two commands: look again then.
 tries=3

@@ -1,8 +1,7 @@
-# Removes what the manifest $1 started: containers, networks, and the volumes and
+# Removes what a first deploy started: containers, networks, and the volumes and
 # networks that follow as volume:NAME and network:NAME.
 held
-compose "$1" down --remove-orphans --timeout 10 >&2
-shift
+compose down --remove-orphans --timeout 10 >&2
 for thing in "$@"; do
 	docker "${thing%%:*}" rm "${thing#*:}" >/dev/null 2>&1 || echo "still there: $thing"
 done

@@ -17,14 +17,4 @@ held() {
 	fi
 }
 
-# compose runs docker compose on the manifest $1. Relative paths in a manifest
-# mean the deploy folder, so that they stay the same from release to release. A
-# .env file of the host's is not read: git and the given variables are all there is.
-compose() {
-	manifest=$1
-	shift
-	with_env timeout -k 10 "$patience" docker compose --project-name "$project" --project-directory "$dir" \
-		--env-file /dev/null --file "$manifest" "$@"
-}
-
 ours() { printf 'label=com.docker.compose.project=%s' "$project"; }

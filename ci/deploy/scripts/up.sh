@@ -1,4 +1,4 @@
-# Starts what the manifest $1 says. Everything was pulled before: the login for
-# the registries is gone.
+# Starts services with the options and names that follow. Everything was pulled
+# before: the login for the registries is gone.
 held
-compose "$1" up --detach --no-build --pull never --remove-orphans >&2
+compose up --detach --no-build --pull never "$@" >&2

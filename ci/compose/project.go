@@ -40,25 +40,16 @@ func Read(text []byte, file string) (*Project, error) {
 }
 
 // load has compose-go read the text.
-func (p *Project) load(text []byte) (err error) {
-	defer func() {
-		// The loader takes the shape of some values for granted. The schema that
-		// would check them is left to the host's Compose, which may be newer.
-		if r := recover(); r != nil {
-			err = p.invalid(fmt.Errorf("compose cannot read it: %v", r))
-		}
-	}()
+func (p *Project) load(text []byte) error {
 	others, err := newOtherFiles(p.document.Extended())
 	if err != nil {
 		return err
 	}
 	defer others.remove()
 	details := types.ConfigDetails{WorkingDir: "/", ConfigFiles: []types.ConfigFile{{Filename: p.file, Content: text}}}
-	p.model, err = loader.LoadModelWithContext(context.Background(), details, func(o *loader.Options) {
+	p.model, err = readModel(context.Background(), details, asWritten, func(o *loader.Options) {
 		o.SetProjectName("project", true)
-		o.ResourceLoaders = []loader.ResourceLoader{others}
-		o.SkipInterpolation, o.SkipInclude, o.SkipValidation, o.SkipConsistencyCheck = true, true, true, true
-		o.SkipNormalization, o.SkipDefaultValues, o.SkipResolveEnvironment, o.ResolvePaths = true, true, true, false
+		o.ResourceLoaders, o.SkipInclude = []loader.ResourceLoader{others}, true
 	})
 	if err != nil {
 		return p.invalid(err)
@@ -72,6 +63,29 @@ func (p *Project) load(text []byte) (err error) {
 		p.services[name] = definition
 	}
 	return nil
+}
+
+// readModel has compose-go read compose files into one mapping.
+func readModel(ctx context.Context, details types.ConfigDetails, options ...func(*loader.Options)) (model map[string]any, err error) {
+	defer func() {
+		// The loader takes the shape of some values for granted. The schema that
+		// would check them is left to the host's Compose, which may be newer.
+		if r := recover(); r != nil {
+			err = fmt.Errorf("compose cannot read it: %v", r)
+		}
+	}()
+	return loader.LoadModelWithContext(ctx, details, append(options, leaveChecks)...)
+}
+
+// leaveChecks leaves schema and consistency to the host's Compose, and paths as they
+// are.
+func leaveChecks(o *loader.Options) {
+	o.SkipValidation, o.SkipConsistencyCheck, o.SkipResolveEnvironment, o.ResolvePaths = true, true, true, false
+}
+
+// asWritten keeps variables, and adds nothing that the text does not have.
+func asWritten(o *loader.Options) {
+	o.SkipInterpolation, o.SkipNormalization, o.SkipDefaultValues = true, true, true
 }
 
 var (

@@ -77,8 +77,8 @@ func (s service) templates(key string) map[string]string {
 // that only a profile starts, and not in build sections.
 func (p *Project) Missing(set Lookup) []string {
 	var names []string
-	for _, text := range p.document.Values() {
-		names = append(names, missing(text, set, false)...)
+	for _, scalar := range p.document.Scalars() {
+		names = append(names, missing(scalar.Text, set, false)...)
 	}
 	for key, value := range p.model {
 		if key != "services" && !strings.HasPrefix(key, "x-") {

@@ -1,6 +1,7 @@
 package manifest
 
 import (
+	"slices"
 	"strings"
 
 	"gopkg.in/yaml.v3"
@@ -38,27 +39,6 @@ func (m *Document) Keys(path ...string) (keys []string) {
 		}
 	}
 	return keys
-}
-
-// Values returns every scalar of the text that is not a key, as often as it stands
-// there.
-func (m *Document) Values() (values []string) {
-	for _, root := range m.roots {
-		values = append(values, scalars(root)...)
-	}
-	return values
-}
-
-func scalars(node *yaml.Node) (values []string) {
-	if node.Kind == yaml.ScalarNode {
-		return []string{node.Value}
-	}
-	for i, child := range node.Content {
-		if node.Kind != yaml.MappingNode || i%2 == 1 {
-			values = append(values, scalars(child)...)
-		}
-	}
-	return values
 }
 
 // place returns the key and the value under path, or those of its longest part.
@@ -143,4 +123,40 @@ func (m *Document) IsMapping(path ...string) bool {
 		}
 	}
 	return true
+}
+
+// Scalar is a text in a manifest that is not a key.
+type Scalar struct {
+	Keys []string // of the mappings around it, from the outside
+	Text string   // the value, its quotes and escapes read
+
+	document *Document
+	node     *yaml.Node
+}
+
+// Where returns file:line:column of the text.
+func (s Scalar) Where() string { return s.document.where(s.node) }
+
+// Scalars returns every text that is not a key. Aliases are
+// not followed: what they repeat has its place at the anchor.
+func (m *Document) Scalars() (all []Scalar) {
+	for _, root := range m.roots {
+		all = m.appendScalars(all, root, nil)
+	}
+	return all
+}
+
+func (m *Document) appendScalars(all []Scalar, node *yaml.Node, keys []string) []Scalar {
+	if node.Kind == yaml.ScalarNode {
+		return append(all, Scalar{keys, node.Value, m, node})
+	}
+	for i, child := range node.Content {
+		switch {
+		case node.Kind != yaml.MappingNode:
+			all = m.appendScalars(all, child, keys)
+		case i%2 == 1:
+			all = m.appendScalars(all, child, append(slices.Clone(keys), node.Content[i-1].Value))
+		}
+	}
+	return all
 }

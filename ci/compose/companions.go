@@ -1,0 +1,328 @@
+package compose
+
+import (
+	"bytes"
+	"cmp"
+	"errors"
+	"io/fs"
+	"os"
+	"path"
+	"slices"
+	"strings"
+
+	"github.com/compose-spec/compose-go/v2/dotenv"
+	"github.com/compose-spec/compose-go/v2/types"
+
+	"gitops/ci/progress"
+)
+
+// companions finds the files that active services need, and checks them. It makes
+// paths below PWD relative.
+func (r *reading) companions(dict map[string]any) error {
+	services, _ := dict["services"].(map[string]any)
+	for _, name := range sortedKeys(services) {
+		definition, _ := services[name].(map[string]any)
+		s := service(definition)
+		r.forgetPWD(s)
+		if !r.isActive(s) {
+			continue
+		}
+		for _, add := range []func(string, service) error{r.binds, r.environmentFiles, r.labelFiles} {
+			if err := add(name, s); err != nil {
+				return err
+			}
+		}
+		if err := r.shared(dict, name, s, "configs", UseConfig); err != nil {
+			return err
+		}
+		if err := r.shared(dict, name, s, "secrets", UseSecret); err != nil {
+			return err
+		}
+	}
+	if err := r.checkVolumes(dict); err != nil {
+		return err
+	}
+	return r.checkData(services)
+}
+
+// forgetPWD makes the sources of bind mounts below PWD relative.
+func (r *reading) forgetPWD(s service) {
+	for _, volume := range s.mappings("volumes") {
+		if source, ok := volume["source"].(string); ok && (source == projectDirectory || strings.HasPrefix(source, projectDirectory+"/")) {
+			volume["source"] = "." + strings.TrimPrefix(source, projectDirectory)
+		}
+	}
+}
+
+// mappings returns the mappings of a list.
+func (s service) mappings(key string) (all []map[string]any) {
+	list, _ := s[key].([]any)
+	for _, item := range list {
+		if m, ok := item.(map[string]any); ok {
+			all = append(all, m)
+		}
+	}
+	return all
+}
+
+// binds adds the relative bind mounts of a service.
+func (r *reading) binds(name string, s service) error {
+	for _, volume := range s.mappings("volumes") {
+		source, _ := volume["source"].(string)
+		if volume["type"] != types.VolumeTypeBind || source == "" {
+			continue
+		}
+		n, relative, err := r.place(source, "volumes")
+		if err != nil || !relative {
+			if err != nil {
+				return err
+			}
+			continue
+		}
+		if r.isData(n.path) {
+			r.addData(n, name)
+			continue
+		}
+		readOnly, _ := volume["read_only"].(bool)
+		if err := r.take(n, File{Use: UseBind, Writable: !readOnly}, name); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// take adds a file after it was checked.
+func (r *reading) take(n named, f File, name string) (err error) {
+	f.Path, f.Where = n.path, n.where
+	if f.Folder, err = r.inspect(n); errors.Is(err, fs.ErrNotExist) {
+		return r.missingFile(n, f.Use)
+	} else if err != nil {
+		return err
+	}
+	if f.Folder && f.Use != UseBind {
+		return progress.Invalid("%s: %s is a folder, and a file belongs there", n.where, n.text)
+	}
+	r.add(f, name)
+	return nil
+}
+
+// place returns a path of the model as one of the repository. It is false for a
+// path of the host.
+func (r *reading) place(source, key string) (named, bool, error) {
+	target := path.Join(r.folder, source)
+	n := r.written(source, target, key)
+	switch {
+	case r.isHome(source, n):
+		return n, false, progress.Refused("%s: %s is in the home folder of whoever deploys: write the absolute path on the host", n.where, n.text)
+	case path.IsAbs(source):
+		return n, false, nil
+	}
+	n.path = target
+	return n, true, nil
+}
+
+// isHome reports whether a path begins with ~. compose-go replaces it in files that
+// are included or extended.
+func (r *reading) isHome(source string, n named) bool {
+	if strings.HasPrefix(source, "~") {
+		return true
+	}
+	home, err := os.UserHomeDir()
+	return err == nil && strings.HasPrefix(source, home) && strings.HasPrefix(n.text, "~")
+}
+
+// written finds the text in a compose file that stands for a path.
+func (r *reading) written(source, target, key string) named {
+	home, _ := os.UserHomeDir()
+	for _, p := range slices.Backward(r.composed) {
+		for _, s := range p.scalars {
+			if !hasKey(s.Keys, key) {
+				continue
+			}
+			text, _ := p.expand(r, s.Text)
+			if s.Keys[len(s.Keys)-1] == key {
+				text, _, _ = strings.Cut(text, ":")
+			}
+			isSame := text == source || path.Join(p.base, text) == target ||
+				path.IsAbs(source) && strings.HasPrefix(text, "~") && path.Join(home, text[1:]) == source ||
+				strings.HasPrefix(text, projectDirectory) && path.Join(r.folder, strings.TrimPrefix(text, projectDirectory)) == target
+			if isSame && text != "" {
+				return named{text: sourceText(s.Text, s.Keys[len(s.Keys)-1] == key), where: s.Where()}
+			}
+		}
+	}
+	return named{text: "a path in " + key, where: r.whereKeys(key)}
+}
+
+// expand replaces the variables of a text as for the part's file.
+func (p *composeFile) expand(r *reading, text string) (string, error) {
+	return r.substitute(text, p.environment.Resolve)
+}
+
+// sourceText returns the source of a short volume, up to the colon that is not part
+// of a variable.
+func sourceText(text string, short bool) string {
+	if !short {
+		return text
+	}
+	depth := 0
+	for i := range len(text) {
+		switch {
+		case strings.HasPrefix(text[i:], "${"):
+			depth++
+		case text[i] == '}':
+			depth--
+		case text[i] == ':' && depth == 0:
+			return text[:i]
+		}
+	}
+	return text
+}
+
+// environmentFiles adds the environment files of a service.
+func (r *reading) environmentFiles(name string, s service) error {
+	list, _ := s["env_file"].([]any)
+	var kept []any
+	for _, item := range list {
+		file, ok := item.(map[string]any)
+		if !ok {
+			return progress.Invalid("%s: an entry of env_file is no path", r.whereKeys("services", name, "env_file"))
+		}
+		source, _ := file["path"].(string)
+		n, relative, err := r.place(source, "env_file")
+		switch {
+		case err != nil:
+			return err
+		case !relative:
+			continue // the host's, which is not known here
+		}
+		required, ok := file["required"].(bool)
+		format, _ := file["format"].(string)
+		err = r.checkEnvironmentFile(n, r.environment, format)
+		if errors.Is(err, fs.ErrNotExist) && ok && !required {
+			continue
+		}
+		if err == nil {
+			err = r.take(n, File{Use: UseRead}, name)
+		}
+		if errors.Is(err, fs.ErrNotExist) {
+			err = r.missingFile(n, UseRead)
+		}
+		if err != nil {
+			return err
+		}
+		kept = append(kept, file)
+	}
+	if s["env_file"] != nil {
+		s["env_file"] = kept
+	}
+	return nil
+}
+
+// checkEnvironmentFile refuses an environment file that Compose cannot read. Its own
+// error would quote the file.
+func (r *reading) checkEnvironmentFile(n named, environment types.Mapping, format string) error {
+	folder, err := r.inspect(n)
+	switch {
+	case err != nil:
+		return err
+	case folder:
+		return progress.Invalid("%s: %s is a folder, and a file belongs there", n.where, n.text)
+	case format != "":
+		return nil // with a format, the file is taken as it is
+	}
+	text, err := os.ReadFile(r.onDisk(n.path))
+	if err != nil {
+		return progress.Invalid("reading %s: %w", n.path, withoutPath(err))
+	}
+	if _, _, err = readEnvironment(text, dotenv.LookupFn(environment.Resolve)); err == nil {
+		return nil
+	}
+	lines := bytes.SplitAfter(text, []byte("\n"))
+	line := len(lines)
+	for line > 1 {
+		if _, _, err := readEnvironment(bytes.Join(lines[:line-1], nil), environment.Resolve); err == nil {
+			break
+		}
+		line--
+	}
+	return progress.Invalid("%s:%d: %s", n.path, line, causeOf(err))
+}
+
+// labelFiles adds the label files of a service.
+func (r *reading) labelFiles(name string, s service) error {
+	var kept []any
+	for _, source := range texts(s["label_file"]) {
+		n, relative, err := r.place(source, "label_file")
+		switch {
+		case err != nil:
+			return err
+		case !relative:
+			continue // the host's, which is not known here
+		}
+		if err := r.take(n, File{Use: UseRead}, name); err != nil {
+			return err
+		}
+		if err := r.checkEnvironmentFile(n, nil, ""); err != nil {
+			return err
+		}
+		kept = append(kept, source)
+	}
+	if s["label_file"] != nil {
+		s["label_file"] = kept
+	}
+	return nil
+}
+
+// shared adds the files of the configs or secrets that a service uses.
+func (r *reading) shared(dict map[string]any, name string, s service, key string, use Use) error {
+	all, _ := dict[key].(map[string]any)
+	for _, used := range s.mappings(key) {
+		source, _ := used["source"].(string)
+		definition, _ := all[source].(map[string]any)
+		file, _ := definition["file"].(string)
+		if file == "" {
+			continue
+		}
+		if strings.HasPrefix(file, projectDirectory+"/") {
+			file = strings.TrimPrefix(file, projectDirectory+"/")
+			definition["file"] = file
+		}
+		n, relative, err := r.place(file, key)
+		if err != nil {
+			return err
+		}
+		if relative {
+			if err := r.take(n, File{Use: use}, name); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// checkVolumes refuses named volumes that bind a relative path: Docker would take it
+// as one of the host's root.
+func (r *reading) checkVolumes(dict map[string]any) error {
+	volumes, _ := dict["volumes"].(map[string]any)
+	for _, name := range sortedKeys(volumes) {
+		volume, _ := volumes[name].(map[string]any)
+		options, _ := volume["driver_opts"].(map[string]any)
+		mount, _ := options["o"].(string)
+		device, _ := options["device"].(string)
+		if device == "" || path.IsAbs(device) && !strings.HasPrefix(device, projectDirectory) || !slices.Contains(strings.Split(mount, ","), "bind") {
+			continue
+		}
+		return progress.Refused("%s: volume %q binds a relative path, which another release would not find: write an absolute path on the host, or a bind mount in the service",
+			r.whereKeys("volumes", name, "driver_opts", "device"), name)
+	}
+	return nil
+}
+
+func sortedFiles(files map[fileKey]*File) (all []File) {
+	for _, f := range files {
+		all = append(all, *f)
+	}
+	slices.SortFunc(all, func(a, b File) int { return cmp.Or(cmp.Compare(a.Path, b.Path), cmp.Compare(a.Use, b.Use)) })
+	return all
+}

@@ -94,6 +94,10 @@ func (r *reading) binds(name string, s service) error {
 // take adds a file after it was checked.
 func (r *reading) take(n named, f File, name string) (err error) {
 	f.Path, f.Where = n.path, n.where
+	if r.FilesElsewhere && f.Use != UseRead {
+		r.add(f, name)
+		return nil
+	}
 	if f.Folder, err = r.inspect(n); errors.Is(err, fs.ErrNotExist) {
 		return r.missingFile(n, f.Use)
 	} else if err != nil {

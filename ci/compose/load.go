@@ -32,6 +32,8 @@ type Manifest struct {
 	Data []Data
 
 	composed []*composeFile
+	root     string
+	written  *Written
 }
 
 // Load reads a manifest with the inputs that Compose on the host has, and finds the
@@ -56,7 +58,10 @@ func Load(ctx context.Context, s Source) (*Manifest, error) {
 	if err := r.companions(dict); err != nil {
 		return nil, err
 	}
-	m := &Manifest{Folder: r.folder, Files: sortedFiles(r.files), Data: sortedData(r.data), composed: r.composed}
+	m := &Manifest{Folder: r.folder, Files: sortedFiles(r.files), Data: sortedData(r.data), composed: r.composed, root: r.root}
+	if m.written, err = r.template(ctx); err != nil {
+		return nil, err
+	}
 	if m.Project, err = r.project(dict); err != nil {
 		return nil, r.mistake(ctx, err)
 	}

@@ -33,6 +33,9 @@ type Source struct {
 	// Data are the sources of bind mounts that hold data on the host and are no files
 	// of the release: relative to the project directory, as the manifest has them.
 	Data []string
+	// FilesElsewhere says that the files for containers are on the host already: they
+	// are named and not looked for.
+	FilesElsewhere bool
 	// AnyValue gives a variable without a value one that fits most places, where
 	// Load would refuse the manifest. It is for checks without a deploy.
 	AnyValue bool

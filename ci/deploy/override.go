@@ -37,8 +37,8 @@ func (o override) text(actions []Action) ([]byte, error) {
 	if len(services) > 0 {
 		file = append(file, pair{"services", services.node()})
 	}
-	file = append(file, o.topLevel("configs", compose.Config)...)
-	file = append(file, o.topLevel("secrets", compose.Secret)...)
+	file = append(file, o.topLevel("configs", compose.UseConfig)...)
+	file = append(file, o.topLevel("secrets", compose.UseSecret)...)
 	var out bytes.Buffer
 	out.WriteString("# Written by gitops deploy beside the manifest of this release: what deploy adds to it.\n")
 	encoder := yaml.NewEncoder(&out)
@@ -109,7 +109,7 @@ func (o override) place(source string) string {
 	if !ok || o.pathsStay {
 		return ""
 	}
-	if c, ok := o.bundle.content[string(compose.Bind)+" "+relative]; ok {
+	if c, ok := o.bundle.content[string(compose.UseBind)+" "+relative]; ok {
 		return c.place(o.dir)
 	}
 	inside, ok := strings.CutPrefix(relative, o.manifest.Folder+"/")

@@ -64,7 +64,7 @@ type layout struct {
 func layoutOf(m *compose.Manifest, s compose.Source) (l layout, top string) {
 	top = m.Folder
 	for _, file := range m.Files {
-		if file.Use == compose.ReadUse {
+		if file.Use == compose.UseRead {
 			top = common(top, path.Dir(file.Path))
 		}
 	}
@@ -143,7 +143,7 @@ func pack(m *compose.Manifest, s compose.Source) (bundle, error) {
 		if err != nil {
 			return b, progress.Invalid("%s: reading %s: %w", file.Where, file.Path, err)
 		}
-		if file.Use == compose.ReadUse {
+		if file.Use == compose.UseRead {
 			name, err := filepath.Rel(filepath.FromSlash(top), filepath.FromSlash(file.Path))
 			if err == nil && sums[filepath.ToSlash(name)] == "" {
 				sums[filepath.ToSlash(name)], err = addRead(archive, full, filepath.ToSlash(name))
@@ -181,7 +181,7 @@ func packContent(full string, file compose.File) (content, error) {
 	var out bytes.Buffer
 	archive := tar.NewWriter(&out)
 	mode := fs.FileMode(0)
-	if file.Use == compose.Secret {
+	if file.Use == compose.UseSecret {
 		mode = 0o600
 	}
 	err := filepath.WalkDir(full, func(p string, _ fs.DirEntry, err error) error {
@@ -249,7 +249,7 @@ func (b bundle) unpack() string {
 func (b bundle) filesOf(m *compose.Manifest, service string) (hash string, names []string) {
 	var all []string
 	for _, file := range m.Files {
-		if file.Use != compose.ReadUse && slices.Contains(file.Services, service) {
+		if file.Use != compose.UseRead && slices.Contains(file.Services, service) {
 			names = append(names, file.Path)
 			all = append(all, file.Path+" "+b.content[string(file.Use)+" "+file.Path].sum)
 		}

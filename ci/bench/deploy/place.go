@@ -78,20 +78,25 @@ func (p *place) secrets() map[string]secret.Value {
 	return secrets
 }
 
-// compose runs docker compose on the manifest of the nth release.
-func (p *place) compose(ctx context.Context, n int, args ...string) error {
+// write puts the manifest of the nth release into the place.
+func (p *place) write(n int) error {
 	text, err := p.manifest(n)
 	if err != nil {
 		return err
 	}
-	if err := os.WriteFile(filepath.Join(p.dir, "compose.yml"), []byte(text), 0o600); err != nil {
+	return os.WriteFile(filepath.Join(p.dir, "compose.yml"), []byte(text), 0o600)
+}
+
+// compose runs docker compose on the manifest of the nth release.
+func (p *place) compose(ctx context.Context, n int, args ...string) error {
+	if err := p.write(n); err != nil {
 		return err
 	}
 	var env []string
 	for name, value := range p.env() {
 		env = append(env, name+"="+value)
 	}
-	_, err = command(ctx, p.dir, env, append([]string{"docker", "compose", "--project-name", p.values.Project, "--file", "compose.yml"}, args...)...)
+	_, err := command(ctx, p.dir, env, append([]string{"docker", "compose", "--project-name", p.values.Project, "--file", "compose.yml"}, args...)...)
 	return err
 }
 

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"gitops/ci/compose"
 	"gitops/ci/deploy"
 	"gitops/ci/host"
 	"gitops/ci/lab/loadtest"
@@ -47,12 +48,12 @@ func byDeploy(ctx context.Context, p *place, n int) error {
 
 // deploy deploys the nth release to h.
 func (p *place) deploy(ctx context.Context, h deploy.Host, n int) (deploy.Receipt, error) {
-	text, err := p.manifest(n)
-	if err != nil {
+	if err := p.write(n); err != nil {
 		return deploy.Receipt{}, err
 	}
 	return deploy.Deploy(ctx, h, deploy.Options{
-		Dir: p.dir + "/deploy", Project: p.values.Project, Network: p.values.Network, Manifest: []byte(text), Commit: commit(n),
+		Dir: p.dir + "/deploy", Project: p.values.Project, Network: p.values.Network, Commit: commit(n),
+		Source: compose.Source{Root: p.dir, Manifests: []string{"compose.yml"}},
 		Actor: "bench", Env: p.secrets(),
 	})
 }

@@ -194,20 +194,21 @@ func referenceKind(t label) string {
 	return ""
 }
 
-// switchOf says how requests move to a new container of a service.
-func switchOf(labels map[string]string, routed bool) string {
+// switchOf says how requests move to a new container of a service with these labels.
+func switchOf(labels map[string]string, proxied bool) string {
 	names := namesIn(labels)
-	complete := true
+	routers, complete := len(names["udp routers"]), true
 	for _, protocol := range []string{"http", "tcp"} {
+		routers += len(names[protocol+" routers"])
 		for _, router := range names[protocol+" routers"] {
 			complete = complete && hasKey(labels, label{protocol, "routers", router, "rule"}.String())
 		}
 	}
 	switch {
-	case len(names["http routers"])+len(names["tcp routers"]) > 0 && complete:
+	case routers > len(names["udp routers"]) && complete:
 		return SwitchTraefik
-	case routed, len(names["udp routers"]) > 0, strings.EqualFold(labels["traefik.enable"], "true"):
-		return SwitchShared // Traefik's default rule, UDP, another proxy
+	case routers > 0, proxied, strings.EqualFold(labels["traefik.enable"], "true"):
+		return SwitchShared // UDP, Traefik's default rule, another proxy
 	}
 	return SwitchNone
 }

@@ -54,7 +54,7 @@ func (p *place) deploy(ctx context.Context, h deploy.Host, n int) (deploy.Receip
 	return deploy.Deploy(ctx, h, deploy.Options{
 		Dir: p.dir + "/deploy", Project: p.values.Project, Network: p.values.Network, Commit: commit(n),
 		Source: compose.Source{Root: p.dir, Manifests: []string{"compose.yml"}},
-		Actor: "bench", Env: p.secrets(),
+		Actor:  "bench", Env: p.secrets(),
 	})
 }
 

@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"os/user"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -36,15 +37,16 @@ func (s *SSHD) Config() host.Config {
 	return host.Config{Address: s.Address, User: s.User, Key: s.Key, KnownHosts: s.KnownHosts, Timeout: 20 * time.Second}
 }
 
-// Start starts an sshd that ends with the test. It skips the test where sshd is
+// Start starts an sshd that ends with the test. Settings are lines of
+// sshd_config, which win over the defaults here. It skips the test where sshd is
 // not installed.
-func Start(t testing.TB) *SSHD {
+func Start(t testing.TB, settings ...string) *SSHD {
 	t.Helper()
 	binary := find()
 	if binary == "" {
 		t.Skip("needs sshd (package openssh-server)")
 	}
-	server, config := prepare(t)
+	server, config := prepare(t, settings)
 	// Not the test's context: it ends before the clean-up that closes clients.
 	cmd := exec.Command(binary, "-D", "-e", "-f", config)
 	var log bytes.Buffer
@@ -75,7 +77,7 @@ func find() string {
 }
 
 // prepare writes keys and configuration and returns the server they make.
-func prepare(t testing.TB) (*SSHD, string) {
+func prepare(t testing.TB, settings []string) (*SSHD, string) {
 	t.Helper()
 	// sshd wants its privilege separation folder when run by root.
 	if os.Geteuid() == 0 {
@@ -92,7 +94,9 @@ func prepare(t testing.TB) (*SSHD, string) {
 	must(t, err)
 	address := freeAddress(t)
 	_, port, _ := net.SplitHostPort(address)
-	config := fmt.Sprintf(`Port %s
+	// sshd takes the first value of a setting.
+	config := strings.Join(settings, "\n") + fmt.Sprintf(`
+Port %s
 ListenAddress 127.0.0.1
 HostKey %[2]s/host_key
 AuthorizedKeysFile %[2]s/authorized_keys

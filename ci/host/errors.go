@@ -15,12 +15,13 @@ import (
 // Phase is a part of reaching a host, as named in errors.
 type Phase string
 
-// The phases, in their order.
+// The phases, in their order. A command and a forward come after the login.
 const (
 	PhaseTCP       Phase = "TCP connect"
 	PhaseHandshake Phase = "SSH handshake"
 	PhaseLogin     Phase = "login"
 	PhaseCommand   Phase = "command"
+	PhaseForward   Phase = "forward"
 )
 
 // ConnectionError is a connection that could not be made or was lost.

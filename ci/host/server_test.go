@@ -37,6 +37,8 @@ type server struct {
 	logins atomic.Int64
 	// exec runs a command; it returns the exit code, or an error to cut the connection.
 	exec func(command string, channel ssh.Channel) (int, error)
+	// ignoreForwards leaves requests to connect elsewhere without an answer.
+	ignoreForwards bool
 	// signalled is closed by the first signal to a command, seen has its name.
 	signalled chan struct{}
 	seen      chan string
@@ -94,6 +96,9 @@ func (s *server) serve(conn net.Conn) {
 	}
 	go ssh.DiscardRequests(requests)
 	for incoming := range channels {
+		if s.ignoreForwards && incoming.ChannelType() == "direct-tcpip" {
+			continue
+		}
 		channel, requests, err := incoming.Accept()
 		if err != nil {
 			return

@@ -11,6 +11,7 @@ import (
 	"os/exec"
 	"os/user"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -40,11 +41,12 @@ func (s *SSHD) Config() host.Config {
 	return host.Config{Address: s.Address, User: s.User, Key: s.Key, KnownHosts: s.KnownHosts, Timeout: 20 * time.Second}
 }
 
-// Start starts an sshd that ends with the test. It skips the test where sshd is
+// Start starts an sshd that ends with the test. Settings are lines of
+// sshd_config, which win over the defaults here. It skips the test where sshd is
 // not installed.
-func Start(t testing.TB) *SSHD {
+func Start(t testing.TB, settings ...string) *SSHD {
 	t.Helper()
-	server, err := Launch(t.TempDir())
+	server, err := Launch(t.TempDir(), settings...)
 	if errors.Is(err, ErrNotInstalled) {
 		t.Skip("needs sshd (package openssh-server)")
 	}
@@ -64,13 +66,13 @@ func Start(t testing.TB) *SSHD {
 var ErrNotInstalled = errors.New("sshd is not installed (package openssh-server)")
 
 // Launch starts an sshd outside of tests, with its keys and its configuration in dir.
-// Close ends it.
-func Launch(dir string) (*SSHD, error) {
+// Close ends it. Settings are lines of sshd_config, of which the first value wins.
+func Launch(dir string, settings ...string) (*SSHD, error) {
 	binary := find()
 	if binary == "" {
 		return nil, ErrNotInstalled
 	}
-	server, config, err := prepare(dir)
+	server, config, err := prepare(dir, settings)
 	if err != nil {
 		return nil, fmt.Errorf("preparing sshd: %w", err)
 	}
@@ -119,7 +121,7 @@ Subsystem sftp internal-sftp
 `
 
 // prepare writes keys and configuration and returns the server they make.
-func prepare(dir string) (*SSHD, string, error) {
+func prepare(dir string, settings []string) (*SSHD, string, error) {
 	hostKey, hostPublic, err1 := host.GenerateKey()
 	loginKey, loginPublic, err2 := host.GenerateKey()
 	me, err3 := user.Current()
@@ -133,7 +135,7 @@ func prepare(dir string) (*SSHD, string, error) {
 	}
 	_, port, _ := net.SplitHostPort(address)
 	files := map[string]string{
-		"host_key": hostKey.Reveal(), "authorized_keys": loginPublic + "\n", "sshd_config": fmt.Sprintf(configuration, port, dir),
+		"host_key": hostKey.Reveal(), "authorized_keys": loginPublic + "\n", "sshd_config": strings.Join(settings, "\n") + "\n" + fmt.Sprintf(configuration, port, dir),
 	}
 	for name, content := range files {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(content), 0o600); err != nil {

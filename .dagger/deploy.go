@@ -22,9 +22,9 @@ func (m *Gitops) Deploy(
 	// The caller's repository, which the engine fills in.
 	// +optional
 	workspace *dagger.Workspace,
-	// Path of the compose manifest.
+	// Paths of the compose files, as docker compose takes them with -f.
 	// +optional
-	manifestPath string,
+	manifests []string,
 	// Full SHA of the commit that the manifest is from.
 	commit string,
 	// NAME=value lines for the manifest's variables.
@@ -55,6 +55,35 @@ func (m *Gitops) Deploy(
 	// Releases to keep on the host.
 	// +optional
 	keep int,
+	// Say what would be done with each service, and change nothing.
+	// +optional
+	plan bool,
+	// Profiles of the manifest that start.
+	// +optional
+	profiles []string,
+	// Relative paths in the manifest that are data on the host, and no files of the
+	// repository.
+	// +optional
+	data []string,
+	// Commands that run once before their service changes, SERVICE:COMMAND.
+	// +optional
+	before []string,
+	// Requests to Traefik and the expected answers, PATH=STATUS, before an old container
+	// goes.
+	// +optional
+	probes []string,
+	// How long a rise of 5xx at Traefik takes the release back, such as 30s.
+	// +optional
+	watch string,
+	// How long an old container may take to finish what it has, such as 30s.
+	// +optional
+	drain string,
+	// Drop container_name from services, so that they can roll.
+	// +optional
+	rename bool,
+	// Deploy a commit from which a person went back.
+	// +optional
+	overRollback bool,
 ) (string, error) {
 	source, err := repository(source, workspace)
 	if err != nil {
@@ -65,13 +94,23 @@ func (m *Gitops) Deploy(
 	if err != nil {
 		return "", err
 	}
-	args := concat([]string{"deploy", "--commit", commit}, optional("--manifest", manifestPath), optional("--verify-identity", verifyIdentity),
-		optional("--verify-issuer", verifyIssuer), repeated("--verify-service", verifyServices), repeated("--plain-http-host", m.aliases()))
+	args := concat([]string{"deploy", "--commit", commit}, repeated("--manifest", manifests), optional("--verify-identity", verifyIdentity),
+		optional("--verify-issuer", verifyIssuer), repeated("--verify-service", verifyServices), repeated("--plain-http-host", m.aliases()),
+		repeated("--profile", profiles), repeated("--data", data), repeated("--before", before), repeated("--probe", probes),
+		optional("--watch", watch), optional("--drain", drain), given("--plan", plan), given("--rename", rename), given("--over-rollback", overRollback))
 	if verifyKey != nil {
 		c = c.WithFile("/gitops/cosign.pub", verifyKey)
 		args = append(args, "--verify-key", "/gitops/cosign.pub")
 	}
 	return m.roll(ctx, c, roll{variables, actor, gateTimeout, lockWait, keep}, args...)
+}
+
+// given returns a flag that has no value.
+func given(flag string, set bool) []string {
+	if !set {
+		return nil
+	}
+	return []string{flag}
 }
 
 // Rollback deploys an earlier release again and returns the receipt.

@@ -1,6 +1,7 @@
 package deploy
 
 import (
+	"bytes"
 	"context"
 	"crypto/rand"
 	"encoding/json"
@@ -63,9 +64,12 @@ type planner struct {
 // a dry run: the manifest is read with each service in the generation that it has
 // now. The override of the target is left in its folder.
 func (r *run) plan(ctx context.Context, t target) ([]Action, error) {
-	services, _, err := r.containers(ctx)
-	if err != nil {
-		return nil, err
+	services := r.services
+	if r.services = nil; services == nil {
+		var err error
+		if services, _, err = r.containers(ctx); err != nil {
+			return nil, err
+		}
 	}
 	p := planner{run: r, target: t, services: services}
 	actions := make([]Action, 0, len(t.manifest.Starts()))
@@ -423,15 +427,13 @@ func (p *planner) dryRun(ctx context.Context, actions []Action) (map[string]stri
 // compare has Compose compare the target, in the generations of actions, with what
 // runs.
 func (p *planner) compare(ctx context.Context, actions []Action) (string, error) {
-	if !p.only {
-		if err := p.writeOverride(ctx, p.target, actions); err != nil {
-			return "", err
-		}
-		return p.script(ctx, "compare", p.compose(p.target))
-	}
 	content, err := p.overrideText(p.target, actions)
 	if err != nil {
 		return "", err
+	}
+	if !p.only {
+		p.written = content
+		return p.script(ctx, "compare", p.compose(p.target)+document("override", content), p.run.override(p.target))
 	}
 	folder := checkFolder + rand.Text()
 	stack := p.target.bundle.layout.in(folder).with(path.Join(folder, overrideFile))
@@ -442,9 +444,10 @@ func (p *planner) compare(ctx context.Context, actions []Action) (string, error)
 // writeOverride puts the override of a target beside its manifest.
 func (r *run) writeOverride(ctx context.Context, t target, actions []Action) error {
 	content, err := r.overrideText(t, actions)
-	if err != nil {
-		return err
+	if err != nil || bytes.Equal(content, r.written) {
+		return err // it is there, since Compose compared it
 	}
+	r.written = nil
 	return r.host.Upload(ctx, r.override(t), 0o600, content)
 }
 

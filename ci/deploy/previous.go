@@ -19,25 +19,33 @@ import (
 
 // look reads what runs and how it could be started again.
 func (r *run) look(ctx context.Context) error {
-	state, err := r.remote.state(ctx)
+	said, err := r.scripts(ctx, "", call{name: "read"}, call{name: "containers"}, call{name: "volumes"}, call{name: "environment"},
+		call{"retrieve", []string{path.Join(r.Dir, "current")}})
 	if err != nil {
+		return fmt.Errorf("reading %s on the host: %w", r.Dir, err)
+	}
+	if r.state, err = r.stateOf(said); err != nil {
 		return err
 	}
-	r.state = state
-	r.receipt.Previous = state.Current
+	r.receipt.Previous = r.state.Current
 	if err := r.heed(); err != nil {
 		return err
 	}
-	out, err := r.script(ctx, "volumes", "")
+	r.volumes = strings.Fields(said["volumes"])
+	containers, err := parseEnvironments(said["environment"])
 	if err != nil {
-		return fmt.Errorf("listing volumes: %w", err)
+		return fmt.Errorf("reading what the containers were started with: %w", err)
 	}
-	r.volumes = strings.Fields(out)
-	if release := state.release(state.Current); release != nil {
-		r.receipt.PreviousCommit = release.Commit
-		return r.recallRelease(ctx, *release)
+	release := r.state.release(r.state.Current)
+	if release == nil {
+		return r.adopt(ctx, containers)
 	}
-	return r.adopt(ctx)
+	r.receipt.PreviousCommit = release.Commit
+	t, folder, err := r.unpacked(*release, said["retrieve"])
+	if err != nil {
+		return err
+	}
+	return r.recall(ctx, t, folder, containers)
 }
 
 // heed refuses to deploy again what a person went back from.
@@ -57,14 +65,14 @@ func (r *run) heed() error {
 
 // adopt finds the compose files of containers that are not from the current release.
 // Containers that a killed first deploy left behind have none.
-func (r *run) adopt(ctx context.Context) error {
+func (r *run) adopt(ctx context.Context, containers []environment) error {
 	for _, s := range r.state.Services {
 		release, ours := strings.CutPrefix(s.file, path.Join(r.Dir, "releases")+"/")
 		release, _, _ = strings.Cut(release, "/")
 		stored := r.state.release(release)
 		switch {
 		case ours && stored != nil:
-			return r.recallRelease(ctx, *stored)
+			return r.recallRelease(ctx, *stored, containers)
 		case ours:
 			continue
 		case !path.IsAbs(s.file):
@@ -74,21 +82,21 @@ func (r *run) adopt(ctx context.Context) error {
 		byHand := stack{folder: s.folder, files: strings.Split(s.file, ",")}
 		byHand.files = slices.DeleteFunc(byHand.files, func(file string) bool { return file == path.Join(r.Dir, "adopted."+overrideFile) })
 		r.warn("the containers of project %s were started by hand from %s: a failed deploy goes back to that file", r.Project, s.file)
-		return r.recallByHand(ctx, byHand)
+		return r.recallByHand(ctx, byHand, containers)
 	}
 	return nil
 }
 
-func (r *run) recallRelease(ctx context.Context, release Release) error {
+func (r *run) recallRelease(ctx context.Context, release Release, containers []environment) error {
 	t, folder, err := r.stored(ctx, release)
 	if err != nil {
 		return err
 	}
-	return r.recall(ctx, t, folder)
+	return r.recall(ctx, t, folder, containers)
 }
 
 // recallByHand reads compose files where somebody has them on the host.
-func (r *run) recallByHand(ctx context.Context, s stack) error {
+func (r *run) recallByHand(ctx context.Context, s stack, containers []environment) error {
 	t := target{byHand: &s, bundle: bundle{content: map[string]content{}}}
 	folder, err := os.MkdirTemp("", "gitops-by-hand-")
 	if err != nil {
@@ -106,17 +114,13 @@ func (r *run) recallByHand(ctx context.Context, s stack) error {
 			return err
 		}
 	}
-	return r.recall(ctx, t, folder)
+	return r.recall(ctx, t, folder, containers)
 }
 
 // recall remembers what ran before, with the values that it was started with. Where
 // it cannot be read, the deploy goes on, with a warning.
-func (r *run) recall(ctx context.Context, t target, folder string) error {
+func (r *run) recall(ctx context.Context, t target, folder string, containers []environment) error {
 	defer os.RemoveAll(folder)
-	containers, err := r.environments(ctx)
-	if err != nil {
-		return fmt.Errorf("reading what the containers were started with: %w", err)
-	}
 	source := t.source(folder)
 	written, err := compose.ReadWritten(ctx, source)
 	if err == nil {
@@ -137,13 +141,9 @@ func (r *run) recall(ctx context.Context, t target, folder string) error {
 	return nil
 }
 
-// environments returns what each container of the project was started with.
-func (r *run) environments(ctx context.Context) ([]environment, error) {
-	out, err := r.script(ctx, "environment", "")
-	if err != nil {
-		return nil, err
-	}
-	var containers []environment
+// parseEnvironments reads what environment.sh prints: what each container of the
+// project was started with.
+func parseEnvironments(out string) (containers []environment, err error) {
 	for line := range strings.Lines(out) {
 		var e environment
 		if json.Unmarshal([]byte(line), &e) != nil {

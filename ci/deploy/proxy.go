@@ -27,13 +27,10 @@ type proxy struct {
 	inside    []string          // its addresses in Docker's networks
 }
 
-// findProxy finds the Traefik that runs on the host; nil when there is none.
-func (r *run) findProxy(ctx context.Context) (*proxy, error) {
-	out, err := r.script(ctx, "proxies", "")
-	if err != nil {
-		return nil, fmt.Errorf("looking for Traefik: %w", err)
-	}
-	p := &proxy{scheme: map[string]string{}, client: askingClient(r.host)}
+// newProxy returns the Traefik that runs on the host, by what proxies.sh wrote; nil
+// when there is none.
+func newProxy(h Host, out string) (*proxy, error) {
+	p := &proxy{scheme: map[string]string{}, client: askingClient(h)}
 	for line := range strings.Lines(out) {
 		if err := p.add(line); err != nil {
 			return nil, err

@@ -2,6 +2,7 @@ package deploy
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"math"
@@ -44,9 +45,41 @@ func (m *remote) script(ctx context.Context, name, preamble string, args ...stri
 	return out.Stdout, m.explain(err, out)
 }
 
+// call is a script with its arguments.
+type call struct {
+	name string
+	args []string
+}
+
+// scripts runs several scripts one after the other in one session, and returns what
+// each wrote. The first that fails ends it.
+func (m *remote) scripts(ctx context.Context, preamble string, calls ...call) (map[string]string, error) {
+	var text strings.Builder
+	mark := "== " + rand.Text() + " "
+	text.WriteString(preamble)
+	for _, c := range calls {
+		text.WriteString("printf '%s\\n' '" + mark + c.name + "'\n(\nset --")
+		for _, arg := range c.args {
+			text.WriteString(" " + program.Quote(arg))
+		}
+		text.WriteString("\n" + scriptText(c.name) + "\n)\n")
+	}
+	whole := m.prelude() + text.String()
+	out, err := m.host.Script(ctx, whole, m.Dir, m.Project, m.token)
+	said := map[string]string{}
+	for _, part := range strings.Split(out.Stdout, mark)[1:] {
+		name, rest, _ := strings.Cut(part, "\n")
+		said[name] = rest
+	}
+	return said, m.explain(err, host.Output{Stderr: out.Stderr})
+}
+
+func (m *remote) prelude() string {
+	return fmt.Sprintf("patience=%d\n", int(math.Ceil(m.patience.Seconds()))) + scriptText("prelude")
+}
+
 func (m *remote) text(name, preamble string) string {
-	patience := fmt.Sprintf("patience=%d\n", int(math.Ceil(m.patience.Seconds())))
-	return patience + scriptText("prelude") + preamble + scriptText(name)
+	return m.prelude() + preamble + scriptText(name)
 }
 
 func (m *remote) explain(err error, out host.Output) error {

@@ -16,10 +16,7 @@ import (
 // roll starts the target, waits for its gate and makes it the current release.
 // When that fails it goes back.
 func (r *run) roll(ctx context.Context) error {
-	err := r.step(ctx, "plan", r.lookAround)
-	if err == nil {
-		err = r.converge(ctx, r.target, "", nil)
-	}
+	err := r.converge(ctx, r.target, "", nil)
 	if err != nil {
 		r.lastWords(ctx, err)
 		return r.back(ctx, err)
@@ -39,11 +36,14 @@ func (r *run) roll(ctx context.Context) error {
 // converge makes the services of a target run, and nothing else of the project. prefix
 // goes before the names of its steps; services in forgiven may be as bad as they are.
 func (r *run) converge(ctx context.Context, t target, prefix string, forgiven []string) error {
-	actions, err := r.plan(ctx, t)
-	if err != nil {
+	var actions []Action
+	err := r.step(ctx, prefix+"plan", func(ctx context.Context) (err error) {
+		if actions, err = r.plan(ctx, t); err == nil {
+			err = r.writeOverride(ctx, t, actions)
+		}
 		return err
-	}
-	if err := r.writeOverride(ctx, t, actions); err != nil {
+	})
+	if err != nil {
 		return err
 	}
 	if prefix == "" {
@@ -246,15 +246,6 @@ func (r *run) switchAll(ctx context.Context, actions []Action, prefix string) er
 		err = r.step(ctx, "watch", r.bake)
 	}
 	return err
-}
-
-// lookAround finds Traefik, and notes what it has answered so far.
-func (r *run) lookAround(ctx context.Context) (err error) {
-	if r.proxy, err = r.findProxy(ctx); err != nil || r.proxy == nil {
-		return err
-	}
-	r.requests, r.counted = r.proxy.requests(ctx)
-	return nil
 }
 
 func hasProvider(p *types.Project) bool {

@@ -25,6 +25,8 @@ type run struct {
 	receipt Receipt
 	// state is the place as it was found under the lock.
 	state State
+	// services are its containers as they are before the next plan.
+	services []Service
 	// previous is what ran before, running its services as Compose understands them;
 	// both nil for the first deploy.
 	previous *target
@@ -38,6 +40,7 @@ type run struct {
 	told     map[string]bool   // warnings that were said
 	requests Requests          // that Traefik had answered before
 	counted  bool              // it counts them
+	written  []byte            // the override that the host has
 	only     bool              // a plan is wanted, and nothing else
 }
 
@@ -137,7 +140,7 @@ func (r *run) prepare(ctx context.Context) error {
 		{"upload", r.upload},
 		{"pull", func(ctx context.Context) error { return r.pull(ctx, r.wanted(), r.o.Logins) }},
 		{"platform", r.fits},
-		{"network", r.makeNetwork},
+		{"network", r.lookAround},
 	}
 	for _, s := range steps {
 		if err := r.step(ctx, s.name, s.work); err != nil {
@@ -145,6 +148,23 @@ func (r *run) prepare(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// lookAround makes the shared network where it is missing, finds Traefik, and notes
+// what that has answered so far.
+func (r *run) lookAround(ctx context.Context) error {
+	said, err := r.scripts(ctx, "", call{"network", []string{r.o.Network}}, call{name: "proxies"}, call{name: "containers"})
+	if err != nil {
+		return fmt.Errorf("making network %s, and looking for Traefik: %w", r.o.Network, err)
+	}
+	r.network = strings.TrimSpace(said["network"]) == "created"
+	if r.services, _, err = parseContainers(said["containers"]); err != nil {
+		return err
+	}
+	if r.proxy, err = newProxy(r.host, said["proxies"]); err == nil && r.proxy != nil {
+		r.requests, r.counted = r.proxy.requests(ctx)
+	}
+	return err
 }
 
 // checkFolder is where Compose reads a manifest before there is a release. Nothing
@@ -180,15 +200,6 @@ func imagesOf(m *compose.Manifest) (refs []string) {
 		refs = append(refs, m.Project.Services[name].Image)
 	}
 	return refs
-}
-
-func (r *run) makeNetwork(ctx context.Context) error {
-	out, err := r.script(ctx, "network", "", r.o.Network)
-	if err != nil {
-		return fmt.Errorf("making network %s: %w", r.o.Network, err)
-	}
-	r.network = strings.TrimSpace(out) == "created"
-	return nil
 }
 
 // warn records and reports a problem that does not stop the run.

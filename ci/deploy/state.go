@@ -27,6 +27,7 @@ type State struct {
 
 	unfinished []string
 	ledger     []string
+	files      []string // hashes of what containers use
 	now        string
 }
 
@@ -41,16 +42,21 @@ func Status(ctx context.Context, h Host, p Place) (State, error) {
 
 // state reads the place.
 func (m *remote) state(ctx context.Context) (State, error) {
-	out, err := m.script(ctx, "read", "")
+	said, err := m.scripts(ctx, "", call{name: "read"}, call{name: "containers"})
 	if err != nil {
 		return State{}, fmt.Errorf("reading %s on the host: %w", m.Dir, err)
 	}
-	state, err := parseState(out)
+	return m.stateOf(said)
+}
+
+// stateOf reads what read.sh and containers.sh wrote.
+func (m *remote) stateOf(said map[string]string) (State, error) {
+	state, err := parseState(said["read"])
 	if err != nil {
 		return State{}, fmt.Errorf("reading %s on the host: %w", m.Dir, err)
 	}
 	state.Dir, state.Project = m.Dir, m.Project
-	state.Services, state.now, err = m.containers(ctx)
+	state.Services, state.now, err = parseContainers(said["containers"])
 	return state, err
 }
 
@@ -81,6 +87,9 @@ func (s *State) take(kind string, words []string) error {
 		return nil
 	case "unfinished":
 		s.unfinished = append(s.unfinished, words[0])
+		return nil
+	case "file":
+		s.files = append(s.files, words[0])
 		return nil
 	case "image":
 		s.ledger = append(s.ledger, words[0])

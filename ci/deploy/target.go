@@ -56,7 +56,16 @@ func readManifest(ctx context.Context, s compose.Source) (*compose.Manifest, err
 
 // stored returns a release of the host as a target without its manifest, and the
 // folder with a copy of what Compose reads of it.
-func (m *remote) stored(ctx context.Context, release Release) (t target, folder string, err error) {
+func (m *remote) stored(ctx context.Context, release Release) (target, string, error) {
+	out, err := m.script(ctx, "retrieve", "", m.folder(release.Name))
+	if err != nil {
+		return target{}, "", fmt.Errorf("reading release %s on the host: %w", release.Name, err)
+	}
+	return m.unpacked(release, out)
+}
+
+// unpacked is stored for what retrieve.sh wrote.
+func (m *remote) unpacked(release Release, archive string) (t target, folder string, err error) {
 	t = target{release: release.Name, commit: release.Commit, images: release.Images}
 	t.bundle = bundle{layout: release.layout, content: map[string]content{}}
 	if len(release.Manifests) == 0 { // of before there was a layout
@@ -67,13 +76,21 @@ func (m *remote) stored(ctx context.Context, release Release) (t target, folder 
 		use, _, _ := strings.Cut(name, " ")
 		t.bundle.content[name] = content{sum: sum, base: base, use: compose.Use(use)}
 	}
-	if folder, err = m.retrieve(ctx, m.folder(release.Name)); err != nil {
+	if folder, err = os.MkdirTemp("", "gitops-release-"); err != nil {
 		return t, "", err
 	}
-	if t.bundle.sum, err = sumOf(folder); err != nil {
-		os.RemoveAll(folder)
+	content, err := base64.StdEncoding.DecodeString(strings.TrimSpace(archive))
+	if err == nil {
+		err = extract(content, folder)
 	}
-	return t, folder, err
+	if err == nil {
+		t.bundle.sum, err = sumOf(folder)
+	}
+	if err != nil {
+		os.RemoveAll(folder)
+		return t, "", fmt.Errorf("reading release %s on the host: %w", release.Name, err)
+	}
+	return t, folder, nil
 }
 
 // source returns how to read the copy of a target in a folder. Its other files are on
@@ -88,27 +105,6 @@ func (t target) name() string {
 		return strings.Join(t.byHand.files, ", ")
 	}
 	return "release " + t.release
-}
-
-// retrieve copies a folder of the host's into a new one here.
-func (m *remote) retrieve(ctx context.Context, from string) (string, error) {
-	out, err := m.script(ctx, "retrieve", "", from)
-	if err != nil {
-		return "", fmt.Errorf("reading %s on the host: %w", from, err)
-	}
-	archive, err := base64.StdEncoding.DecodeString(strings.TrimSpace(out))
-	if err != nil {
-		return "", fmt.Errorf("reading %s on the host: %w", from, err)
-	}
-	folder, err := os.MkdirTemp("", "gitops-release-")
-	if err != nil {
-		return "", err
-	}
-	if err := extract(archive, folder); err != nil {
-		os.RemoveAll(folder)
-		return "", fmt.Errorf("reading %s on the host: %w", from, err)
-	}
-	return folder, nil
 }
 
 // extract unpacks the files of an archive into a folder.

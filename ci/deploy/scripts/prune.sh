@@ -1,10 +1,11 @@
-# Removes release:NAME and image:REF. An image that something uses stays, and
+# Removes release:NAME, file:HASH and image:REF. An image that something uses stays, and
 # stays in the list of those that we brought.
 held
 for thing in "$@"; do
 	name=${thing#*:}
 	case $thing in
 	release:*) rm -rf "$dir/releases/$name" ;;
+	file:*) rm -rf "$dir/files/$name" ;;
 	image:*)
 		pulled=$name
 		case $name in
@@ -23,5 +24,5 @@ for thing in "$@"; do
 		;;
 	esac
 done
-rm -f "$dir"/.lock.* "$dir"/.current.*
+rm -rf "$dir"/.lock.* "$dir"/.current.* "$dir"/.files.* "$dir"/files/.[0-9a-f]*
 find "$dir/receipts" -name '*.json' -type f | sort -r | sed -n '200,$p' | while read -r old; do rm -f "$old"; done

@@ -14,6 +14,9 @@ for file in "$dir"/receipts/*.json; do
 	if [ -f "$file" ]; then last=$file; fi
 done
 if [ -n "$last" ]; then echo "receipt $(base64 -w 0 "$last")"; fi
+for folder in "$dir"/files/*/; do
+	if [ -d "$folder" ]; then echo "file $(basename "$folder")"; fi
+done
 if [ -f "$dir/images" ]; then sed 's/^/image /' "$dir/images"; fi
 if [ -f "$dir/lock" ]; then
 	echo "lock $(($(date +%s) - $(stat -c %Y "$dir/lock"))) $(base64 -w 0 "$dir/lock")"

@@ -31,6 +31,7 @@ type Manifest struct {
 	// Data are the bind mounts whose sources stay on the host, sorted by path.
 	Data []Data
 
+	root     string
 	composed []*composeFile
 }
 
@@ -56,7 +57,7 @@ func Load(ctx context.Context, s Source) (*Manifest, error) {
 	if err := r.companions(dict); err != nil {
 		return nil, err
 	}
-	m := &Manifest{Folder: r.folder, Files: sortedFiles(r.files), Data: sortedData(r.data), composed: r.composed}
+	m := &Manifest{Folder: r.folder, Files: sortedFiles(r.files), Data: sortedData(r.data), root: r.root, composed: r.composed}
 	if m.Project, err = r.project(dict); err != nil {
 		return nil, r.mistake(ctx, err)
 	}

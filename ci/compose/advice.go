@@ -2,6 +2,9 @@ package compose
 
 import (
 	"cmp"
+	"os"
+	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -48,10 +51,24 @@ func (m *Manifest) ends(name string, s types.ServiceConfig) bool {
 }
 
 func adviceOfHealth(s types.ServiceConfig) string {
-	if s.HealthCheck != nil && (len(s.HealthCheck.Test) > 0 || !s.HealthCheck.Disable) {
+	if s.HealthCheck != nil && !s.HealthCheck.Disable || s.HealthCheck == nil && isBuiltWithHealth(s.Build) {
 		return ""
 	}
 	return "has no healthcheck in the manifest: without one, here or in its image, a deploy only sees that it runs, and not that it answers"
+}
+
+var healthLine = regexp.MustCompile(`(?im)^[ \t]*HEALTHCHECK[ \t]+(CMD|-)`)
+
+// isBuiltWithHealth reports whether the Dockerfile of a build has a health check.
+func isBuiltWithHealth(build *types.BuildConfig) bool {
+	if build == nil {
+		return false
+	}
+	text := []byte(build.DockerfileInline)
+	if file := filepath.Join(build.Context, build.Dockerfile); len(text) == 0 {
+		text, _ = os.ReadFile(file) // without it, the build says what is wrong
+	}
+	return healthLine.Match(text)
 }
 
 // adviceOfDrain is for services that requests reach.

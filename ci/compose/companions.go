@@ -13,6 +13,7 @@ import (
 	"github.com/compose-spec/compose-go/v2/dotenv"
 	"github.com/compose-spec/compose-go/v2/types"
 
+	"gitops/ci/manifest"
 	"gitops/ci/progress"
 )
 
@@ -137,25 +138,56 @@ func (r *reading) isHome(source string, n named) bool {
 
 // written finds the text in a compose file that stands for a path.
 func (r *reading) written(source, target, key string) named {
+	if r.places[key] == nil {
+		r.places[key] = r.textsFor(key)
+	}
+	for _, id := range []string{source, target} {
+		if s, ok := r.places[key][id]; ok {
+			return named{text: sourceText(s.Text, s.Keys[len(s.Keys)-1] == key), where: s.Where()}
+		}
+	}
+	return named{text: "a path in " + key, where: r.whereKeys(key)}
+}
+
+// textsFor returns the texts that may be paths for key, by the paths that they can
+// mean. Those of later files win.
+func (r *reading) textsFor(key string) map[string]manifest.Scalar {
+	all := map[string]manifest.Scalar{}
 	home, _ := os.UserHomeDir()
 	for _, p := range slices.Backward(r.composed) {
 		for _, s := range p.scalars {
-			if !hasKey(s.Keys, key) {
+			if !isPath(s.Keys, key) {
 				continue
 			}
 			text, _ := p.expand(r, s.Text)
 			if s.Keys[len(s.Keys)-1] == key {
 				text, _, _ = strings.Cut(text, ":")
 			}
-			isSame := text == source || path.Join(p.base, text) == target ||
-				path.IsAbs(source) && strings.HasPrefix(text, "~") && path.Join(home, text[1:]) == source ||
-				strings.HasPrefix(text, projectDirectory) && path.Join(r.folder, strings.TrimPrefix(text, projectDirectory)) == target
-			if isSame && text != "" {
-				return named{text: sourceText(s.Text, s.Keys[len(s.Keys)-1] == key), where: s.Where()}
+			ids := []string{text, path.Join(p.base, text)}
+			if below, found := strings.CutPrefix(text, projectDirectory); found {
+				ids = append(ids, path.Join(r.folder, below))
+			}
+			if below, found := strings.CutPrefix(text, "~"); found {
+				ids = append(ids, path.Join(home, below))
+			}
+			for _, id := range ids {
+				if _, known := all[id]; !known && text != "" {
+					all[id] = s
+				}
 			}
 		}
 	}
-	return named{text: "a path in " + key, where: r.whereKeys(key)}
+	return all
+}
+
+// pathKeys are the keys under which a path stands, below those of what it is for.
+var pathKeys = map[string][]string{
+	"volumes": {"volumes", "source"}, "env_file": {"env_file", "path"}, "label_file": {"label_file"}, "configs": {"file"}, "secrets": {"file"},
+}
+
+// isPath reports whether a text below the keys may be a path for key.
+func isPath(keys []string, key string) bool {
+	return len(keys) > 0 && hasKey(keys, key) && slices.Contains(pathKeys[key], keys[len(keys)-1])
 }
 
 // expand replaces the variables of a text as for the part's file.

@@ -60,18 +60,15 @@ func (r *reading) readManifests(ctx context.Context) error {
 
 // readFile reads one compose file.
 func (r *reading) readFile(ctx context.Context, n named, base string, environment types.Mapping) (*composeFile, error) {
-	if _, err := r.inspect(n); errors.Is(err, fs.ErrNotExist) {
-		return nil, r.missingFile(n, UseRead)
-	} else if err != nil {
-		return nil, err
-	}
 	for _, known := range r.composed {
 		if known.name == n.path && known.base == base {
 			return known, nil
 		}
 	}
-	text, err := r.readText(n.path)
-	if err != nil {
+	text, err := r.readText(n)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, r.missingFile(n, UseRead)
+	} else if err != nil {
 		return nil, err
 	}
 	p := &composeFile{name: n.path, base: base, text: text, environment: environment}
@@ -220,7 +217,9 @@ func (r *reading) includedEnvironment(p *composeFile, value any, folder string) 
 	}
 	environment := p.environment.Clone()
 	for _, n := range files {
-		if err := r.checkEnvironmentFile(n, environment, ""); err != nil {
+		if err := r.checkEnvironmentFile(n, environment, ""); errors.Is(err, fs.ErrNotExist) {
+			return nil, r.missingFile(n, UseRead)
+		} else if err != nil {
 			return nil, err
 		}
 		r.add(File{Path: n.path, Use: UseRead, Where: n.where}, "")

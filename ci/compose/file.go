@@ -58,7 +58,7 @@ type fileKey struct {
 }
 
 // add notes a file that exists.
-func (r *reading) add(f File, service string) *File {
+func (r *reading) add(f File, service string) {
 	key := fileKey{f.Path, f.Use}
 	known, ok := r.files[key]
 	if !ok {
@@ -67,7 +67,6 @@ func (r *reading) add(f File, service string) *File {
 	}
 	known.Writable = known.Writable || f.Writable
 	known.Services = withName(known.Services, service)
-	return known
 }
 
 // withName returns the sorted names with one more.
@@ -125,33 +124,66 @@ func (r *reading) stat(name string) (fs.FileInfo, error) {
 // walk checks all that is in a folder.
 func (r *reading) walk(n named) error {
 	var size int64
-	top, err := filepath.EvalSymlinks(r.onDisk(n.path))
-	if err != nil {
-		return err
-	}
-	return filepath.WalkDir(top, func(file string, entry fs.DirEntry, err error) error {
-		if err != nil || entry.IsDir() {
-			return err
+	return walkFolder(r.onDisk(n.path), func(inner string, info fs.FileInfo) error {
+		inside := named{path: path.Join(n.path, inner), text: path.Join(n.text, inner), where: n.where}
+		if info.Mode()&fs.ModeSymlink != 0 {
+			return r.checkLink(inside)
 		}
-		inside, err := filepath.Rel(r.root, file)
-		if err != nil {
-			return err
-		}
-		inner := named{path: path.Clean(filepath.ToSlash(inside)), text: filepath.ToSlash(inside), where: n.where}
-		info, err := entry.Info()
-		switch {
-		case err != nil:
-			return err
-		case info.Mode()&fs.ModeSymlink != 0:
-			return r.checkLink(inner)
-		case !info.Mode().IsRegular():
-			return progress.Refused("%s: %s has the socket or device %s, which no release can bring: take it out, or name the folder with --data %s", n.where, n.text, inner.text, n.text)
+		if !info.Mode().IsRegular() {
+			return progress.Refused("%s: %s has the socket or device %s, which no release can bring: take it out, or name the folder with --data %s", n.where, n.text, inner, n.text)
 		}
 		if size += info.Size(); size > maxFolder {
 			return tooMuch(n)
 		}
 		return nil
 	})
+}
+
+// walkFolder visits what is in a folder and no folder itself, in the order of the
+// paths, which are relative to it and have slashes. Git's own folder is left out: it
+// has no files of the application.
+func walkFolder(folder string, visit func(inner string, info fs.FileInfo) error) error {
+	top, err := filepath.EvalSymlinks(folder)
+	if err != nil {
+		return err
+	}
+	return filepath.WalkDir(top, func(file string, entry fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		if entry.Name() == ".git" && file != top {
+			if entry.IsDir() {
+				return filepath.SkipDir
+			}
+			return nil
+		}
+		if entry.IsDir() {
+			return nil
+		}
+		info, err := entry.Info()
+		if err != nil {
+			return err
+		}
+		inner, err := filepath.Rel(top, file)
+		if err != nil {
+			return err
+		}
+		return visit(filepath.ToSlash(inner), info)
+	})
+}
+
+// Contents returns the paths of the files and symbolic links in a folder, sorted and
+// relative to the Source's Root; for a file its path. A link in a folder stays a link,
+// as in the container that gets the folder. Git's own folder is left out.
+func (m *Manifest) Contents(f File) (paths []string, err error) {
+	if !f.Folder {
+		return []string{f.Path}, nil
+	}
+	err = walkFolder(filepath.Join(m.root, filepath.FromSlash(f.Path)), func(inner string, _ fs.FileInfo) error {
+		paths = append(paths, path.Join(f.Path, inner))
+		return nil
+	})
+	return paths, err
 }
 
 // checkLink refuses a symbolic link in a folder that leaves the repository.

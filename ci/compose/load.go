@@ -31,8 +31,8 @@ type Manifest struct {
 	// Data are the bind mounts whose sources stay on the host, sorted by path.
 	Data []Data
 
-	composed []*composeFile
 	root     string
+	composed []*composeFile
 	written  *Written
 }
 

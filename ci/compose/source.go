@@ -1,7 +1,6 @@
 package compose
 
 import (
-	"io/fs"
 	"os"
 	"path"
 	"path/filepath"
@@ -10,6 +9,7 @@ import (
 	"github.com/compose-spec/compose-go/v2/loader"
 	"github.com/compose-spec/compose-go/v2/types"
 
+	"gitops/ci/manifest"
 	"gitops/ci/progress"
 	"gitops/ci/secret"
 )
@@ -52,6 +52,7 @@ type reading struct {
 	size        int64 // bytes of all compose files
 	files       map[fileKey]*File
 	data        map[string]*Data
+	places      map[string]map[string]manifest.Scalar // what textsFor returned, by key
 }
 
 // begin checks the source's own settings.
@@ -66,7 +67,7 @@ func (s Source) begin() (*reading, error) {
 	if err != nil {
 		return nil, progress.Invalid("finding the folder of the manifest: %w", err)
 	}
-	r := &reading{Source: s, root: root, lacking: map[string]bool{}, files: map[fileKey]*File{}, data: map[string]*Data{}}
+	r := &reading{Source: s, root: root, lacking: map[string]bool{}, files: map[fileKey]*File{}, data: map[string]*Data{}, places: map[string]map[string]manifest.Scalar{}}
 	r.folder = path.Dir(path.Clean(filepath.ToSlash(s.Manifests[0])))
 	for name, value := range s.Env {
 		if err := CheckVariable(name); err != nil {
@@ -100,20 +101,22 @@ func (r *reading) onDisk(name string) string { return filepath.Join(r.root, file
 const maxManifest = 10 << 20
 
 // readText returns the content of a compose file.
-func (r *reading) readText(name string) ([]byte, error) {
-	info, err := os.Stat(r.onDisk(name))
-	if err == nil && info.IsDir() {
-		err = fs.ErrInvalid
+func (r *reading) readText(n named) ([]byte, error) {
+	if info, err := r.stat(n.path); err == nil && info.Mode().IsRegular() {
+		if r.size += info.Size(); r.size > maxManifest {
+			return nil, progress.Invalid("%s: the manifest has more than %d MB: is it a compose file?", n.where, maxManifest>>20)
+		}
 	}
+	folder, err := r.inspect(n)
+	switch {
+	case err != nil:
+		return nil, err
+	case folder:
+		return nil, progress.Invalid("%s: %s is a folder: give a compose file", n.where, n.text)
+	}
+	text, err := os.ReadFile(r.onDisk(n.path))
 	if err != nil {
-		return nil, progress.Invalid("reading manifest %s: %w", name, withoutPath(err))
-	}
-	if r.size += info.Size(); r.size > maxManifest {
-		return nil, progress.Invalid("%s: the manifest has more than %d MB: is it a compose file?", name, maxManifest>>20)
-	}
-	text, err := os.ReadFile(r.onDisk(name))
-	if err != nil {
-		return nil, progress.Invalid("reading manifest %s: %w", name, withoutPath(err))
+		return nil, progress.Invalid("reading manifest %s: %w", n.path, withoutPath(err))
 	}
 	return text, nil
 }

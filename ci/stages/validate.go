@@ -23,6 +23,8 @@ type Check struct {
 	Name     string   `json:"name"`
 	Status   string   `json:"status"` // done or failed
 	Findings []string `json:"findings,omitempty"`
+	// Warnings are what could be better. They fail no check.
+	Warnings []string `json:"warnings,omitempty"`
 }
 
 // ValidateResult is what validate looked at.
@@ -70,6 +72,10 @@ func Validate(ctx context.Context, o ValidateOptions) (ValidateResult, error) {
 		c := Check{Name: name, Status: "done", Findings: findings}
 		if len(findings) > 0 {
 			c.Status = "failed"
+		} else if name == "manifest" {
+			if c.Warnings, err = adviseManifest(ctx, o.Manifest); err != nil {
+				return ValidateResult{}, err
+			}
 		}
 		r.Checks = append(r.Checks, c)
 	}
@@ -115,6 +121,25 @@ func checkManifest(path string) ([]string, error) {
 	}
 	_, err = compose.Read(data, path)
 	return asFinding(err)
+}
+
+// adviseManifest returns what a deploy of the manifest would refuse or do less well.
+// A deploy has settings that validate has not, such as which paths are data, so none
+// of this fails.
+func adviseManifest(ctx context.Context, path string) ([]string, error) {
+	source := compose.Source{Root: ".", Manifests: []string{filepath.ToSlash(path)}, AnyValue: true}
+	if !filepath.IsLocal(path) {
+		source.Root, source.Manifests = filepath.Dir(path), []string{filepath.Base(path)}
+	}
+	manifest, err := compose.Load(ctx, source)
+	if err != nil {
+		return asFinding(err)
+	}
+	var lines []string
+	for _, advice := range manifest.Advice() {
+		lines = append(lines, advice.String())
+	}
+	return lines, nil
 }
 
 // asFinding turns the failure of a check into a finding; a cancelled run, and a tool or

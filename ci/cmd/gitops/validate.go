@@ -43,6 +43,9 @@ func checksText(r stages.ValidateResult) string {
 		for _, finding := range c.Findings {
 			fmt.Fprintf(&out, "  %s\n", strings.ReplaceAll(finding, "\n", "\n  "))
 		}
+		for _, warning := range c.Warnings {
+			fmt.Fprintf(&out, "  warning: %s\n", strings.ReplaceAll(warning, "\n", "\n  "))
+		}
 	}
 	return strings.TrimRight(out.String(), "\n")
 }

@@ -1,0 +1,1 @@
+ALTER USER authenticator WITH PASSWORD :'pgpass';

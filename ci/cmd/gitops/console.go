@@ -35,9 +35,14 @@ type console struct {
 // too. Masks go to stderr: stdout has the result. Close it.
 func newConsole(stdout, stderr io.Writer) *console {
 	redactor := secret.NewRedactor(knownSecrets()...)
+	screen := screen(stderr)
+	if screen != nil {
+		stderr = screen
+	}
 	c := &console{out: redactor.Terminal(stdout), err: redactor.Terminal(stderr), stdout: stdout}
 	redactor.Announce(c.err.Commands())
-	c.stage = stages.Output{Progress: progress.NewProgress(c.err), Redactor: redactor, Log: c.err}
+	how := view(screen, c.err.Commands(), redactor)
+	c.stage = stages.Output{Progress: progress.NewView(c.err, how), Redactor: redactor, Log: c.err}
 	return c
 }
 

@@ -124,7 +124,7 @@ func draw(panels []panel, length time.Duration) string {
 		pictureWidth, height, html.EscapeString(described(panels)), pictureStyle)
 	fmt.Fprintf(&b, `<rect class="back" width="%d" height="%d"/>`+"\n", pictureWidth, height)
 	for i, p := range panels {
-		a := axes{top: topEdge + i*(panelHeight+panelGap), length: length, most: most}
+		a := axes{top: topEdge + i*(panelHeight+panelGap), length: length, most: most * 1.02}
 		a.panel(&b, p)
 		if i == 0 {
 			a.legend(&b)
@@ -174,8 +174,8 @@ func (a axes) y(rate float64) float64 {
 func (a axes) panel(b *strings.Builder, p panel) {
 	bottom := a.top + panelHeight
 	fmt.Fprintf(b, `<text class="title" x="%d" y="%d">%s</text>`+"\n", leftEdge, a.top-24, html.EscapeString(p.title()))
-	fmt.Fprintf(b, `<rect class="deploy" x="%.1f" y="%d" width="%.1f" height="%d"/>`, a.x(p.begin-p.from), a.top-16, a.x(p.end-p.begin)-a.x(0), panelHeight+16)
-	fmt.Fprintf(b, `<text class="small" x="%.1f" y="%d">deploy, %.0f s</text>`+"\n", a.x(p.begin-p.from)+4, a.top-4, (p.end - p.begin).Seconds())
+	fmt.Fprintf(b, `<rect class="deploy" x="%.1f" y="%d" width="%.1f" height="%d"/>`, a.x(p.begin-p.from), a.top-18, a.x(p.end-p.begin)-a.x(0), panelHeight+18)
+	fmt.Fprintf(b, `<text class="small" x="%.1f" y="%d">deploy, %.0f s</text>`+"\n", a.x(p.begin-p.from)+4, a.top-5, (p.end - p.begin).Seconds())
 	a.lines(b, p)
 	for _, one := range p.counts() {
 		a.bar(b, one, p.from)

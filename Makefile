@@ -15,7 +15,7 @@ gotestsum = gotestsum --format pkgname-and-test-fails $(if $(TEST_EVENTS),--json
 # The rehearsal of `make test`; empty to leave it out.
 REHEARSE ?= rehearse-docker
 
-.PHONY: help rehearse rehearse-docker rehearse-dagger test setup lint test-go test-race test-race-quick test-backend test-frontend test-terraform test-ansible bench pictures build clean
+.PHONY: help rehearse rehearse-docker rehearse-dagger test setup lint test-go test-race test-race-quick test-backend test-frontend test-terraform test-ansible bench bench-deploy pictures build clean
 
 help: ## Show the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 20
@@ -64,6 +64,9 @@ pictures: ## The README's pictures, from the report of the last rehearsal; needs
 
 bench: ## The measurements of the README
 	$(GO) run ./ci/bench
+
+bench-deploy: ## Deploys under load beside the other ways, and the picture of it; an hour, with a Docker engine
+	$(GO) run ./ci/cmd/rehearse with-docker --toolbox -- $(GO) run ./ci/bench/deploy -picture docs/pictures/deploy.svg
 
 build: ## Build the gitops command into bin/
 	CGO_ENABLED=0 $(GO) build -trimpath -o bin/gitops ./ci/cmd/gitops

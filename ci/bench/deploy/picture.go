@@ -50,17 +50,31 @@ func writePicture(outcomes []outcome, file string) error {
 		if at < 0 {
 			return fmt.Errorf("the picture needs the ways ours and article")
 		}
-		name := map[string]string{"ours": "This project", "article": "docker compose pull && up -d, as in the article"}[key]
+		name := map[string]string{"ours": "This project", "article": "The article’s way, pull and up -d"}[key]
 		panels = append(panels, worst(name, outcomes[at].result))
 	}
 	length := time.Duration(0)
 	for _, p := range panels {
 		length = max(length, p.to-p.from)
 	}
+	for i := range panels {
+		panels[i].extend(length)
+	}
 	if err := os.WriteFile(file, []byte(draw(panels, length)), 0o644); err != nil {
 		return fmt.Errorf("writing the picture: %w", err)
 	}
 	return nil
+}
+
+// extend shows more of the time after the deploy, up to the next one.
+func (p *panel) extend(length time.Duration) {
+	next := p.result.Lasted
+	for _, mark := range p.result.Marks {
+		if mark.Name == "begin" && mark.At > p.begin {
+			next = min(next, mark.At)
+		}
+	}
+	p.to = max(p.to, min(p.from+length, next))
 }
 
 // worst returns the deploy in which most requests failed.
@@ -110,8 +124,11 @@ func draw(panels []panel, length time.Duration) string {
 		pictureWidth, height, html.EscapeString(described(panels)), pictureStyle)
 	fmt.Fprintf(&b, `<rect class="back" width="%d" height="%d"/>`+"\n", pictureWidth, height)
 	for i, p := range panels {
-		a := axes{top: topEdge + i*(panelHeight+panelGap), length: length, most: most}
+		a := axes{top: topEdge + i*(panelHeight+panelGap), length: length, most: most * 1.02}
 		a.panel(&b, p)
+		if i == 0 {
+			a.legend(&b)
+		}
 	}
 	fmt.Fprintf(&b, `<text class="small" x="%d" y="%d" text-anchor="middle">seconds since the deploy began</text>`+"\n", (leftEdge+pictureWidth-rightEdge)/2, height-8)
 	b.WriteString("</svg>\n")
@@ -157,8 +174,8 @@ func (a axes) y(rate float64) float64 {
 func (a axes) panel(b *strings.Builder, p panel) {
 	bottom := a.top + panelHeight
 	fmt.Fprintf(b, `<text class="title" x="%d" y="%d">%s</text>`+"\n", leftEdge, a.top-24, html.EscapeString(p.title()))
-	fmt.Fprintf(b, `<rect class="deploy" x="%.1f" y="%d" width="%.1f" height="%d"/>`, a.x(p.begin-p.from), a.top-16, a.x(p.end-p.begin)-a.x(0), panelHeight+16)
-	fmt.Fprintf(b, `<text class="small" x="%.1f" y="%d">deploy, %.0f s</text>`+"\n", a.x(p.begin-p.from)+4, a.top-4, (p.end - p.begin).Seconds())
+	fmt.Fprintf(b, `<rect class="deploy" x="%.1f" y="%d" width="%.1f" height="%d"/>`, a.x(p.begin-p.from), a.top-18, a.x(p.end-p.begin)-a.x(0), panelHeight+18)
+	fmt.Fprintf(b, `<text class="small" x="%.1f" y="%d">deploy, %.0f s</text>`+"\n", a.x(p.begin-p.from)+4, a.top-5, (p.end - p.begin).Seconds())
 	a.lines(b, p)
 	for _, one := range p.counts() {
 		a.bar(b, one, p.from)
@@ -192,7 +209,6 @@ func (a axes) lines(b *strings.Builder, p panel) {
 	for second := time.Duration(0); second <= a.length-(p.begin-p.from); second += 5 * time.Second {
 		fmt.Fprintf(b, `<text class="small" x="%.1f" y="%d" text-anchor="middle">%.0f</text>`+"\n", a.x(second+p.begin-p.from), bottom+16, second.Seconds())
 	}
-	a.legend(b)
 }
 
 func (a axes) legend(b *strings.Builder) {

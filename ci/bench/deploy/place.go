@@ -41,8 +41,11 @@ func (w *world) newPlace(ctx context.Context, s stack, retry bool) (*place, erro
 func (p *place) remove(ctx context.Context) {
 	ctx = context.WithoutCancel(ctx)
 	label := "label=com.docker.compose.project=" + p.values.Project
-	script := `docker ps -aq --filter "$1" | xargs -r docker rm -fv; docker volume ls -q --filter "$1" | xargs -r docker volume rm
-docker network ls -q --filter "$1" | xargs -r docker network rm; docker network rm "$2"`
+	// An engine that removes hundreds of running containers at once can leave some of
+	// them in the network.
+	script := `docker ps -q --filter "$1" | xargs -r -n 20 docker stop --time 2; docker ps -aq --filter "$1" | xargs -r -n 20 docker rm -fv
+docker volume ls -q --filter "$1" | xargs -r docker volume rm; docker network ls -q --filter "$1" | xargs -r docker network rm
+for try in 1 2 3 4 5; do docker network rm "$2" && exit; sleep 1; done; exit 1`
 	if _, err := command(ctx, "", nil, "sh", "-c", script, "remove", label, p.values.Network); err != nil {
 		say("removing %s: %v", p.values.Project, err)
 	}

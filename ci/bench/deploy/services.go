@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -9,7 +10,6 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
-	"syscall"
 	"time"
 )
 
@@ -77,19 +77,62 @@ func (p *place) process(ctx context.Context, gitops, name, manifest string, more
 		"--host-key", p.world.sshd.HostPublicKey, "--deploy-dir", p.dir + "/deploy", "--project", p.values.Project, "--manifest", "many.yml",
 		"--commit", commit(1), "--gate-timeout", "20m"}, more...)...)
 	cmd.Dir = p.dir
-	begun := time.Now()
-	out, err := cmd.CombinedOutput()
-	took := time.Since(begun)
-	if err != nil && strings.Contains(string(out), "unknown flag: --plan") {
+	took, used, out, err := watched(cmd)
+	if err != nil && strings.Contains(out, "unknown flag: --plan") {
 		fmt.Printf("| %s | this command has no `--plan` | | |\n", name)
 		return nil
 	}
 	if err != nil {
-		return fmt.Errorf("%w: %s", err, lastLines(string(out)))
+		return fmt.Errorf("%w: %s", err, lastLines(out))
 	}
-	used := cmd.ProcessState.SysUsage().(*syscall.Rusage)
-	fmt.Printf("| %s | %.1f | %d MiB | %s |\n", name, took.Seconds(), used.Maxrss/1024, engineMemory())
+	fmt.Printf("| %s | %.1f | %d MiB | %s |\n", name, took.Seconds(), used, engineMemory())
 	return nil
+}
+
+// watched runs a program and returns its time, its most memory in MiB and what it printed.
+func watched(cmd *exec.Cmd) (took time.Duration, most int, printed string, err error) {
+	var out bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &out
+	begun := time.Now()
+	if err := cmd.Start(); err != nil {
+		return 0, 0, "", err
+	}
+	stop, memory := make(chan struct{}), make(chan int)
+	go func() { memory <- watchMemory(cmd.Process.Pid, stop) }()
+	err = cmd.Wait()
+	took = time.Since(begun)
+	close(stop)
+	return took, <-memory, out.String(), err
+}
+
+// watchMemory returns the most memory that a process has had, in MiB. What the kernel
+// tells at the process's end has that of its parent in it.
+func watchMemory(process int, stop <-chan struct{}) (most int) {
+	for {
+		select {
+		case <-stop:
+			return most
+		case <-time.After(20 * time.Millisecond):
+			if now, ok := mostMemory(process); ok {
+				most = max(most, now)
+			}
+		}
+	}
+}
+
+// mostMemory returns the most memory that a process has had since it was started, in MiB.
+func mostMemory(process int) (int, bool) {
+	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", process))
+	if err != nil {
+		return 0, false
+	}
+	for line := range strings.Lines(string(status)) {
+		if value, found := strings.CutPrefix(line, "VmHWM:"); found {
+			kilobytes, err := strconv.Atoi(strings.TrimSuffix(strings.TrimSpace(value), " kB"))
+			return kilobytes / 1024, err == nil
+		}
+	}
+	return 0, false
 }
 
 // engineMemory returns what the engine's process had at most since it was started, if it
@@ -100,14 +143,9 @@ func engineMemory() string {
 		if name, err := os.ReadFile(file); err != nil || strings.TrimSpace(string(name)) != "dockerd" {
 			continue
 		}
-		status, _ := os.ReadFile(filepath.Join(filepath.Dir(file), "status"))
-		for line := range strings.Lines(string(status)) {
-			if value, found := strings.CutPrefix(line, "VmHWM:"); found {
-				kilobytes, err := strconv.Atoi(strings.TrimSuffix(strings.TrimSpace(value), " kB"))
-				if err == nil {
-					return fmt.Sprintf("%d MiB", kilobytes/1024)
-				}
-			}
+		process, err := strconv.Atoi(filepath.Base(filepath.Dir(file)))
+		if most, known := mostMemory(process); err == nil && known {
+			return fmt.Sprintf("%d MiB", most)
 		}
 	}
 	return "not known"

@@ -24,12 +24,17 @@ type way struct {
 	do func(ctx context.Context, p *place, n int) error
 }
 
+// ours reports whether this project deploys.
+func (w way) ours() bool { return w.name == thisProject }
+
+const thisProject = "this project"
+
 var ways = []way{
-	{"ours", "this project", application, false, byDeploy},
+	{"ours", thisProject, application, false, byDeploy},
 	{"article", "the article: `pull`, `up -d`", article, false, byUp},
 	{"scale", "scale up, wait, stop the old", application, false, byScale},
 	{"recreate", "recreate one after the other", application, false, byRecreate},
-	{"plain-ours", "this project", plain, false, byDeploy},
+	{"plain-ours", thisProject, plain, false, byDeploy},
 	{"plain-retry", "scale up, wait, stop the old; retry middleware", plain, true, byScale},
 	{"plain-scale", "scale up, wait, stop the old", plain, false, byScale},
 	{"plain-article", "`pull`, `up -d`", plain, false, byUp},
@@ -134,7 +139,7 @@ func benchWays(ctx context.Context, w *world, s size) error {
 	var outcomes []outcome
 	for _, one := range chosen {
 		deploys := s.others
-		if strings.HasSuffix(one.key, "ours") {
+		if one.ours() {
 			deploys = s.deploys
 		}
 		say("%d deploys: %s, %s", deploys, one.stack.name, one.name)
@@ -168,7 +173,7 @@ func (w *world) try(ctx context.Context, one way, deploys, rate int) (o outcome,
 		return o, err
 	}
 	defer p.remove(ctx)
-	if err := p.first(ctx, one); err != nil {
+	if err := p.first(ctx, one.ours()); err != nil {
 		return o, err
 	}
 	kinds, err := p.kinds(ctx)
@@ -184,12 +189,12 @@ func (w *world) try(ctx context.Context, one way, deploys, rate int) (o outcome,
 	return o, err
 }
 
-// first starts the first release and waits until it answers.
-func (p *place) first(ctx context.Context, one way) (err error) {
+// first starts the first release, by a deploy or by Compose, and waits until it answers.
+func (p *place) first(ctx context.Context, deployed bool) (err error) {
 	if err := p.world.forget(ctx); err != nil {
 		return err
 	}
-	if strings.HasSuffix(one.key, "ours") {
+	if deployed {
 		err = byDeploy(ctx, p, 0)
 	} else {
 		err = p.compose(ctx, 0, "up", "--detach", "--wait", "--quiet-pull")

@@ -448,11 +448,11 @@ func invoke(ctx context.Context, parentJSON []byte, parentName string, fnName st
 					panic(fmt.Errorf("%s: %w", "failed to unmarshal input arg workspace", err))
 				}
 			}
-			var manifestPath string
-			if inputArgs["manifestPath"] != nil {
-				err = json.Unmarshal([]byte(inputArgs["manifestPath"]), &manifestPath)
+			var manifests []string
+			if inputArgs["manifests"] != nil {
+				err = json.Unmarshal([]byte(inputArgs["manifests"]), &manifests)
 				if err != nil {
-					panic(fmt.Errorf("%s: %w", "failed to unmarshal input arg manifestPath", err))
+					panic(fmt.Errorf("%s: %w", "failed to unmarshal input arg manifests", err))
 				}
 			}
 			var commit string
@@ -525,7 +525,70 @@ func invoke(ctx context.Context, parentJSON []byte, parentName string, fnName st
 					panic(fmt.Errorf("%s: %w", "failed to unmarshal input arg keep", err))
 				}
 			}
-			return (*Gitops).Deploy(&parent, ctx, source, workspace, manifestPath, commit, variables, actor, verifyKey, verifyIdentity, verifyIssuer, verifyServices, gateTimeout, lockWait, keep)
+			var plan bool
+			if inputArgs["plan"] != nil {
+				err = json.Unmarshal([]byte(inputArgs["plan"]), &plan)
+				if err != nil {
+					panic(fmt.Errorf("%s: %w", "failed to unmarshal input arg plan", err))
+				}
+			}
+			var profiles []string
+			if inputArgs["profiles"] != nil {
+				err = json.Unmarshal([]byte(inputArgs["profiles"]), &profiles)
+				if err != nil {
+					panic(fmt.Errorf("%s: %w", "failed to unmarshal input arg profiles", err))
+				}
+			}
+			var data []string
+			if inputArgs["data"] != nil {
+				err = json.Unmarshal([]byte(inputArgs["data"]), &data)
+				if err != nil {
+					panic(fmt.Errorf("%s: %w", "failed to unmarshal input arg data", err))
+				}
+			}
+			var before []string
+			if inputArgs["before"] != nil {
+				err = json.Unmarshal([]byte(inputArgs["before"]), &before)
+				if err != nil {
+					panic(fmt.Errorf("%s: %w", "failed to unmarshal input arg before", err))
+				}
+			}
+			var probes []string
+			if inputArgs["probes"] != nil {
+				err = json.Unmarshal([]byte(inputArgs["probes"]), &probes)
+				if err != nil {
+					panic(fmt.Errorf("%s: %w", "failed to unmarshal input arg probes", err))
+				}
+			}
+			var watch string
+			if inputArgs["watch"] != nil {
+				err = json.Unmarshal([]byte(inputArgs["watch"]), &watch)
+				if err != nil {
+					panic(fmt.Errorf("%s: %w", "failed to unmarshal input arg watch", err))
+				}
+			}
+			var drain string
+			if inputArgs["drain"] != nil {
+				err = json.Unmarshal([]byte(inputArgs["drain"]), &drain)
+				if err != nil {
+					panic(fmt.Errorf("%s: %w", "failed to unmarshal input arg drain", err))
+				}
+			}
+			var rename bool
+			if inputArgs["rename"] != nil {
+				err = json.Unmarshal([]byte(inputArgs["rename"]), &rename)
+				if err != nil {
+					panic(fmt.Errorf("%s: %w", "failed to unmarshal input arg rename", err))
+				}
+			}
+			var overRollback bool
+			if inputArgs["overRollback"] != nil {
+				err = json.Unmarshal([]byte(inputArgs["overRollback"]), &overRollback)
+				if err != nil {
+					panic(fmt.Errorf("%s: %w", "failed to unmarshal input arg overRollback", err))
+				}
+			}
+			return (*Gitops).Deploy(&parent, ctx, source, workspace, manifests, commit, variables, actor, verifyKey, verifyIdentity, verifyIssuer, verifyServices, gateTimeout, lockWait, keep, plan, profiles, data, before, probes, watch, drain, rename, overRollback)
 		case "Drift":
 			var parent Gitops
 			err = json.Unmarshal(parentJSON, &parent)
@@ -1001,7 +1064,28 @@ func invoke(ctx context.Context, parentJSON []byte, parentName string, fnName st
 					panic(fmt.Errorf("%s: %w", "failed to unmarshal input arg keep", err))
 				}
 			}
-			return (*Gitops).Rollback(&parent, ctx, workspace, variables, release, actor, gateTimeout, lockWait, keep)
+			var drain string
+			if inputArgs["drain"] != nil {
+				err = json.Unmarshal([]byte(inputArgs["drain"]), &drain)
+				if err != nil {
+					panic(fmt.Errorf("%s: %w", "failed to unmarshal input arg drain", err))
+				}
+			}
+			var watch string
+			if inputArgs["watch"] != nil {
+				err = json.Unmarshal([]byte(inputArgs["watch"]), &watch)
+				if err != nil {
+					panic(fmt.Errorf("%s: %w", "failed to unmarshal input arg watch", err))
+				}
+			}
+			var probes []string
+			if inputArgs["probes"] != nil {
+				err = json.Unmarshal([]byte(inputArgs["probes"]), &probes)
+				if err != nil {
+					panic(fmt.Errorf("%s: %w", "failed to unmarshal input arg probes", err))
+				}
+			}
+			return (*Gitops).Rollback(&parent, ctx, workspace, variables, release, actor, gateTimeout, lockWait, keep, drain, watch, probes)
 		case "Status":
 			var parent Gitops
 			err = json.Unmarshal(parentJSON, &parent)

@@ -96,21 +96,13 @@ func (m *Gitops) Deploy(
 	}
 	args := concat([]string{"deploy", "--commit", commit}, repeated("--manifest", manifests), optional("--verify-identity", verifyIdentity),
 		optional("--verify-issuer", verifyIssuer), repeated("--verify-service", verifyServices), repeated("--plain-http-host", m.aliases()),
-		repeated("--profile", profiles), repeated("--data", data), repeated("--before", before), repeated("--probe", probes),
-		optional("--watch", watch), optional("--drain", drain), given("--plan", plan), given("--rename", rename), given("--over-rollback", overRollback))
+		repeated("--profile", profiles), repeated("--data", data), repeated("--before", before),
+		given("--plan", plan), given("--rename", rename), given("--over-rollback", overRollback))
 	if verifyKey != nil {
 		c = c.WithFile("/gitops/cosign.pub", verifyKey)
 		args = append(args, "--verify-key", "/gitops/cosign.pub")
 	}
-	return m.roll(ctx, c, roll{variables, actor, gateTimeout, lockWait, keep}, args...)
-}
-
-// given returns a flag that has no value.
-func given(flag string, set bool) []string {
-	if !set {
-		return nil
-	}
-	return []string{flag}
+	return m.roll(ctx, c, roll{variables, actor, gateTimeout, lockWait, drain, watch, probes, keep}, args...)
 }
 
 // Rollback deploys an earlier release again and returns the receipt.
@@ -139,12 +131,22 @@ func (m *Gitops) Rollback(
 	// Releases to keep on the host.
 	// +optional
 	keep int,
+	// How long an old container may take to finish what it has, such as 30s.
+	// +optional
+	drain string,
+	// How long a rise of 5xx at Traefik takes the release back, such as 30s.
+	// +optional
+	watch string,
+	// Requests to Traefik and the expected answers, PATH=STATUS, before an old container
+	// goes.
+	// +optional
+	probes []string,
 ) (string, error) {
 	c, err := m.settled(ctx, "rollback", workspace)
 	if err != nil {
 		return "", err
 	}
-	return m.roll(ctx, c, roll{variables, actor, gateTimeout, lockWait, keep}, concat([]string{"rollback"}, optional("--release", release))...)
+	return m.roll(ctx, c, roll{variables, actor, gateTimeout, lockWait, drain, watch, probes, keep}, concat([]string{"rollback"}, optional("--release", release))...)
 }
 
 // roll is what deploy and rollback share.
@@ -153,6 +155,9 @@ type roll struct {
 	actor       string
 	gateTimeout string
 	lockWait    string
+	drain       string
+	watch       string
+	probes      []string
 	keep        int
 }
 
@@ -163,6 +168,7 @@ func (m *Gitops) roll(ctx context.Context, c *dagger.Container, r roll, args ...
 		return "", err
 	}
 	args = concat(args, m.Host.place(), optional("--gate-timeout", r.gateTimeout), optional("--lock-wait", r.lockWait),
+		optional("--drain", r.drain), optional("--watch", r.watch), repeated("--probe", r.probes),
 		[]string{"--actor", either(either(r.actor, m.Defaults.Actor), "dagger")})
 	if r.keep > 0 {
 		args = append(args, "--keep", strconv.Itoa(r.keep))

@@ -239,7 +239,7 @@ func (p *planner) replaceAll(a *Action, s types.ServiceConfig, all []group) {
 }
 
 func (p *planner) single(s types.ServiceConfig, old []Service) string {
-	if p.o.Rename {
+	if p.target.bundle.layout.Rename {
 		s.ContainerName = ""
 	}
 	for _, other := range p.target.manifest.Project.Services {
@@ -452,7 +452,7 @@ func (r *run) writeOverride(ctx context.Context, t target, actions []Action) err
 }
 
 func (r *run) overrideText(t target, actions []Action) ([]byte, error) {
-	content, err := override{manifest: t.manifest, bundle: t.bundle, dir: r.Dir, rename: r.o.Rename && t.byHand == nil, pathsStay: t.byHand != nil}.text(actions)
+	content, err := override{manifest: t.manifest, bundle: t.bundle, dir: r.Dir, rename: t.bundle.layout.Rename, pathsStay: t.byHand != nil}.text(actions)
 	if err != nil {
 		return nil, fmt.Errorf("writing the override of the manifest: %w", err)
 	}

@@ -57,6 +57,8 @@ type layout struct {
 	Folder    string   `json:"folder,omitempty"`
 	Manifests []string `json:"manifests,omitempty"`
 	Profiles  []string `json:"profiles,omitempty"`
+	// Rename is whether container_name is dropped.
+	Rename bool `json:"rename,omitempty"`
 }
 
 // layoutOf returns where the files of a manifest go, and the folder of the

@@ -41,6 +41,7 @@ func newTarget(ctx context.Context, o Options) (target, error) {
 		return target{}, err
 	}
 	b, err := pack(m, source)
+	b.layout.Rename = o.Rename
 	return target{commit: o.Commit, manifest: m, bundle: b, env: o.Env}, err
 }
 

@@ -40,8 +40,6 @@ type RollOptions struct {
 	// an old container goes, and Watch is how long Traefik's answers are watched then.
 	Probes []string      `json:"probes,omitempty"`
 	Watch  time.Duration `json:"watch,omitempty"`
-	// Rename drops container_name, so that services can roll.
-	Rename bool `json:"rename,omitempty"`
 	// Keep is how many releases stay on the host.
 	Keep int `json:"keep,omitempty"`
 	// Actor is who deploys, for the lock and the receipt.
@@ -63,6 +61,9 @@ type DeployOptions struct {
 	Data []string `json:"data,omitempty"`
 	// Before are commands, SERVICE:COMMAND, that run once before their service changes.
 	Before []string `json:"before,omitempty"`
+	// Rename drops container_name, so that services can roll. A rollback does what the
+	// release did.
+	Rename bool `json:"rename,omitempty"`
 	// OverRollback deploys a commit from which a person went back.
 	OverRollback bool `json:"over_rollback,omitempty"`
 	// Commit is the full SHA of the commit that the manifest is from.
@@ -111,7 +112,7 @@ func (o DeployOptions) deployment(ctx context.Context) (deploy.Options, error) {
 	if options.Source, err = o.source(); err != nil {
 		return options, err
 	}
-	options.Commit, options.OverRollback = o.Commit, o.OverRollback
+	options.Commit, options.Rename, options.OverRollback = o.Commit, o.Rename, o.OverRollback
 	for _, text := range o.Before {
 		before, err := deploy.ParseBefore(text)
 		if err != nil {
@@ -171,7 +172,7 @@ func (o RollOptions) options() (deploy.Options, error) {
 		return deploy.Options{}, err
 	}
 	options := deploy.Options{
-		Dir: o.Place.Dir, Project: o.Place.Project, Actor: o.Actor, Env: env, Logins: o.Logins, Drain: o.Drain, Watch: o.Watch, Rename: o.Rename,
+		Dir: o.Place.Dir, Project: o.Place.Project, Actor: o.Actor, Env: env, Logins: o.Logins, Drain: o.Drain, Watch: o.Watch,
 		GateTimeout: o.GateTimeout, LockWait: o.LockWait, Keep: o.Keep, Progress: o.Output.Progress,
 	}
 	for _, text := range o.Probes {

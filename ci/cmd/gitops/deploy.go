@@ -39,7 +39,6 @@ func (f *rollFlags) add(flags *pflag.FlagSet) {
 	flags.DurationVar(&f.roll.Drain, "drain", deploy.DefaultDrain, "how long an old container may take to finish what it has")
 	flags.StringArrayVar(&f.roll.Probes, "probe", nil, "request to Traefik and the expected answer, [HOST]/PATH=STATUS, before an old container goes (repeatable)")
 	flags.DurationVar(&f.roll.Watch, "watch", 0, "how long a rise of 5xx at Traefik takes the release back, before an old container goes")
-	flags.BoolVar(&f.roll.Rename, "rename", false, "drop container_name from services, so that they can roll")
 	flags.IntVar(&f.roll.Keep, "keep", 5, "releases to keep on the host")
 	flags.StringVar(&f.roll.Actor, "actor", defaultActor(), "who deploys, for the lock and the receipt")
 }
@@ -96,6 +95,7 @@ func newDeploy(c *console) *cobra.Command {
 	flags.StringArrayVar(&o.Profiles, "profile", nil, "profile of the manifest that starts (repeatable)")
 	flags.StringArrayVar(&o.Data, "data", nil, "relative path in the manifest that is data on the host, and no file of the repository (repeatable)")
 	flags.StringArrayVar(&o.Before, "before", nil, "command that runs once before its service changes, SERVICE:COMMAND (repeatable)")
+	flags.BoolVar(&o.Rename, "rename", false, "drop container_name from services, so that they can roll")
 	flags.BoolVar(&o.OverRollback, "over-rollback", false, "deploy a commit from which a person went back")
 	flags.StringVar(&o.Commit, "commit", os.Getenv("GITHUB_SHA"), "full SHA of the commit that the manifest is from")
 	return cmd

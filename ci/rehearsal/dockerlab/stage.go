@@ -151,7 +151,7 @@ func (s *stageCall) roll() ([]string, error) {
 
 // renamed are the flags whose names differ from those of the arguments.
 var renamed = map[string]string{
-	"manifest-path": "manifest", "services": "service", "build-args": "build-arg", "verify-services": "verify-service",
+	"manifest-path": "manifest", "manifests": "manifest", "profiles": "profile", "probes": "probe", "services": "service", "build-args": "build-arg", "verify-services": "verify-service",
 }
 
 // handed are the arguments that are no flags: they are handed over in another way.

@@ -48,9 +48,14 @@ func TestLoadRefusesFiles(t *testing.T) {
 		"remote include":           {"-- compose.yml --\ninclude: [\"https://github.com/a/b.git\"]\nservices: {web: {image: a}}\n", nil, 3, "is on another server"},
 		"absolute include":         {"-- compose.yml --\ninclude: [/etc/a.yml]\nservices: {web: {image: a}}\n", nil, 3, "is not in the repository"},
 		"include in a circle":      {"-- compose.yml --\ninclude: [a.yml]\nservices: {web: {image: a}}\n-- a.yml --\ninclude: [compose.yml]\nservices: {b: {image: b}}\n", nil, 2, "include leads back to compose.yml"},
-		"data that is not bound":   {oneService("init: true"), []string{"./db"}, 2, `data "./db" is no source of a bind mount`},
-		"data above":               {oneService("volumes: [\"../db:/db\"]"), []string{"../db"}, 2, "not below the project directory"},
-		"folder for a config":      {oneService("configs: [c]\nconfigs: {c: {file: ./c}}") + "-- c/x --\n", nil, 2, "./c is a folder"},
+		"nested include's env_file": {"-- compose.yml --\ninclude: [a/a.yml]\nservices: {web: {image: a}}\n-- a/a.yml --\ninclude: [{path: b.yml, env_file: b.env}]\nservices: {b: {image: b}}\n-- a/b.yml --\nservices: {c: {image: c}}\n-- a/b.env --\n", nil, 3,
+			"a/a.yml:1:35: Compose looks for this environment file in another folder"},
+		"mistake in an included file": {"-- compose.yml --\ninclude: [a/a.yml]\nservices: {web: {image: a}}\n-- a/a.yml --\nservices:\n  b:\n    image: b\n    env_file: {path: a}\n", nil, 2, "a/a.yml:4:15: services.b.env_file: invalid type"},
+		"mistake without a place":     {oneService("ports: [\"a:b:c:d\"]"), nil, 2, "compose.yml: invalid IP address: a:b"},
+		"env_file below PWD":          {oneService("env_file: [\"${PWD}/a.env\"]"), nil, 2, "compose.yml:4:16: ${PWD}/a.env is not in the repository"},
+		"data that is not bound":      {oneService("init: true"), []string{"./db"}, 2, `data "./db" is no source of a bind mount`},
+		"data above":                  {oneService("volumes: [\"../db:/db\"]"), []string{"../db"}, 2, "not below the project directory"},
+		"folder for a config":         {oneService("configs: [c]\nconfigs: {c: {file: ./c}}") + "-- c/x --\n", nil, 2, "./c is a folder"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := load(t, compose.Source{Data: test.data}, test.archive)

@@ -140,29 +140,38 @@ func (r *reading) written(source, target, key string) named {
 // mean. Those of later files win.
 func (r *reading) textsFor(key string) map[string]manifest.Scalar {
 	all := map[string]manifest.Scalar{}
-	home, _ := os.UserHomeDir()
 	for _, p := range slices.Backward(r.composed) {
 		for _, s := range p.scalars {
 			if !isPath(s.Keys, key) {
 				continue
 			}
-			text, _ := p.expand(r, s.Text)
-			if s.Keys[len(s.Keys)-1] == key {
-				text, _, _ = strings.Cut(text, ":")
-			}
-			ids := []string{text, path.Join(p.base, text)}
-			if below := belowPWD(text); below != text {
-				ids = append(ids, path.Join(r.folder, below))
-			}
-			if below, found := strings.CutPrefix(text, "~"); found {
-				ids = append(ids, path.Join(home, below))
-			}
-			for _, id := range ids {
-				if _, known := all[id]; !known && text != "" {
+			for _, id := range r.meanings(p, s, key) {
+				if _, known := all[id]; !known {
 					all[id] = s
 				}
 			}
 		}
+	}
+	return all
+}
+
+// meanings returns the paths that a text of a compose file can mean: as the model has
+// them, and relative to the root.
+func (r *reading) meanings(p *composeFile, s manifest.Scalar, key string) []string {
+	text, _ := p.expand(r, s.Text)
+	if s.Keys[len(s.Keys)-1] == key {
+		text, _, _ = strings.Cut(text, ":")
+	}
+	all := []string{text, path.Join(p.base, text)}
+	if below := belowPWD(text); below != text {
+		all = append(all, path.Join(r.folder, below))
+	}
+	if below, found := strings.CutPrefix(text, "~"); found {
+		home, _ := os.UserHomeDir() // compose-go has put it there
+		all = append(all, path.Join(home, below))
+	}
+	if text == "" {
+		return nil
 	}
 	return all
 }

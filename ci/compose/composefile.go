@@ -74,18 +74,9 @@ func (r *reading) readFile(ctx context.Context, n named, base string, environmen
 		return nil, err
 	}
 	p := &composeFile{name: n.path, base: base, text: text, environment: environment}
-	if p.document, err = manifest.Parse(text, n.path); err != nil {
+	if err := p.parse(ctx); err != nil {
 		return nil, err
 	}
-	details := types.ConfigDetails{WorkingDir: "/", ConfigFiles: []types.ConfigFile{{Filename: n.path, Content: text}}}
-	p.model, err = readModel(ctx, details, asWritten, func(o *loader.Options) {
-		o.SetProjectName("project", true)
-		o.SkipExtends, o.SkipInclude = true, true
-	})
-	if err != nil {
-		return nil, (&Project{file: n.path, document: p.document}).invalid(err)
-	}
-	p.scalars = p.document.Scalars()
 	r.composed = append(r.composed, p)
 	f := File{Path: n.path, Use: UseRead}
 	if n.where != n.path {
@@ -93,6 +84,23 @@ func (r *reading) readFile(ctx context.Context, n named, base string, environmen
 	}
 	r.add(f, "")
 	return p, nil
+}
+
+// parse reads the text, alone and as it is written.
+func (p *composeFile) parse(ctx context.Context) (err error) {
+	if p.document, err = manifest.Parse(p.text, p.name); err != nil {
+		return err
+	}
+	details := types.ConfigDetails{WorkingDir: "/", ConfigFiles: []types.ConfigFile{{Filename: p.name, Content: p.text}}}
+	p.model, err = readModel(ctx, details, asWritten, func(o *loader.Options) {
+		o.SetProjectName("project", true)
+		o.SkipExtends, o.SkipInclude = true, true
+	})
+	if err != nil {
+		return (&Project{file: p.name, document: p.document}).invalid(err)
+	}
+	p.scalars = p.document.Scalars()
+	return nil
 }
 
 // follow reads what a compose file includes and extends. On the way are the files

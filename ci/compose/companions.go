@@ -106,8 +106,8 @@ func (r *reading) place(source, key string) (named, bool, error) {
 	switch {
 	case r.isHome(source, n):
 		return n, false, progress.Refused("%s: %s is in the home folder of whoever deploys: write the absolute path on the host", n.where, n.text)
-	case path.IsAbs(source):
-		return n, false, nil
+	case path.IsAbs(source), r.AnyValue && len(missing(n.text, r.environment.Resolve, true)) > 0:
+		return n, false, nil // a place of the host, or one that nobody knows yet
 	}
 	n.path = target
 	return n, true, nil

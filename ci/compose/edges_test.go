@@ -252,6 +252,7 @@ func TestLoadNeedsVariables(t *testing.T) {
 		"a port without value": {archive: oneService("ports: [\"${PORT}:80\"]"), needs: "PORT"},
 		"set by the login":     {archive: oneService("environment: [HOME, USER, PATH, PWD]")},
 		"default of a default": {archive: oneService("labels: {a: \"${A:-${B}}\"}"), needs: "B"},
+		"in a path":            {archive: oneService("volumes: [\"./${PLACE}:/a\"]\n    env_file: [\"${PLACE}.env\"]"), needs: "PLACE"},
 		"UID":                  {archive: oneService("user: \"${UID}\""), needs: "UID"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -1,7 +1,6 @@
 package compose
 
 import (
-	"bytes"
 	"cmp"
 	"errors"
 	"io/fs"
@@ -17,27 +16,22 @@ import (
 	"gitops/ci/progress"
 )
 
-// companions finds the files that active services need, and checks them. It makes
-// paths below PWD relative.
+// companions finds the files that active services need, and checks them.
 func (r *reading) companions(dict map[string]any) error {
 	services, _ := dict["services"].(map[string]any)
+	shared := func(key string, use Use) func(string, service) error {
+		all, _ := dict[key].(map[string]any)
+		return func(name string, s service) error { return r.shared(all, name, s, key, use) }
+	}
 	for _, name := range sortedKeys(services) {
-		definition, _ := services[name].(map[string]any)
-		s := service(definition)
-		r.forgetPWD(s)
+		s, _ := services[name].(map[string]any)
 		if !r.isActive(s) {
 			continue
 		}
-		for _, add := range []func(string, service) error{r.binds, r.environmentFiles, r.labelFiles} {
+		for _, add := range []func(string, service) error{r.binds, r.environmentFiles, r.labelFiles, shared("configs", UseConfig), shared("secrets", UseSecret)} {
 			if err := add(name, s); err != nil {
 				return err
 			}
-		}
-		if err := r.shared(dict, name, s, "configs", UseConfig); err != nil {
-			return err
-		}
-		if err := r.shared(dict, name, s, "secrets", UseSecret); err != nil {
-			return err
 		}
 	}
 	if err := r.checkVolumes(dict); err != nil {
@@ -46,13 +40,12 @@ func (r *reading) companions(dict map[string]any) error {
 	return r.checkData(services)
 }
 
-// forgetPWD makes the sources of bind mounts below PWD relative.
-func (r *reading) forgetPWD(s service) {
-	for _, volume := range s.mappings("volumes") {
-		if source, ok := volume["source"].(string); ok && (source == projectDirectory || strings.HasPrefix(source, projectDirectory+"/")) {
-			volume["source"] = "." + strings.TrimPrefix(source, projectDirectory)
-		}
+// belowPWD makes a path below PWD relative to the project directory.
+func belowPWD(source string) string {
+	if below, found := strings.CutPrefix(source, projectDirectory); found && (below == "" || below[0] == '/') {
+		return "." + below
 	}
+	return source
 }
 
 // mappings returns the mappings of a list.
@@ -74,19 +67,16 @@ func (r *reading) binds(name string, s service) error {
 			continue
 		}
 		n, relative, err := r.place(source, "volumes")
-		if err != nil || !relative {
-			if err != nil {
+		switch {
+		case err != nil:
+			return err
+		case !relative:
+		case r.isData(n.path):
+			r.addData(n, name)
+		default:
+			if err := r.take(n, File{Use: UseBind, Writable: volume["read_only"] != true}, name); err != nil {
 				return err
 			}
-			continue
-		}
-		if r.isData(n.path) {
-			r.addData(n, name)
-			continue
-		}
-		readOnly, _ := volume["read_only"].(bool)
-		if err := r.take(n, File{Use: UseBind, Writable: !readOnly}, name); err != nil {
-			return err
 		}
 	}
 	return nil
@@ -114,13 +104,14 @@ func (r *reading) take(n named, f File, name string) (err error) {
 // place returns a path of the model as one of the repository. It is false for a
 // path of the host.
 func (r *reading) place(source, key string) (named, bool, error) {
+	source = belowPWD(source)
 	target := path.Join(r.folder, source)
 	n := r.written(source, target, key)
 	switch {
 	case r.isHome(source, n):
 		return n, false, progress.Refused("%s: %s is in the home folder of whoever deploys: write the absolute path on the host", n.where, n.text)
-	case path.IsAbs(source):
-		return n, false, nil
+	case path.IsAbs(source), r.AnyValue && len(missing(n.text, r.environment.Resolve, true)) > 0:
+		return n, false, nil // a place of the host, or one that nobody knows yet
 	}
 	n.path = target
 	return n, true, nil
@@ -153,29 +144,38 @@ func (r *reading) written(source, target, key string) named {
 // mean. Those of later files win.
 func (r *reading) textsFor(key string) map[string]manifest.Scalar {
 	all := map[string]manifest.Scalar{}
-	home, _ := os.UserHomeDir()
 	for _, p := range slices.Backward(r.composed) {
 		for _, s := range p.scalars {
 			if !isPath(s.Keys, key) {
 				continue
 			}
-			text, _ := p.expand(r, s.Text)
-			if s.Keys[len(s.Keys)-1] == key {
-				text, _, _ = strings.Cut(text, ":")
-			}
-			ids := []string{text, path.Join(p.base, text)}
-			if below, found := strings.CutPrefix(text, projectDirectory); found {
-				ids = append(ids, path.Join(r.folder, below))
-			}
-			if below, found := strings.CutPrefix(text, "~"); found {
-				ids = append(ids, path.Join(home, below))
-			}
-			for _, id := range ids {
-				if _, known := all[id]; !known && text != "" {
+			for _, id := range r.meanings(p, s, key) {
+				if _, known := all[id]; !known {
 					all[id] = s
 				}
 			}
 		}
+	}
+	return all
+}
+
+// meanings returns the paths that a text of a compose file can mean: as the model has
+// them, and relative to the root.
+func (r *reading) meanings(p *composeFile, s manifest.Scalar, key string) []string {
+	text, _ := p.expand(r, s.Text)
+	if s.Keys[len(s.Keys)-1] == key {
+		text, _, _ = strings.Cut(text, ":")
+	}
+	all := []string{text, path.Join(p.base, text)}
+	if below := belowPWD(text); below != text {
+		all = append(all, path.Join(r.folder, below))
+	}
+	if below, found := strings.CutPrefix(text, "~"); found {
+		home, _ := os.UserHomeDir() // compose-go has put it there
+		all = append(all, path.Join(home, below))
+	}
+	if text == "" {
+		return nil
 	}
 	return all
 }
@@ -187,7 +187,7 @@ var pathKeys = map[string][]string{
 
 // isPath reports whether a text below the keys may be a path for key.
 func isPath(keys []string, key string) bool {
-	return len(keys) > 0 && hasKey(keys, key) && slices.Contains(pathKeys[key], keys[len(keys)-1])
+	return len(keys) > 0 && slices.Contains(keys, key) && slices.Contains(pathKeys[key], keys[len(keys)-1])
 }
 
 // expand replaces the variables of a text as for the part's file.
@@ -217,42 +217,40 @@ func sourceText(text string, short bool) string {
 
 // environmentFiles adds the environment files of a service.
 func (r *reading) environmentFiles(name string, s service) error {
-	list, _ := s["env_file"].([]any)
 	var kept []any
-	for _, item := range list {
-		file, ok := item.(map[string]any)
-		if !ok {
-			return progress.Invalid("%s: an entry of env_file is no path", r.whereKeys("services", name, "env_file"))
-		}
-		source, _ := file["path"].(string)
-		n, relative, err := r.place(source, "env_file")
-		switch {
-		case err != nil:
-			return err
-		case !relative:
-			continue // the host's, which is not known here
-		}
-		required, ok := file["required"].(bool)
-		format, _ := file["format"].(string)
-		err = r.checkEnvironmentFile(n, r.environment, format)
-		if errors.Is(err, fs.ErrNotExist) && ok && !required {
-			continue
-		}
-		if err == nil {
-			err = r.take(n, File{Use: UseRead}, name)
-		}
-		if errors.Is(err, fs.ErrNotExist) {
-			err = r.missingFile(n, UseRead)
-		}
+	for _, file := range s.mappings("env_file") {
+		exists, err := r.environmentFile(name, file)
 		if err != nil {
 			return err
 		}
-		kept = append(kept, file)
+		if exists {
+			kept = append(kept, file)
+		}
 	}
 	if s["env_file"] != nil {
 		s["env_file"] = kept
 	}
 	return nil
+}
+
+// environmentFile adds one environment file. It is false for a file of the host,
+// which is not known here, and for one that need not be there.
+func (r *reading) environmentFile(name string, file service) (bool, error) {
+	n, relative, err := r.place(file.text("path"), "env_file")
+	if err != nil || !relative {
+		return false, err
+	}
+	err = r.checkEnvironmentFile(n, r.environment, file.text("format"))
+	if errors.Is(err, fs.ErrNotExist) {
+		if file["required"] == false {
+			return false, nil
+		}
+		return false, r.missingFile(n, UseRead)
+	}
+	if err != nil {
+		return false, err
+	}
+	return true, r.take(n, File{Use: UseRead}, name)
 }
 
 // checkEnvironmentFile refuses an environment file that Compose cannot read. Its own
@@ -274,14 +272,10 @@ func (r *reading) checkEnvironmentFile(n named, environment types.Mapping, forma
 	if _, _, err = readEnvironment(text, dotenv.LookupFn(environment.Resolve)); err == nil {
 		return nil
 	}
-	lines := bytes.SplitAfter(text, []byte("\n"))
-	line := len(lines)
-	for line > 1 {
-		if _, _, err := readEnvironment(bytes.Join(lines[:line-1], nil), environment.Resolve); err == nil {
-			break
-		}
-		line--
-	}
+	line := firstBadLine(text, func(text []byte) bool {
+		_, _, err := readEnvironment(text, environment.Resolve)
+		return err == nil
+	})
 	return progress.Invalid("%s:%d: %s", n.path, line, causeOf(err))
 }
 
@@ -311,18 +305,13 @@ func (r *reading) labelFiles(name string, s service) error {
 }
 
 // shared adds the files of the configs or secrets that a service uses.
-func (r *reading) shared(dict map[string]any, name string, s service, key string, use Use) error {
-	all, _ := dict[key].(map[string]any)
+func (r *reading) shared(all map[string]any, name string, s service, key string, use Use) error {
 	for _, used := range s.mappings(key) {
 		source, _ := used["source"].(string)
 		definition, _ := all[source].(map[string]any)
 		file, _ := definition["file"].(string)
 		if file == "" {
 			continue
-		}
-		if strings.HasPrefix(file, projectDirectory+"/") {
-			file = strings.TrimPrefix(file, projectDirectory+"/")
-			definition["file"] = file
 		}
 		n, relative, err := r.place(file, key)
 		if err != nil {
@@ -346,7 +335,7 @@ func (r *reading) checkVolumes(dict map[string]any) error {
 		options, _ := volume["driver_opts"].(map[string]any)
 		mount, _ := options["o"].(string)
 		device, _ := options["device"].(string)
-		if device == "" || path.IsAbs(device) && !strings.HasPrefix(device, projectDirectory) || !slices.Contains(strings.Split(mount, ","), "bind") {
+		if device == "" || path.IsAbs(belowPWD(device)) || !slices.Contains(strings.Split(mount, ","), "bind") {
 			continue
 		}
 		return progress.Refused("%s: volume %q binds a relative path, which another release would not find: write an absolute path on the host, or a bind mount in the service",

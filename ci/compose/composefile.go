@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
 	"path"
+	"slices"
 	"strings"
 
 	"github.com/compose-spec/compose-go/v2/dotenv"
@@ -72,18 +74,9 @@ func (r *reading) readFile(ctx context.Context, n named, base string, environmen
 		return nil, err
 	}
 	p := &composeFile{name: n.path, base: base, text: text, environment: environment}
-	if p.document, err = manifest.Parse(text, n.path); err != nil {
+	if err := p.parse(ctx); err != nil {
 		return nil, err
 	}
-	details := types.ConfigDetails{WorkingDir: "/", ConfigFiles: []types.ConfigFile{{Filename: n.path, Content: text}}}
-	p.model, err = readModel(ctx, details, asWritten, func(o *loader.Options) {
-		o.SetProjectName("project", true)
-		o.SkipExtends, o.SkipInclude = true, true
-	})
-	if err != nil {
-		return nil, (&Project{file: n.path, document: p.document}).invalid(err)
-	}
-	p.scalars = p.document.Scalars()
 	r.composed = append(r.composed, p)
 	f := File{Path: n.path, Use: UseRead}
 	if n.where != n.path {
@@ -91,6 +84,23 @@ func (r *reading) readFile(ctx context.Context, n named, base string, environmen
 	}
 	r.add(f, "")
 	return p, nil
+}
+
+// parse reads the text, alone and as it is written.
+func (p *composeFile) parse(ctx context.Context) (err error) {
+	if p.document, err = manifest.Parse(p.text, p.name); err != nil {
+		return err
+	}
+	details := types.ConfigDetails{WorkingDir: "/", ConfigFiles: []types.ConfigFile{{Filename: p.name, Content: p.text}}}
+	p.model, err = readModel(ctx, details, asWritten, func(o *loader.Options) {
+		o.SetProjectName("project", true)
+		o.SkipExtends, o.SkipInclude = true, true
+	})
+	if err != nil {
+		return (&Project{file: p.name, document: p.document}).invalid(err)
+	}
+	p.scalars = p.document.Scalars()
+	return nil
 }
 
 // follow reads what a compose file includes and extends. On the way are the files
@@ -121,10 +131,8 @@ func (r *reading) follow(ctx context.Context, p *composeFile, way []string) erro
 // followExtends reads the file of the service that a service extends, if any.
 func (r *reading) followExtends(ctx context.Context, p *composeFile, name string, seen []string) error {
 	id := p.name + "\n" + name
-	for _, earlier := range seen {
-		if earlier == id {
-			return nil // compose-go says what is wrong
-		}
+	if slices.Contains(seen, id) {
+		return nil // compose-go says what is wrong
 	}
 	seen = append(seen, id)
 	services, _ := p.model["services"].(map[string]any)
@@ -155,13 +163,9 @@ func (r *reading) followInclude(ctx context.Context, p *composeFile, value any, 
 	if !ok {
 		settings = map[string]any{"path": value}
 	}
-	var files []named
-	for _, text := range texts(settings["path"]) {
-		n, err := r.find(p, text, "include")
-		if err != nil {
-			return err
-		}
-		files = append(files, n)
+	files, err := r.findAll(p, settings["path"])
+	if err != nil {
+		return err
 	}
 	if len(files) == 0 {
 		return progress.Invalid("%s: an entry of include has no path", p.document.Where("include"))
@@ -174,33 +178,65 @@ func (r *reading) followInclude(ctx context.Context, p *composeFile, value any, 
 		}
 		folder = n.path
 	}
-	environment, err := r.includedEnvironment(p, settings["env_file"], folder)
+	environment, err := r.includedEnvironment(p, settings["env_file"], folder, way)
 	if err != nil {
 		return err
 	}
 	for _, n := range files {
-		for _, earlier := range way {
-			if earlier == n.path {
-				return progress.Invalid("%s: include leads back to %s", n.where, n.path)
-			}
-		}
-		next, err := r.readFile(ctx, n, folder, environment)
-		if err != nil {
-			return err
-		}
-		if err := r.follow(ctx, next, append(way[:len(way):len(way)], n.path)); err != nil {
+		if err := r.include(ctx, n, folder, environment, way); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
+// include reads an included file, and what it includes.
+func (r *reading) include(ctx context.Context, n named, folder string, environment types.Mapping, way []string) error {
+	if slices.Contains(way, n.path) {
+		return progress.Invalid("%s: include leads back to %s", n.where, n.path)
+	}
+	next, err := r.readFile(ctx, n, folder, environment)
+	if err != nil {
+		return err
+	}
+	return r.follow(ctx, next, append(slices.Clone(way), n.path))
+}
+
 // includedEnvironment returns the variables for an included file: those of the
 // including one, and those of its environment files, .env when none is named.
-func (r *reading) includedEnvironment(p *composeFile, value any, folder string) (types.Mapping, error) {
-	var files []named
+func (r *reading) includedEnvironment(p *composeFile, value any, folder string, way []string) (types.Mapping, error) {
+	files, err := r.findAll(p, value)
+	switch {
+	case err != nil:
+		return nil, err
+	case len(files) > 0 && len(way) > 1:
+		return nil, progress.Refused("%s: Compose looks for this environment file in another folder, as the including file is itself included: name it in the first include", files[0].where)
+	case len(texts(value)) == 0:
+		n := named{path: path.Join(folder, ".env"), text: ".env", where: path.Join(folder, ".env")}
+		if info, err := r.stat(n.path); err == nil && !info.IsDir() {
+			files = append(files, n)
+		}
+	}
+	for _, n := range files {
+		if err := r.checkEnvironmentFile(n, p.environment, ""); errors.Is(err, fs.ErrNotExist) {
+			return nil, r.missingFile(n, UseRead)
+		} else if err != nil {
+			return nil, err
+		}
+		r.add(File{Path: n.path, Use: UseRead, Where: n.where}, "")
+	}
+	values, err := dotenv.GetEnvFromFile(p.environment, r.pathsOnDisk(files))
+	if err != nil {
+		return nil, progress.Invalid("%s: %s", files[0].path, causeOf(err))
+	}
+	return p.environment.Clone().Merge(values), nil
+}
+
+// findAll returns the paths of one entry of include, without the file that stands
+// for none.
+func (r *reading) findAll(p *composeFile, value any) (files []named, err error) {
 	for _, text := range texts(value) {
-		if text == "/dev/null" {
+		if text == os.DevNull {
 			continue
 		}
 		n, err := r.find(p, text, "include")
@@ -209,26 +245,7 @@ func (r *reading) includedEnvironment(p *composeFile, value any, folder string) 
 		}
 		files = append(files, n)
 	}
-	if len(texts(value)) == 0 {
-		n := named{path: path.Join(folder, ".env"), text: ".env", where: path.Join(folder, ".env")}
-		if info, err := r.stat(n.path); err == nil && !info.IsDir() {
-			files = append(files, n)
-		}
-	}
-	environment := p.environment.Clone()
-	for _, n := range files {
-		if err := r.checkEnvironmentFile(n, environment, ""); errors.Is(err, fs.ErrNotExist) {
-			return nil, r.missingFile(n, UseRead)
-		} else if err != nil {
-			return nil, err
-		}
-		r.add(File{Path: n.path, Use: UseRead, Where: n.where}, "")
-	}
-	values, err := dotenv.GetEnvFromFile(environment, r.pathsOnDisk(files))
-	if err != nil {
-		return nil, progress.Invalid("%s: %s", files[0].path, causeOf(err))
-	}
-	return environment.Merge(values), nil
+	return files, nil
 }
 
 func (r *reading) pathsOnDisk(files []named) (all []string) {
@@ -260,26 +277,20 @@ func (r *reading) find(p *composeFile, text, key string) (named, error) {
 		return n, checkNeeded(names)
 	}
 	name, ok := Expand(text, Lookup(p.environment.Resolve))
-	name, relative := r.relative(name)
+	below := belowPWD(name)
 	switch {
 	case !ok:
 		return n, progress.Invalid("%s: %q has a variable that cannot be read: write ${NAME}, and $$ for a dollar sign", n.where, text)
 	case isRemote(name):
 		return n, progress.Refused("%s: %s is on another server, and may be another one tomorrow: put a copy into the repository", n.where, text)
-	case !relative:
+	case path.IsAbs(below), strings.HasPrefix(name, "~"):
 		return n, progress.Refused("%s: %s is not in the repository, and Compose reads it before a deploy: move it there, and write its relative path", n.where, text)
 	}
 	n.path = path.Join(p.base, name)
-	if strings.HasPrefix(name, projectDirectory) {
-		n.path = path.Join(r.folder, strings.TrimPrefix(name, projectDirectory))
+	if below != name {
+		n.path = path.Join(r.folder, below)
 	}
 	return n, nil
-}
-
-// relative reports whether a path is below the project directory or relative.
-func (r *reading) relative(name string) (string, bool) {
-	below := name == projectDirectory || strings.HasPrefix(name, projectDirectory+"/")
-	return name, below || !path.IsAbs(name) && !strings.HasPrefix(name, "~")
 }
 
 func isRemote(name string) bool {
@@ -288,25 +299,12 @@ func isRemote(name string) bool {
 
 // where returns file:line:column of a text below key, as it is written.
 func (p *composeFile) where(text, key string) string {
-	scalars := p.scalars
-	if scalars == nil {
-		scalars = p.document.Scalars()
-	}
-	for _, s := range scalars {
-		if s.Text == text && hasKey(s.Keys, key) {
+	for _, s := range p.scalars {
+		if s.Text == text && slices.Contains(s.Keys, key) {
 			return s.Where()
 		}
 	}
 	return p.document.Where(key)
-}
-
-func hasKey(keys []string, key string) bool {
-	for _, k := range keys {
-		if k == key {
-			return true
-		}
-	}
-	return false
 }
 
 // missingFile says what to do about a file that is not there.

@@ -4,6 +4,8 @@ import (
 	"path"
 	"strings"
 
+	"github.com/compose-spec/compose-go/v2/types"
+
 	"gitops/ci/progress"
 )
 
@@ -34,7 +36,8 @@ func (r *reading) checkData(services map[string]any) error {
 	for _, value := range services {
 		definition, _ := value.(map[string]any)
 		for _, volume := range service(definition).mappings("volumes") {
-			if source, _ := volume["source"].(string); volume["type"] == "bind" && !path.IsAbs(source) {
+			source, _ := volume["source"].(string)
+			if source = belowPWD(source); volume["type"] == types.VolumeTypeBind && !path.IsAbs(source) {
 				bound[path.Join(r.folder, source)] = true
 			}
 		}

@@ -48,9 +48,14 @@ func TestLoadRefusesFiles(t *testing.T) {
 		"remote include":           {"-- compose.yml --\ninclude: [\"https://github.com/a/b.git\"]\nservices: {web: {image: a}}\n", nil, 3, "is on another server"},
 		"absolute include":         {"-- compose.yml --\ninclude: [/etc/a.yml]\nservices: {web: {image: a}}\n", nil, 3, "is not in the repository"},
 		"include in a circle":      {"-- compose.yml --\ninclude: [a.yml]\nservices: {web: {image: a}}\n-- a.yml --\ninclude: [compose.yml]\nservices: {b: {image: b}}\n", nil, 2, "include leads back to compose.yml"},
-		"data that is not bound":   {oneService("init: true"), []string{"./db"}, 2, `data "./db" is no source of a bind mount`},
-		"data above":               {oneService("volumes: [\"../db:/db\"]"), []string{"../db"}, 2, "not below the project directory"},
-		"folder for a config":      {oneService("configs: [c]\nconfigs: {c: {file: ./c}}") + "-- c/x --\n", nil, 2, "./c is a folder"},
+		"nested include's env_file": {"-- compose.yml --\ninclude: [a/a.yml]\nservices: {web: {image: a}}\n-- a/a.yml --\ninclude: [{path: b.yml, env_file: b.env}]\nservices: {b: {image: b}}\n-- a/b.yml --\nservices: {c: {image: c}}\n-- a/b.env --\n", nil, 3,
+			"a/a.yml:1:35: Compose looks for this environment file in another folder"},
+		"mistake in an included file": {"-- compose.yml --\ninclude: [a/a.yml]\nservices: {web: {image: a}}\n-- a/a.yml --\nservices:\n  b:\n    image: b\n    env_file: {path: a}\n", nil, 2, "a/a.yml:4:15: services.b.env_file: invalid type"},
+		"mistake without a place":     {oneService("ports: [\"a:b:c:d\"]"), nil, 2, "compose.yml: invalid IP address: a:b"},
+		"env_file below PWD":          {oneService("env_file: [\"${PWD}/a.env\"]"), nil, 2, "compose.yml:4:16: ${PWD}/a.env is not in the repository"},
+		"data that is not bound":      {oneService("init: true"), []string{"./db"}, 2, `data "./db" is no source of a bind mount`},
+		"data above":                  {oneService("volumes: [\"../db:/db\"]"), []string{"../db"}, 2, "not below the project directory"},
+		"folder for a config":         {oneService("configs: [c]\nconfigs: {c: {file: ./c}}") + "-- c/x --\n", nil, 2, "./c is a folder"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := load(t, compose.Source{Data: test.data}, test.archive)
@@ -124,15 +129,16 @@ func TestLoadRefusesWhatCannotTravel(t *testing.T) {
 		make func(path string) error
 		says string
 	}{
-		"link out":            {func(p string) error { return os.Symlink(outside, p) }, "./x is a symbolic link that leads out"},
-		"link to nothing":     {func(p string) error { return os.Symlink("/gone/for/good", p) }, "leads out"},
-		"link above":          {func(p string) error { return linkAbove(outside, p) }, "./x is a symbolic link that leads out"},
-		"link in a folder":    {func(p string) error { return in(p, func(q string) error { return os.Symlink(outside, q) }) }, "x/inner is a symbolic link that leads out"},
-		"pipe":                {func(p string) error { return syscall.Mkfifo(p, 0o600) }, "neither a file nor a folder"},
-		"pipe in a folder":    {func(p string) error { return in(p, func(q string) error { return syscall.Mkfifo(q, 0o600) }) }, "has the socket or device inner"},
-		"big file":            {func(p string) error { return sparse(p, 51<<20) }, "more than 50 MiB"},
-		"big folder":          {func(p string) error { return in(p, func(q string) error { return sparse(q, 51<<20) }) }, "more than 50 MiB: bake it into an image"},
-		"link to a neighbour": {func(p string) error { return os.Symlink("compose.yml", p) }, "accepted"},
+		"link out":                  {func(p string) error { return os.Symlink(outside, p) }, "./x is a symbolic link that leads out"},
+		"link to nothing":           {func(p string) error { return os.Symlink("/gone/for/good", p) }, "leads out"},
+		"link above":                {func(p string) error { return linkAbove(outside, p) }, "./x is a symbolic link that leads out"},
+		"link in a folder":          {func(p string) error { return in(p, func(q string) error { return os.Symlink(outside, q) }) }, "x/inner is a symbolic link that leads out"},
+		"absolute link in a folder": {func(p string) error { return in(p, func(q string) error { return os.Symlink(filepath.Dir(p), q) }) }, "leads out"},
+		"pipe":                      {func(p string) error { return syscall.Mkfifo(p, 0o600) }, "neither a file nor a folder"},
+		"pipe in a folder":          {func(p string) error { return in(p, func(q string) error { return syscall.Mkfifo(q, 0o600) }) }, "has the socket or device inner"},
+		"big file":                  {func(p string) error { return sparse(p, 51<<20) }, "more than 50 MiB"},
+		"big folder":                {func(p string) error { return in(p, func(q string) error { return sparse(q, 51<<20) }) }, "more than 50 MiB: bake it into an image"},
+		"link to a neighbour":       {func(p string) error { return os.Symlink("compose.yml", p) }, "accepted"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			root := repository(t, oneService(`volumes: ["./x:/x"]`))
@@ -246,6 +252,7 @@ func TestLoadNeedsVariables(t *testing.T) {
 		"a port without value": {archive: oneService("ports: [\"${PORT}:80\"]"), needs: "PORT"},
 		"set by the login":     {archive: oneService("environment: [HOME, USER, PATH, PWD]")},
 		"default of a default": {archive: oneService("labels: {a: \"${A:-${B}}\"}"), needs: "B"},
+		"in a path":            {archive: oneService("volumes: [\"./${PLACE}:/a\"]\n    env_file: [\"${PLACE}.env\"]"), needs: "PLACE"},
 		"UID":                  {archive: oneService("user: \"${UID}\""), needs: "UID"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -333,4 +340,52 @@ func TestLoadManyServices(t *testing.T) {
 	} else {
 		t.Log(took)
 	}
+}
+
+// Whatever a manifest is like, Load says what is wrong with it and where no run could
+// do better: no error is of the kind that another run may not have.
+func TestLoadRefusesWithAReason(t *testing.T) {
+	files, err := filepath.Glob("../manifest/testdata/bump/*/original.yml")
+	if err != nil || len(files) == 0 {
+		t.Fatal("no manifests", err)
+	}
+	accepted := 0
+	for _, file := range files {
+		_, err := compose.Load(t.Context(), compose.Source{Root: filepath.Dir(file), Manifests: []string{"original.yml"}, AnyValue: true})
+		if err == nil {
+			accepted++
+		} else if code := progress.ExitCode(err); code != progress.ExitInvalid && code != progress.ExitRefused {
+			t.Errorf("%s: exit %d: %v", file, code, err)
+		}
+	}
+	if accepted < len(files)/3 {
+		t.Errorf("only %d of %d manifests are accepted", accepted, len(files))
+	}
+}
+
+func FuzzLoad(f *testing.F) {
+	for _, archive := range []string{
+		oneService("env_file: [{path: a.env}]\n    volumes: [\"./a:/a\", {type: bind, source: ./b, target: /b}]"),
+		"-- compose.yml --\ninclude: [a.yml, {path: [b.yml], env_file: a.env}]\nservices: {web: {extends: {file: a.yml, service: b}}}\n",
+		oneService("configs: [{source: c}]\n    secrets: [s]\nconfigs: {c: {file: ./c}}\nsecrets: {s: {environment: S}}\nvolumes: {v: {driver_opts: {o: bind, device: ./d}}}"),
+	} {
+		f.Add(strings.TrimPrefix(archive, "-- compose.yml --\n"))
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		root := t.TempDir()
+		for name, content := range map[string]string{"compose.yml": text, "a.yml": "services: {b: {image: b}}\n", "a.env": "A=1\n", "c": ""} {
+			if err := os.WriteFile(filepath.Join(root, name), []byte(content), 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for _, unset := range []bool{true, false} {
+			_, err := compose.Load(t.Context(), compose.Source{Root: root, Manifests: []string{"compose.yml"}, AnyValue: unset})
+			if code := progress.ExitCode(err); code == progress.ExitFailed {
+				t.Errorf("exit 1: %v", err)
+			}
+			if err != nil && strings.Contains(err.Error(), root) {
+				t.Errorf("a path of this machine is in %q", err)
+			}
+		}
+	})
 }

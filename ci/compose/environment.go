@@ -80,9 +80,17 @@ func causeOf(err error) string {
 
 // badLine returns the number of the first line with which the text cannot be read.
 func badLine(text []byte) int {
+	return firstBadLine(text, func(text []byte) bool {
+		_, cause := parseEnvironment(text)
+		return cause == ""
+	})
+}
+
+// firstBadLine returns the number of the line behind the longest good beginning.
+func firstBadLine(text []byte, isGood func([]byte) bool) int {
 	lines := bytes.SplitAfter(text, []byte("\n"))
 	for n := len(lines) - 1; n > 0; n-- {
-		if _, cause := parseEnvironment(bytes.Join(lines[:n], nil)); cause == "" {
+		if isGood(bytes.Join(lines[:n], nil)) {
 			return n + 1
 		}
 	}

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 
 	"gitops/ci/progress"
 )
@@ -89,10 +90,16 @@ func (r *reading) inspect(n named) (folder bool, err error) {
 	switch {
 	case errors.Is(err, errLeaves):
 		return false, progress.Refused("%s: %s is a symbolic link that leads out of the repository: put the file itself there", n.where, n.text)
-	case err != nil:
+	case errors.Is(err, fs.ErrNotExist):
 		return false, err
+	case err != nil:
+		return false, unreadable(n, err)
 	case info.IsDir():
-		return true, r.walk(n)
+		err := r.walk(n)
+		if err != nil && progress.ExitCode(err) == progress.ExitFailed {
+			err = unreadable(n, err)
+		}
+		return true, err
 	case !info.Mode().IsRegular():
 		return false, progress.Refused("%s: %s is neither a file nor a folder: no release can bring a socket or a device; for one of the host, write its absolute path", n.where, n.text)
 	case info.Size() > maxFolder:
@@ -112,6 +119,9 @@ func (r *reading) stat(name string) (fs.FileInfo, error) {
 		// A link to what is not on this machine leaves the repository as well.
 		if target, readErr := os.Readlink(r.onDisk(name)); readErr == nil && filepath.IsAbs(target) {
 			return nil, errLeaves
+		}
+		if errors.Is(err, syscall.ENOTDIR) { // something on the way is a file
+			err = fs.ErrNotExist
 		}
 		return nil, err
 	}
@@ -186,12 +196,18 @@ func (m *Manifest) Contents(f File) (paths []string, err error) {
 	return paths, err
 }
 
-// checkLink refuses a symbolic link in a folder that leaves the repository.
+// checkLink refuses a symbolic link in a folder that leaves the repository, and one
+// that leads to a place of this machine.
 func (r *reading) checkLink(n named) error {
-	if _, err := r.stat(n.path); errors.Is(err, errLeaves) {
+	target, readErr := os.Readlink(r.onDisk(n.path))
+	if _, err := r.stat(n.path); errors.Is(err, errLeaves) || readErr == nil && filepath.IsAbs(target) {
 		return progress.Refused("%s: %s is a symbolic link that leads out of the repository: put the file itself there", n.where, n.text)
 	}
 	return nil
+}
+
+func unreadable(n named, err error) error {
+	return progress.Invalid("%s: %s cannot be read: %w", n.where, n.text, withoutPath(err))
 }
 
 func tooMuch(n named) error {

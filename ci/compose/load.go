@@ -152,35 +152,35 @@ func replaceTexts(value any, replace func(string) string) any {
 	return value
 }
 
-// mistake returns compose-go's error without this machine's paths. One that only
-// occurs with the values of variables may repeat them, and is not quoted.
+// mistake returns compose-go's error with the place that it is about, and without
+// this machine's paths. One that only occurs with the values of variables may repeat
+// them, and is not quoted.
 func (r *reading) mistake(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
-	if _, plain := r.asWritten(ctx); plain != nil {
-		err = plain
-		text := strings.ReplaceAll(err.Error(), r.root+string(filepath.Separator), "")
-		return r.first().invalid(fmt.Errorf("%s", text))
+	_, plain := r.asWritten(ctx)
+	if plain == nil {
+		// An error that stays the same without the values is about something else.
+		_, plain = r.withAnyValues(ctx)
+		if plain != nil && plain.Error() != err.Error() {
+			plain = nil
+		}
 	}
-	place := errorPath.FindString(err.Error())
-	where := r.Manifests[0]
-	if place != "" {
-		where = r.whereKeys(strings.Split(place, ".")...)
+	if plain == nil {
+		return progress.Invalid("%s: Compose cannot read this with the values of its variables: compare them with the form that belongs here", r.whereOf(err))
 	}
-	return progress.Invalid("%s: with the values of its variables, Compose cannot read %s: compare them with the form that belongs there",
-		where, placeOr(place, "the manifest"))
+	text := strings.ReplaceAll(plainWords.Replace(plain.Error()), r.root+string(filepath.Separator), "")
+	return progress.Invalid("%s: %s", r.whereOf(plain), text)
 }
 
-func placeOr(place, otherwise string) string {
-	if place == "" {
-		return otherwise
+// whereOf returns the place of an error of compose-go.
+func (r *reading) whereOf(err error) string {
+	keys := keysOf(err)
+	if keys == nil {
+		return r.composed[0].name
 	}
-	return place
-}
-
-func (r *reading) first() *Project {
-	return &Project{file: r.composed[0].name, document: r.composed[0].document}
+	return r.whereKeys(keys...)
 }
 
 // whereKeys returns the place of a path of keys in the file that has most of it.
@@ -198,6 +198,16 @@ func (r *reading) whereKeys(keys ...string) string {
 // asWritten returns the manifest as one mapping, with its variables as written.
 func (r *reading) asWritten(ctx context.Context) (map[string]any, error) {
 	return readModel(ctx, r.details(), r.named, asWritten)
+}
+
+// withAnyValues returns the manifest as one mapping in which all variables have the
+// same value.
+func (r *reading) withAnyValues(ctx context.Context) (map[string]any, error) {
+	return readModel(ctx, r.details(), r.named, func(o *loader.Options) {
+		o.Interpolate.Substitute = func(text string, _ template.Mapping) (string, error) {
+			return template.Substitute(text, func(string) (string, bool) { return anyValue, true })
+		}
+	})
 }
 
 // Starts returns the services that have containers after `up`, sorted.

@@ -97,13 +97,22 @@ var (
 // invalid returns compose-go's error with the place in the text that it is about.
 func (p *Project) invalid(err error) error {
 	where := p.file
-	if path := errorPath.FindString(err.Error()); path != "" {
-		where = p.document.Where(strings.Split(path, ".")...)
-	}
-	if found := errorExtends.FindStringSubmatch(err.Error()); found != nil {
-		where = p.document.Where("services", found[1]+found[2], "extends")
+	if keys := keysOf(err); keys != nil {
+		where = p.document.Where(keys...)
 	}
 	return progress.Invalid("%s: %s", where, plainWords.Replace(err.Error()))
+}
+
+// keysOf returns the keys of what an error of compose-go is about; nil if it does
+// not tell.
+func keysOf(err error) []string {
+	if found := errorExtends.FindStringSubmatch(err.Error()); found != nil {
+		return []string{"services", found[1] + found[2], "extends"}
+	}
+	if path := errorPath.FindString(err.Error()); path != "" {
+		return strings.Split(path, ".")
+	}
+	return nil
 }
 
 // Has reports whether the manifest has the service, in whatever profile.

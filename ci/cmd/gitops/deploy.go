@@ -82,9 +82,15 @@ func newDeploy(c *console) *cobra.Command {
 			o.Verify.Config = c.config
 			if plan {
 				r, err := stages.PlanDeploy(ctx, o)
-				return deployed{plan: &r}, err
+				if err != nil {
+					return deployed{}, err
+				}
+				return deployed{plan: &r}, nil
 			}
 			r, err := stages.Deploy(ctx, o)
+			if r.Outcome == "" {
+				return deployed{}, err
+			}
 			return deployed{receipt: &r}, err
 		}, deployed.String)
 	f.add(cmd.Flags())

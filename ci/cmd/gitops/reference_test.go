@@ -25,7 +25,6 @@ var elsewhere = map[string]string{
 	"backend-config":       "with-backend-config --setting",
 	"branch":               "release --branch",
 	"build-arg":            "publish --build-args",
-	"deploy before":        "deploy --before",
 	"probe":                "deploy --probes",
 	"profile":              "deploy --profiles",
 	"bump commit":          "release --commit",
@@ -79,7 +78,9 @@ var elsewhere = map[string]string{
 var notInModule = map[string]string{
 	"ansible-env":      "Ansible gets the variables of with-variable, and of with-secret for the stage configure",
 	"applied":          "provision uses it between the images of Terraform and Ansible",
-	"before":           "validate uses it between the images of its tools",
+	"validate data":    "deploy.data in gitops.yml",
+	"validate profile": "deploy.profiles in gitops.yml",
+	"checked":          "validate uses it between the images of its tools",
 	"config":           "gitops.yml at the root of the repository",
 	"default-platform": "release.platforms in gitops.yml",
 	"cost":             "the function cost returns the file, and review calls it",

@@ -21,6 +21,7 @@ import (
 // rollFlags are what deploy and rollback share.
 type rollFlags struct {
 	host     hostFlags
+	hosts    stages.HostsOptions
 	roll     stages.RollOptions
 	names    []string
 	registry string
@@ -28,6 +29,7 @@ type rollFlags struct {
 
 func (f *rollFlags) add(flags *pflag.FlagSet) {
 	f.host.add(flags)
+	addParallel(flags, &f.hosts)
 	addPlace(flags, &f.roll.Place)
 	flags.StringSliceVar(&f.names, "env", nil, "names of environment variables that the manifest needs (repeatable); DOMAIN defaults to the host's address")
 	flags.StringVar(&f.roll.EnvFile, "env-file", "", "file of NAME=value lines that the manifest needs")
@@ -69,13 +71,13 @@ func newDeploy(c *console) *cobra.Command {
 	var f rollFlags
 	var o stages.DeployOptions
 	cmd := command(c, "deploy", "Put the manifest on the host, roll, gate, and go back if it fails",
-		func(ctx context.Context) (_ stages.DeployResult, err error) {
+		func(ctx context.Context) (_ stages.HostsResult[stages.DeployResult], err error) {
 			if o.RollOptions, err = f.options(c); err != nil {
-				return stages.DeployResult{}, err
+				return stages.HostsResult[stages.DeployResult]{}, err
 			}
 			o.Verify.Config = c.config
-			return stages.Deploy(ctx, o)
-		}, receiptText)
+			return stages.DeployHosts(ctx, o, f.hosts)
+		}, hostsText(receiptText))
 	f.add(cmd.Flags())
 	addVerify(cmd, &o.Verify)
 	cmd.Flags().StringVar(&o.Manifest, "manifest", defaultManifest, "the compose manifest")
@@ -98,12 +100,12 @@ func newRollback(c *console) *cobra.Command {
 	var f rollFlags
 	var o stages.RollbackOptions
 	cmd := command(c, "rollback", "Deploy an earlier release of the host again",
-		func(ctx context.Context) (_ stages.DeployResult, err error) {
+		func(ctx context.Context) (_ stages.HostsResult[stages.DeployResult], err error) {
 			if o.RollOptions, err = f.options(c); err != nil {
-				return stages.DeployResult{}, err
+				return stages.HostsResult[stages.DeployResult]{}, err
 			}
-			return stages.Rollback(ctx, o)
-		}, receiptText)
+			return stages.RollbackHosts(ctx, o, f.hosts)
+		}, hostsText(receiptText))
 	f.add(cmd.Flags())
 	cmd.Flags().StringVar(&o.Release, "release", "", "release to go back to, as status names it (default: the one before the current)")
 	return cmd

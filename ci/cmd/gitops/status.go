@@ -28,7 +28,13 @@ func newPlaceCommand[R any](c *console, use, short string, stage func(context.Co
 }
 
 func newStatus(c *console) *cobra.Command {
-	return newPlaceCommand(c, "status", "Show what runs on the host, its releases and its last receipt", stages.Status, statusText)
+	var hosts stages.HostsOptions
+	cmd := newPlaceCommand(c, "status", "Show what runs on the host, its releases and its last receipt",
+		func(ctx context.Context, o stages.PlaceOptions) (stages.HostsResult[stages.StatusResult], error) {
+			return stages.StatusHosts(ctx, o, hosts)
+		}, hostsText(statusText))
+	addParallel(cmd.Flags(), &hosts)
+	return cmd
 }
 
 func newUnlock(c *console) *cobra.Command {

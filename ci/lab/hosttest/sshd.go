@@ -65,6 +65,14 @@ func Start(t testing.TB, settings ...string) *SSHD {
 	return server
 }
 
+// User returns who may log in to every SSHD: who runs the test.
+func User(t testing.TB) string {
+	t.Helper()
+	me, err := user.Current()
+	must(t, err)
+	return me.Username
+}
+
 func find() string {
 	for _, name := range []string{"sshd", "/usr/sbin/sshd", "/usr/local/sbin/sshd"} {
 		if path, err := exec.LookPath(name); err == nil {
@@ -90,8 +98,6 @@ func prepare(t testing.TB, settings []string) (*SSHD, string) {
 	must(t, err)
 	must(t, os.WriteFile(filepath.Join(dir, "host_key"), []byte(hostKey.Reveal()), 0o600))
 	must(t, os.WriteFile(filepath.Join(dir, "authorized_keys"), []byte(loginPublic+"\n"), 0o600))
-	me, err := user.Current()
-	must(t, err)
 	address := freeAddress(t)
 	_, port, _ := net.SplitHostPort(address)
 	// sshd takes the first value of a setting.
@@ -113,7 +119,7 @@ Subsystem sftp internal-sftp
 	must(t, os.WriteFile(path, []byte(config), 0o600))
 	line, err := host.KnownHostsLine(address, hostPublic)
 	must(t, err)
-	return &SSHD{Address: address, User: me.Username, Key: loginKey, HostPublicKey: hostPublic, KnownHosts: []byte(line + "\n")}, path
+	return &SSHD{Address: address, User: User(t), Key: loginKey, HostPublicKey: hostPublic, KnownHosts: []byte(line + "\n")}, path
 }
 
 func freeAddress(t testing.TB) string {

@@ -178,3 +178,10 @@ func await(address string) error {
 	}
 	return errors.New("it does not listen")
 }
+
+func must(t testing.TB, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}

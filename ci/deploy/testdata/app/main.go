@@ -1,18 +1,23 @@
-// Command app is a service for the tests: it waits, crashes or is unhealthy, as
-// its image says.
+// Command app is a service for the tests: it waits, crashes, is unhealthy or answers
+// requests badly, as its image says.
 package main
 
 import (
 	"fmt"
+	"net/http"
 	"os"
 	"os/signal"
 	"syscall"
+	"time"
 )
+
+// lifetime is how long a service lives that crashes later.
+const lifetime = 5 * time.Second
 
 func main() {
 	behaviour := os.Getenv("BEHAVIOUR")
 	if len(os.Args) > 1 && os.Args[1] == "healthy" {
-		if behaviour == "sick" {
+		if behaviour == "sick" || behaviour == "late" {
 			fmt.Println("not well")
 			os.Exit(1)
 		}
@@ -28,7 +33,29 @@ func main() {
 		fmt.Println("the database refused the password")
 		os.Exit(4)
 	}
+	switch behaviour {
+	case "ends":
+		return
+	case "late": // it crashes before it is healthy
+		time.Sleep(lifetime)
+		os.Exit(3)
+	case "dies": // it crashes when it serves
+		go serve(http.StatusOK)
+		time.Sleep(lifetime)
+		os.Exit(3)
+	case "broken":
+		go serve(http.StatusInternalServerError)
+	}
 	stop := make(chan os.Signal, 1)
 	signal.Notify(stop, syscall.SIGTERM)
 	<-stop
+}
+
+// serve answers every request with a status.
+func serve(status int) {
+	err := http.ListenAndServe(":8000", http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.WriteHeader(status)
+		fmt.Fprintln(w, "<title>app</title>")
+	}))
+	fmt.Println(err)
 }

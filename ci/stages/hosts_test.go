@@ -258,7 +258,7 @@ func (l *lab) deploy(ctx context.Context, commit string, parallel int, behaviour
 	out := Output{Progress: progress.NewProgress(l.t.Output())}
 	return OnHosts(ctx, l.hosts, HostsOptions{Parallel: parallel}, out, func(ctx context.Context, one HostOptions, out Output) (DeployResult, error) {
 		_, port, _ := strings.Cut(one.Address, ":")
-		o := DeployOptions{Manifest: manifest, Commit: strings.Repeat(commit, 40)}
+		o := DeployOptions{Manifests: []string{manifest}, Commit: strings.Repeat(commit, 40)}
 		o.RollOptions = RollOptions{Host: one, Output: out, Actor: "test", GateTimeout: 20 * time.Second, LockWait: time.Minute, Keep: 3,
 			Place:     deploy.Place{Dir: filepath.Join(l.dir, port), Project: strings.TrimSuffix(l.image, ":v1") + "-" + port},
 			Variables: map[string]secret.Value{"BEHAVIOUR": secret.New(behaviours[one.Address])}}

@@ -54,6 +54,7 @@ var elsewhere = map[string]string{
 	"playbook":             "with-layout --playbook",
 	"plan-dir":             "review --plan",
 	"project":              "with-host --project",
+	"publish force":        "release --force",
 	"propose":              "with-robot --propose",
 	"registry":             "with-registry --address",
 	"repo":                 "release --repo",
@@ -79,6 +80,7 @@ var elsewhere = map[string]string{
 var notInModule = map[string]string{
 	"ansible-env":      "Ansible gets the variables of with-variable, and of with-secret for the stage configure",
 	"applied":          "provision uses it between the images of Terraform and Ansible",
+	"values":           "release.values in gitops.yml",
 	"before":           "validate uses it between the images of its tools",
 	"config":           "gitops.yml at the root of the repository",
 	"default-platform": "release.platforms in gitops.yml",

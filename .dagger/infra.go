@@ -52,7 +52,7 @@ func (m *Gitops) Validate(
 	}
 	return c.WithFile("/gitops/terraform.json", terraform).
 		WithFile("/gitops/ansible.json", ansible).
-		WithExec(concat(flags, []string{"--only", "manifest,workflows", "--before", "/gitops/terraform.json", "--before", "/gitops/ansible.json"})).
+		WithExec(concat(flags, []string{"--only", "manifest,workflows", "--checked", "/gitops/terraform.json", "--checked", "/gitops/ansible.json"})).
 		Stdout(ctx)
 }
 

@@ -225,10 +225,20 @@ func (m *Manifest) Starts() (names []string) {
 func (m *Manifest) checkImages() error {
 	for _, name := range m.Starts() {
 		if m.Project.Services[name].Image == "" {
-			return progress.Invalid("%s: service %q has no image: a deploy builds nothing, so give it the image that a release pushes", m.where("services", name), name)
+			return progress.Invalid("%s: service %q has no image: a deploy builds nothing, so give it the image that a release pushes", m.whereService(name), name)
 		}
 	}
 	return nil
+}
+
+// whereService returns the place of a service's name, in the last file that has it.
+func (m *Manifest) whereService(name string) string {
+	for _, p := range slices.Backward(m.composed) {
+		if p.document.Has("services", name) {
+			return p.document.WhereKey("services", name)
+		}
+	}
+	return m.where("services", name)
 }
 
 func (m *Manifest) where(keys ...string) string {

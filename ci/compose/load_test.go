@@ -63,7 +63,7 @@ func TestLoadRefuses(t *testing.T) {
 		"build without image": {
 			archive: "-- compose.yml --\nservices:\n  web:\n    build: .\n",
 			exit:    progress.ExitInvalid,
-			says:    []string{"compose.yml:3:5:", `service "web" has no image`},
+			says:    []string{"compose.yml:2:3:", `service "web" has no image`},
 		},
 		"variable in a later document": {
 			archive: "-- compose.yml --\nservices:\n  web: {image: a:1}\n---\nservices:\n  worker: {image: a:1, environment: {P: \"${DB_PASSWORD}\"}}\n",

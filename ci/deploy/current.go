@@ -8,10 +8,12 @@ import (
 
 // makeCurrent writes down what the target runs and makes it the current release.
 func (r *run) makeCurrent(ctx context.Context) error {
-	services, _, err := r.containers(ctx)
+	after, err := r.remote.state(ctx)
 	if err != nil {
 		return err
 	}
+	services := after.Services
+	r.receipt.DiskFree = [2]int64{r.state.DiskFree, after.DiskFree}
 	r.receipt.Services = changes(r.state.Services, services)
 	r.receipt.Outcome = Deployed
 	if !touched(r.receipt.Services) {

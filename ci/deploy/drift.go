@@ -102,14 +102,15 @@ func (d *Drift) add(s Service, want string, known bool) {
 	}
 }
 
-// runs reports whether the container runs the image want. Where want has a
-// digest, the image itself must have it.
+// runs reports whether the container runs the image want. Where want has a digest,
+// that decides, and not the tag: a deploy leaves a container alone when only the tag
+// of its image moved.
 func (s Service) runs(want string) bool {
-	if s.Ref != want {
-		return false
-	}
 	digest := digestIn(want)
-	return digest == "" || digestIn(s.Digest) == digest
+	if digest == "" {
+		return s.Ref == want
+	}
+	return repositoryOf(s.Ref) == repositoryOf(want) && digestIn(s.Digest) == digest
 }
 
 // variables returns the values of a manifest's variables.

@@ -87,15 +87,7 @@ var (
 	projectForm  = regexp.MustCompile(`^[a-z0-9][a-z0-9_-]*$`)
 	networkForm  = regexp.MustCompile(`^[a-zA-Z0-9][a-zA-Z0-9_.-]*$`)
 	registryForm = regexp.MustCompile(`^[a-zA-Z0-9][a-zA-Z0-9.:/_-]*$`)
-	envForm      = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
-	// What the programs that read a manifest on the host go by: the loader, Docker's
-	// CLI and Compose.
-	reservedForm = regexp.MustCompile(`^(PATH|HOME|LD_.*|COMPOSE_.*|DOCKER_(API_VERSION|AUTH_CONFIG|BUILDKIT|CERT_PATH|CLI_.*|CONFIG|` +
-		`CONTENT_TRUST.*|CONTEXT|CUSTOM_HEADERS|DEFAULT_PLATFORM|HIDE_.*|HOST|TLS.*))$`)
 )
-
-// projectVariable is what Compose sets itself.
-const projectVariable = "COMPOSE_PROJECT_NAME"
 
 // checked returns o with its defaults, or an error that names the wrong option.
 func (o Options) checked() (Options, error) {
@@ -130,25 +122,12 @@ func (o Options) common() (Options, error) {
 
 func checkEnv(env map[string]secret.Value) error {
 	for name, value := range env {
-		if err := checkName(name); err != nil {
+		if err := compose.CheckVariable(name); err != nil {
 			return err
 		}
 		if strings.ContainsRune(value.Reveal(), 0) {
 			return progress.Invalid("variable %s has a NUL byte, which no environment can carry", name)
 		}
-	}
-	return nil
-}
-
-// checkName refuses names that no variable of a manifest can have on the host.
-func checkName(name string) error {
-	switch {
-	case !envForm.MatchString(name):
-		return progress.Invalid("%q is not a name for a variable", name)
-	case name == projectVariable:
-		return progress.Invalid("variable %s is the compose project: give that with --project", name)
-	case reservedForm.MatchString(name):
-		return progress.Invalid("variable %s would change how commands on the host work: use another name in the manifest", name)
 	}
 	return nil
 }

@@ -45,10 +45,20 @@ func groups(services []Service, name string) []group {
 
 func (g group) generation() generation { return generationOf(g.containers[0].labels) }
 
-// names reports whether every container of the group has the status in Compose's
-// own plan.
-func (g group) names(status map[string]string, want ...string) bool {
-	return !slices.ContainsFunc(g.containers, func(s Service) bool { return !slices.Contains(want, status[s.Container]) })
+// stays reports whether the group's containers are as the manifest says, by Compose's
+// own plan: some stay, and others go at most because there are too many.
+func (g group) stays(status map[string]string) bool {
+	some := false
+	for _, s := range g.containers {
+		switch status[s.Container] {
+		case "Running", "Created", "Starting", "Started":
+			some = true
+		case "Stopping", "Stopped", "Removing", "Removed":
+		default:
+			return false
+		}
+	}
+	return some
 }
 
 // planner decides what becomes of each service of a target.
@@ -113,7 +123,7 @@ func (p *planner) match(ctx context.Context, actions []Action) error {
 		}
 		for _, c := range candidates {
 			all := groups(p.services, c.Service)
-			if p.matched(c.Service) == nil && round < len(all) && all[round].names(status, "Running", "Created", "Starting", "Started") {
+			if p.matched(c.Service) == nil && round < len(all) && all[round].stays(status) {
 				p.found(c.Service, all[round].hash)
 			}
 		}
@@ -176,7 +186,9 @@ func (p *planner) decide(a *Action) {
 		a.next, a.pin = same.generation(), p.pin(*same)
 		a.old = others(all, same.hash)
 		a.Action = Keep
-		if missing := scaleOf(s) - len(same.containers); missing > 0 || slices.ContainsFunc(same.containers, func(c Service) bool { return c.stopped() }) {
+		if extra := len(same.containers) - scaleOf(s); extra > 0 {
+			a.old = append(a.old, same.containers[scaleOf(s):]...)
+		} else if extra < 0 || slices.ContainsFunc(same.containers, func(c Service) bool { return c.stopped() && !c.finished() }) {
 			a.Action = Start
 		}
 		a.Switch = switchOf(same.containers[0].labels, isProxied(s))

@@ -77,32 +77,58 @@ func (r *run) rollLevel(ctx context.Context, t target, actions []Action, prefix 
 	if !slices.ContainsFunc(actions, func(a Action) bool { return a.Action != Keep || len(a.old) > 0 }) {
 		return nil
 	}
-	names := serviceNames(actions)
-	end := r.track(prefix, actions)
+	names, shown := serviceNames(actions), r.track(prefix, actions)
+	shown.phase("starting")
 	err := r.step(ctx, prefix+"start "+strings.Join(changing(actions), ", "), func(ctx context.Context) error { return r.start(ctx, t, actions) })
 	if err == nil {
+		shown.phase("waiting for its gate")
 		err = r.step(ctx, prefix+"gate", func(ctx context.Context) error {
 			return r.gate(ctx, names, leaving(actions), forgiven, jobs(t.manifest.Project))
 		})
 	}
 	if err == nil {
+		shown.phase("waiting for Traefik")
 		err = r.switchAll(ctx, actions, prefix)
 	}
 	if err == nil && len(leaving(actions)) > 0 {
+		shown.phase("draining the old container")
 		err = r.step(ctx, prefix+"drain", func(ctx context.Context) error { return r.drain(ctx, actions) })
 	}
-	end(err)
+	shown.end(err)
 	return err
 }
 
-// track shows the services of a level that change.
-func (r *run) track(prefix string, actions []Action) func(error) {
+// tracks tell people of the services of a level that change.
+type tracks []*progress.Track
+
+// maxTracks is how many services of a level are told of one by one.
+const maxTracks = 20
+
+func (r *run) track(prefix string, actions []Action) (all tracks) {
 	for _, a := range actions {
-		if a.Action != Keep {
-			r.o.Progress.Say("%s%s: %s%s", prefix, a.Service, a.Action, because(a.Why))
+		if a.Action == Keep {
+			continue
+		}
+		if len(all) < maxTracks {
+			all = append(all, r.o.Progress.Track(prefix+a.Service))
+		}
+		if a.Action == Recreate {
+			r.o.Progress.Say("%s%s: recreated, with a gap%s", prefix, a.Service, because(a.Why))
 		}
 	}
-	return func(error) {}
+	return all
+}
+
+func (t tracks) phase(text string) {
+	for _, one := range t {
+		one.Phase(text)
+	}
+}
+
+func (t tracks) end(err error) {
+	for _, one := range t {
+		one.End(err)
+	}
 }
 
 func because(why string) string {

@@ -186,9 +186,12 @@ func packContent(full string, file compose.File) (content, error) {
 	if file.Use == compose.UseSecret {
 		mode = 0o600
 	}
-	err := filepath.WalkDir(full, func(p string, _ fs.DirEntry, err error) error {
+	err := filepath.WalkDir(full, func(p string, entry fs.DirEntry, err error) error {
 		if err != nil {
 			return err
+		}
+		if entry.IsDir() && entry.Name() == ".git" {
+			return filepath.SkipDir
 		}
 		inside, err := filepath.Rel(full, p)
 		if err != nil {

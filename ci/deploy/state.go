@@ -5,8 +5,10 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
+	"path"
 	"slices"
 	"sort"
+	"strconv"
 	"strings"
 )
 
@@ -24,6 +26,12 @@ type State struct {
 	Lock *Lock `json:"lock,omitempty"`
 	// Last is the newest receipt.
 	Last *Receipt `json:"last,omitempty"`
+	// Compose is the command that runs docker compose on the current release by hand,
+	// to be followed by its own command, such as ps or up --detach. The values of the
+	// manifest's variables come from the environment.
+	Compose string `json:"compose,omitempty"`
+	// DiskFree is how many bytes Docker's disk has free; 0 when it is not known.
+	DiskFree int64 `json:"diskFree,omitempty"`
 
 	unfinished []string
 	ledger     []string
@@ -56,6 +64,10 @@ func (m *remote) stateOf(said map[string]string) (State, error) {
 		return State{}, fmt.Errorf("reading %s on the host: %w", m.Dir, err)
 	}
 	state.Dir, state.Project = m.Dir, m.Project
+	if release := state.release(state.Current); release != nil && len(release.Manifests) > 0 {
+		folder := m.folder(release.Name)
+		state.Compose = release.in(folder).with(path.Join(folder, overrideFile)).command(m.Project)
+	}
 	state.Services, state.now, err = parseContainers(said["containers"])
 	return state, err
 }
@@ -87,6 +99,9 @@ func (s *State) take(kind string, words []string) error {
 		return nil
 	case "unfinished":
 		s.unfinished = append(s.unfinished, words[0])
+		return nil
+	case "disk":
+		s.DiskFree, _ = strconv.ParseInt(words[0], 10, 64)
 		return nil
 	case "file":
 		s.files = append(s.files, words[0])

@@ -5,7 +5,6 @@ import (
 	"crypto/rand"
 	"errors"
 	"net"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -227,33 +226,10 @@ func TestDialThroughAgent(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	keyring := agent.NewKeyring()
-	if err := keyring.Add(agent.AddedKey{PrivateKey: private}); err != nil {
-		t.Fatal(err)
-	}
-	socket := filepath.Join(t.TempDir(), "agent")
-	listener, err := net.Listen("unix", socket)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer listener.Close()
-	go func() {
-		for {
-			conn, err := listener.Accept()
-			if err != nil {
-				return
-			}
-			go agent.ServeAgent(keyring, conn)
-		}
-	}()
-	t.Setenv("SSH_AUTH_SOCK", socket)
+	serveAgent(t, agent.AddedKey{PrivateKey: private})
 	config := s.client(key)
 	config.Key = secret.Value{}
-	client, err := host.Dial(t.Context(), config)
-	if err != nil {
-		t.Fatal(err)
-	}
-	client.Close()
+	dial(t, config)
 }
 
 func TestDialNamesThePhaseThatTookTooLong(t *testing.T) {

@@ -99,7 +99,7 @@ func (t *target) explain(ctx context.Context, phase Phase, timeout time.Duration
 	}
 	var negotiation *ssh.AlgorithmNegotiationError
 	if errors.As(err, &negotiation) && negotiation.What == "host key" {
-		return t.knownHosts.otherType(t.address, negotiation.RequestedAlgorithms)
+		return t.knownHosts.otherType(t.knownAs, negotiation.RequestedAlgorithms)
 	}
 	// The library has no type for a refused login, only this sentence.
 	if phase == PhaseLogin && ctx.Err() == nil && strings.Contains(err.Error(), "unable to authenticate") {

@@ -28,8 +28,7 @@ func (c *Client) Dial(ctx context.Context, network, address string) (net.Conn, e
 // forwardError adds the remedy to a refusal of sshd's. One without a reason code
 // means that the connection to the host broke.
 func forwardError(network string, err error) error {
-	var refused *ssh.OpenChannelError
-	if !errors.As(err, &refused) || refused.Reason != ssh.Prohibited {
+	if !forbidden(err) {
 		return err
 	}
 	setting := "AllowTcpForwarding and PermitOpen"
@@ -38,4 +37,10 @@ func forwardError(network string, err error) error {
 	}
 	return fmt.Errorf("sshd on the host forbids forwarding; allow it in sshd_config (%s, DisableForwarding) "+
 		"and in authorized_keys (no-port-forwarding, restrict): %w", setting, err)
+}
+
+// forbidden reports whether sshd's settings are what is in the way.
+func forbidden(err error) bool {
+	var refused *ssh.OpenChannelError
+	return errors.As(err, &refused) && refused.Reason == ssh.Prohibited
 }

@@ -5,6 +5,8 @@ package host
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"net"
 	"strings"
 	"sync"
@@ -33,9 +35,18 @@ type Config struct {
 	// Key is the private login key, PEM. When empty, the agent at SSH_AUTH_SOCK
 	// is asked instead.
 	Key secret.Value
+	// Certificate is the certificate of the login key, or of a key in the agent, as
+	// ssh-keygen writes it to id_ed25519-cert.pub. Empty is none.
+	Certificate []byte
 	// KnownHosts is the content of a known_hosts file; hashed entries and
 	// @cert-authority lines included. A host that is not in it is refused.
 	KnownHosts []byte
+	// HostKeyAlias is the name that KnownHosts has the host by, instead of Address.
+	HostKeyAlias string
+	// Jump is the host that the connection goes through, which may have a Jump
+	// itself. It proves who it is by its own KnownHosts. Dial is for the first of
+	// them.
+	Jump *Config
 	// Timeout bounds one Dial (default 15 s) or a whole Wait (default 5 min).
 	Timeout time.Duration
 	// LoginGrace is how long Wait goes on when the host refuses the login key,
@@ -52,6 +63,7 @@ type Config struct {
 type Client struct {
 	ssh     *ssh.Client
 	address string
+	jump    *Client // what the connection goes through; nil without
 	close   sync.Once
 	closed  chan struct{}
 }
@@ -65,6 +77,9 @@ func (c *Client) Close() error {
 	c.close.Do(func() {
 		close(c.closed)
 		err = c.ssh.Close()
+		if c.jump != nil {
+			err = errors.Join(err, c.jump.Close())
+		}
 	})
 	return err
 }
@@ -72,7 +87,9 @@ func (c *Client) Close() error {
 // target is a Config that was found complete.
 type target struct {
 	address    string
+	knownAs    string // the address that known_hosts has
 	user       string
+	jump       *target // nil without
 	knownHosts *knownHosts
 	auth       ssh.AuthMethod
 	closeAuth  func()
@@ -91,15 +108,38 @@ func (c Config) target() (*target, error) {
 	if err != nil {
 		return nil, err
 	}
-	auth, closeAuth, err := authMethod(c.Key)
-	if err != nil {
-		return nil, err
+	knownAs := address
+	if c.HostKeyAlias != "" {
+		if knownAs, err = normalize(c.HostKeyAlias); err != nil {
+			return nil, err
+		}
 	}
-	connect := c.Dial
-	if connect == nil {
-		connect = new(net.Dialer).DialContext
+	t := &target{address: address, knownAs: knownAs, user: c.User, knownHosts: known, connect: c.Dial}
+	if t.connect == nil {
+		t.connect = new(net.Dialer).DialContext
 	}
-	return &target{address: address, user: c.User, knownHosts: known, auth: auth, closeAuth: closeAuth, connect: connect}, nil
+	return t, t.prepare(c)
+}
+
+// prepare gets ready to log in to the host, and to the one before it.
+func (t *target) prepare(c Config) (err error) {
+	if c.Jump != nil {
+		if t.jump, err = c.Jump.target(); err != nil {
+			return fmt.Errorf("jump host: %w", err)
+		}
+	}
+	if t.auth, t.closeAuth, err = authMethod(c.Key, c.Certificate); err != nil && t.jump != nil {
+		t.jump.free()
+	}
+	return err
+}
+
+// free ends the connections to the agent.
+func (t *target) free() {
+	t.closeAuth()
+	if t.jump != nil {
+		t.jump.free()
+	}
 }
 
 // normalize returns address with a port.
@@ -130,7 +170,7 @@ func Dial(ctx context.Context, c Config) (*Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer t.closeAuth()
+	defer t.free()
 	timeout := c.Timeout
 	if timeout <= 0 {
 		timeout = defaultDialTimeout
@@ -141,7 +181,28 @@ func Dial(ctx context.Context, c Config) (*Client, error) {
 func (t *target) dial(ctx context.Context, timeout time.Duration) (*Client, error) {
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
-	conn, err := t.connect(ctx, "tcp", t.address)
+	connect := t.connect
+	var jump *Client
+	if t.jump != nil {
+		var err error
+		if jump, err = t.jump.dial(ctx, timeout); err != nil {
+			return nil, fmt.Errorf("jump host: %w", err)
+		}
+		connect = jump.Dial
+	}
+	client, err := t.login(ctx, connect, timeout)
+	if err != nil && jump != nil {
+		jump.Close()
+	}
+	if err == nil {
+		client.jump = jump
+		go client.keepAlive()
+	}
+	return client, err
+}
+
+func (t *target) login(ctx context.Context, connect func(context.Context, string, string) (net.Conn, error), timeout time.Duration) (*Client, error) {
+	conn, err := connect(ctx, "tcp", t.address)
 	if err != nil {
 		return nil, t.lost(ctx, PhaseTCP, timeout, err)
 	}
@@ -168,18 +229,16 @@ func (t *target) handshake(ctx context.Context, conn net.Conn, timeout time.Dura
 		}
 		return nil, t.explain(ctx, phase, timeout, err)
 	}
-	client := &Client{ssh: ssh.NewClient(sshConn, channels, requests), address: t.address, closed: make(chan struct{})}
-	go client.keepAlive()
-	return client, nil
+	return &Client{ssh: ssh.NewClient(sshConn, channels, requests), address: t.address, closed: make(chan struct{})}, nil
 }
 
 func (t *target) clientConfig(hostKeyAccepted func()) *ssh.ClientConfig {
 	return &ssh.ClientConfig{
 		User:              t.user,
 		Auth:              []ssh.AuthMethod{t.auth},
-		HostKeyAlgorithms: t.knownHosts.algorithms(t.address),
-		HostKeyCallback: func(address string, remote net.Addr, key ssh.PublicKey) error {
-			if err := t.knownHosts.check(address, remote, key); err != nil {
+		HostKeyAlgorithms: t.knownHosts.algorithms(t.knownAs),
+		HostKeyCallback: func(_ string, remote net.Addr, key ssh.PublicKey) error {
+			if err := t.knownHosts.check(t.knownAs, remote, key); err != nil {
 				return err
 			}
 			hostKeyAccepted()

@@ -27,14 +27,14 @@ type Needs struct {
 
 // Wait connects to the host as soon as that works and returns when everything
 // in n is ready. It tries until ctx or c.Timeout ends; the error then names what
-// was still missing. A wrong host key ends it at once; a refused login is tried
-// again for c.LoginGrace.
+// was still missing. A wrong host key ends it at once, and so does a jump host that
+// forbids forwarding; a refused login is tried again for c.LoginGrace.
 func Wait(ctx context.Context, c Config, n Needs, p *progress.Progress) (*Client, error) {
 	t, err := c.target()
 	if err != nil {
 		return nil, err
 	}
-	defer t.closeAuth()
+	defer t.free()
 	w := waiter{target: t, progress: p, timeout: c.Timeout, loginGrace: c.LoginGrace, begun: time.Now()}
 	if w.timeout <= 0 {
 		w.timeout = defaultWaitTimeout
@@ -113,7 +113,7 @@ func (w *waiter) final(err error) bool {
 	var hostKey *KeyError
 	var auth *AuthError
 	switch {
-	case errors.As(err, &hostKey):
+	case errors.As(err, &hostKey), forbidden(err):
 		return true
 	case errors.As(err, &auth):
 		if w.loginRefused.IsZero() {

@@ -2,6 +2,7 @@ package infra
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -23,6 +24,7 @@ type Outputs struct {
 	SSHPort          int             // where its sshd listens; 22 when Terraform does not put it out
 	SSHUser          string          // who logs in
 	SSHHostPublicKey string          // the host's key in OpenSSH format
+	Hosts            []Outputs       // the output hosts, when there are several servers; empty when Terraform does not put it out
 	Platform         string          // what images for the host are built for; empty when Terraform does not put it out
 	Raw              json.RawMessage // all outputs as `terraform output -json` prints them, sensitive values masked
 }
@@ -52,14 +54,20 @@ func ParseOutputs(data []byte) (Outputs, error) {
 		return Outputs{}, fmt.Errorf("reading the outputs: %w: expected what terraform output -json prints", err)
 	}
 	var o Outputs
+	if err := o.parseHosts(all); err != nil {
+		return Outputs{}, err
+	}
 	for name, target := range map[string]*string{
 		"static_ip": &o.StaticIP, "ssh_user": &o.SSHUser, "ssh_host_public_key": &o.SSHHostPublicKey,
 	} {
+		if _, set := all[name]; !set && len(o.Hosts) > 0 {
+			continue
+		}
 		if err := json.Unmarshal(all[name].Value, target); err != nil || *target == "" {
 			return Outputs{}, fmt.Errorf("reading the outputs: %s is missing or not a text: declare it in outputs.tf and apply", name)
 		}
 	}
-	o.SSHPort = 22
+	o.SSHPort = cmp.Or(o.SSHPort, defaultPort)
 	if port, set := all["ssh_port"]; set {
 		if err := json.Unmarshal(port.Value, &o.SSHPort); err != nil || o.SSHPort < 1 || o.SSHPort > 65535 {
 			return Outputs{}, fmt.Errorf("reading the outputs: ssh_port is %s, and must be a port number", port.Value)
@@ -73,6 +81,40 @@ func ParseOutputs(data []byte) (Outputs, error) {
 	}
 	o.Raw = raw
 	return o, o.check()
+}
+
+const defaultPort = 22
+
+// parseHosts reads the output hosts: a list of objects with address, user, port and
+// host_public_key. The first of them is the host of stages that need one, where the
+// outputs name no other.
+func (o *Outputs) parseHosts(all map[string]tfexec.OutputMeta) error {
+	output, set := all["hosts"]
+	if !set {
+		return nil
+	}
+	var hosts []struct {
+		Address       string `json:"address"`
+		User          string `json:"user"`
+		Port          int    `json:"port"`
+		HostPublicKey string `json:"host_public_key"`
+	}
+	if err := json.Unmarshal(output.Value, &hosts); err != nil || len(hosts) == 0 {
+		if _, one := all["static_ip"]; one {
+			return nil // an output of that name that is about something else
+		}
+		return fmt.Errorf("reading the outputs: hosts is not a list of objects with address, user and host_public_key: change it in outputs.tf and apply")
+	}
+	for i, h := range hosts {
+		one := Outputs{StaticIP: h.Address, SSHUser: h.User, SSHPort: cmp.Or(h.Port, defaultPort), SSHHostPublicKey: h.HostPublicKey}
+		if err := one.check(); err != nil {
+			return fmt.Errorf("hosts[%d]: %w", i, err)
+		}
+		o.Hosts = append(o.Hosts, one)
+	}
+	first := o.Hosts[0]
+	o.StaticIP, o.SSHUser, o.SSHPort, o.SSHHostPublicKey = first.StaticIP, first.SSHUser, first.SSHPort, first.SSHHostPublicKey
+	return nil
 }
 
 func maskedOutputs(all map[string]tfexec.OutputMeta) map[string]tfexec.OutputMeta {

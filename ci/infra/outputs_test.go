@@ -59,6 +59,27 @@ func TestOutputsWithAPort(t *testing.T) {
 	}
 }
 
+// listing is what Terraform prints for outputs with a list of hosts alone.
+func listing(hosts string) []byte {
+	return []byte(`{"hosts": {"sensitive": false, "type": ["list", "dynamic"], "value": ` + hosts + `}}`)
+}
+
+func TestOutputsWithSeveralHosts(t *testing.T) {
+	o, err := ParseOutputs(listing(`[{"address": "203.0.113.7", "user": "ubuntu", "host_public_key": "` + hostKey + `"},
+		{"address": "203.0.113.8", "user": "admin", "port": 2222, "host_public_key": "` + hostKey + `"}]`))
+	if err != nil || len(o.Hosts) != 2 {
+		t.Fatalf("%+v, %v", o, err)
+	}
+	if o.Address() != "203.0.113.7" || o.Hosts[1].Address() != "203.0.113.8:2222" || o.Hosts[1].SSHUser != "admin" {
+		t.Errorf("%+v", o)
+	}
+	// One that is about something else is nobody's mistake.
+	other := texttest.Replace(t, string(output("203.0.113.7", "ubuntu", hostKey)), "{", `{"hosts": {"sensitive": false, "type": "string", "value": "a"},`)
+	if o, err := ParseOutputs([]byte(other)); err != nil || o.Hosts != nil || o.StaticIP != "203.0.113.7" {
+		t.Errorf("%+v, %v", o, err)
+	}
+}
+
 func TestParseOutputsRefuses(t *testing.T) {
 	for name, test := range map[string]struct {
 		data []byte
@@ -72,6 +93,8 @@ func TestParseOutputsRefuses(t *testing.T) {
 		"no key":             {output("203.0.113.7", "ubuntu", "ssh-ed25519 AAAA"), "ssh_host_public_key"},
 		"no port number":     {withPort(t, `"ssh"`), "ssh_port"},
 		"no such port":       {withPort(t, "65536"), "ssh_port"},
+		"no list of hosts":   {listing(`"203.0.113.7"`), "host_public_key"},
+		"host without a key": {listing(`[{"address": "203.0.113.7", "user": "ubuntu"}]`), "hosts[0]"},
 		"two lines of keys":  {output("203.0.113.7", "ubuntu", hostKey+"\n"+hostKey), "more than one line"},
 		"list as an address": {[]byte(texttest.Replace(t, string(output("203.0.113.7", "ubuntu", hostKey)), `"203.0.113.7"`, `[1]`)), "static_ip"},
 	} {

@@ -64,16 +64,20 @@ func (p *Progress) Say(format string, args ...any) {
 
 // Start says that work begins, repeats itself while the work lasts, and returns
 // the function that ends it and says how long it took. A nil error means done.
-func (p *Progress) Start(what string) (end func(error)) {
-	t := p.track(what)
+func (p *Progress) Start(what string) (end func(error)) { return p.Step(what).End }
+
+// Step begins as Start does, and returns the Track, which can tell its phases and
+// end in other words.
+func (p *Progress) Step(what string) *Track {
+	t := p.Track(what)
 	if t == nil {
-		return func(error) {}
+		return nil
 	}
 	p.board.openGroup(t)
 	if p.board.view.Screen == nil {
 		p.Say("%s …", what)
 	}
-	return t.End
+	return t
 }
 
 // add begins a track.

@@ -20,9 +20,7 @@ type Track struct {
 }
 
 // Track begins to tell of name. End it.
-func (p *Progress) Track(name string) *Track { return p.track(name) }
-
-func (p *Progress) track(name string) *Track {
+func (p *Progress) Track(name string) *Track {
 	if p.silent() {
 		return nil
 	}

@@ -134,7 +134,7 @@ func TestNoTableWithoutACleaner(t *testing.T) {
 	}
 }
 
-func TestManyTracksAtOnce(t *testing.T) {
+func TestManyTracksAtOnce(*testing.T) {
 	for _, screen := range []*terminal.Screen{nil, terminal.NewScreen(io.Discard, func() int { return 24 })} {
 		p := progress.NewView(io.Discard, progress.View{Screen: screen, Commands: io.Discard})
 		var all sync.WaitGroup

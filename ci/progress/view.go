@@ -82,15 +82,16 @@ func (b *board) clean(text string) string {
 }
 
 // openGroup folds the lines from here to the end of t. GitHub has no groups inside
-// others: what begins in a group is part of it.
+// others: what begins in a group is part of it. What happens at one of several
+// places opens none: its lines would be mixed with those of the others.
 func (b *board) openGroup(t *Track) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if b.view.Commands == nil || b.group != nil {
+	if b.view.Commands == nil || b.group != nil || t.progress.prefix != "" {
 		return
 	}
 	b.group = t
-	title := strings.ReplaceAll(b.clean(t.progress.prefix+t.name), "%", "%25")
+	title := strings.ReplaceAll(b.clean(t.name), "%", "%25")
 	_, _ = fmt.Fprintf(b.view.Commands, "::group::%s\n", title) // without it lines stay unfolded
 }
 

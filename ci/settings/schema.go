@@ -143,6 +143,8 @@ func keys(location []string) []string {
 	for _, step := range location {
 		if next := schema.Properties[step]; next != nil {
 			schema = next
+		} else if schema.Items2020 != nil {
+			schema = schema.Items2020
 		}
 	}
 	return slices.Sorted(maps.Keys(schema.Properties))

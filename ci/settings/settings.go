@@ -60,7 +60,8 @@ func Parse(text []byte, file string) (Settings, error) {
 }
 
 // Values returns what the file says under a path such as terraform.dir: one value, the
-// items of a list, or the key=value pairs of terraform.backend.
+// items of a list, the key=value pairs of terraform.backend, or the hosts as
+// USER@ADDRESS=KEY.
 func (s Settings) Values(path string) []string { return s.values[path] }
 
 // File names the file in errors.
@@ -75,7 +76,7 @@ func (s Settings) collect(node *yaml.Node, path []string) {
 	case node.Kind == yaml.SequenceNode:
 		s.values[name] = nil // of a mapping that is merged in
 		for _, item := range node.Content {
-			s.values[name] = append(s.values[name], resolved(item).Value)
+			s.values[name] = append(s.values[name], itemText(resolved(item)))
 		}
 	case name == "terraform.backend":
 		for _, merged := range merges(node) {
@@ -97,6 +98,23 @@ func (s Settings) collect(node *yaml.Node, path []string) {
 			}
 		}
 	}
+}
+
+// itemText returns the text of an item of a list, which is a text or a host.
+func itemText(item *yaml.Node) string {
+	if item.Kind != yaml.MappingNode {
+		return item.Value
+	}
+	host := Settings{values: map[string][]string{}}
+	host.collect(item, nil)
+	text := host.values["address"][0] // the schema wants it
+	if user := host.values["user"]; user != nil {
+		text = user[0] + "@" + text
+	}
+	if key := host.values["key"]; key != nil {
+		text += "=" + key[0]
+	}
+	return text
 }
 
 // pairs yields the keys of a mapping with their values, in order.

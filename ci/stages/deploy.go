@@ -109,7 +109,7 @@ func (o DeployOptions) deployment(ctx context.Context) (deploy.Options, error) {
 	if err != nil {
 		return options, err
 	}
-	if options.Source, err = o.source(); err != nil {
+	if options.Source, err = sourceOf(o.Manifests, o.Profiles, o.Data); err != nil {
 		return options, err
 	}
 	options.Commit, options.Rename, options.OverRollback = o.Commit, o.Rename, o.OverRollback
@@ -130,25 +130,22 @@ func (o DeployOptions) deployment(ctx context.Context) (deploy.Options, error) {
 	return options, options.Check(ctx)
 }
 
-// source returns where the manifest is read from: the current directory, or the
-// folder of a manifest that is elsewhere.
-func (o DeployOptions) source() (compose.Source, error) {
-	if len(o.Manifests) == 0 {
-		return compose.Source{}, progress.Invalid("no manifest to deploy: give --manifest FILE")
+// sourceOf returns where manifests are read from: the current directory, or the folder
+// of a manifest that is elsewhere.
+func sourceOf(manifests, profiles, data []string) (compose.Source, error) {
+	s := compose.Source{Root: ".", Profiles: profiles, Data: data}
+	if len(manifests) == 0 {
+		return s, progress.Invalid("no manifest: give --manifest FILE")
 	}
-	s := compose.Source{Root: ".", Profiles: o.Profiles, Data: o.Data}
-	if !filepath.IsLocal(o.Manifests[0]) {
-		s.Root = filepath.Dir(o.Manifests[0])
+	if !filepath.IsLocal(manifests[0]) {
+		s.Root = filepath.Dir(manifests[0])
 	}
-	for _, manifest := range o.Manifests {
-		if filepath.IsAbs(s.Root) {
-			relative, err := filepath.Rel(s.Root, manifest)
-			if err != nil || !filepath.IsLocal(relative) {
-				return s, progress.Invalid("manifest %s is not below %s, the folder of the first", manifest, s.Root)
-			}
-			manifest = relative
+	for _, manifest := range manifests {
+		relative, err := filepath.Rel(s.Root, manifest)
+		if err != nil || !filepath.IsLocal(relative) {
+			return s, progress.Invalid("manifest %s is not below %s, the folder of the first", manifest, s.Root)
 		}
-		s.Manifests = append(s.Manifests, filepath.ToSlash(manifest))
+		s.Manifests = append(s.Manifests, filepath.ToSlash(relative))
 	}
 	return s, nil
 }

@@ -42,6 +42,9 @@ type ValidateOptions struct {
 	Playbook  string `json:"playbook"`  // path relative to Ansible
 	Manifest  string `json:"manifest"`  // path of the compose manifest
 	Workflows string `json:"workflows"` // folder of the GitHub Actions workflows
+	// Profiles and Data are those of DeployOptions.
+	Profiles []string `json:"profiles,omitempty"`
+	Data     []string `json:"data,omitempty"`
 	// Only names the checks to run, out of Checks.
 	Only []string `json:"only"`
 	// Before has checks that ran elsewhere, each in the image of its tool. They come
@@ -73,7 +76,7 @@ func Validate(ctx context.Context, o ValidateOptions) (ValidateResult, error) {
 		if len(findings) > 0 {
 			c.Status = "failed"
 		} else if name == "manifest" {
-			if c.Warnings, err = adviseManifest(ctx, o.Manifest); err != nil {
+			if c.Warnings, err = o.adviseManifest(ctx); err != nil {
 				return ValidateResult{}, err
 			}
 		}
@@ -126,11 +129,12 @@ func checkManifest(path string) ([]string, error) {
 // adviseManifest returns what a deploy of the manifest would refuse or do less well.
 // A deploy has settings that validate has not, such as which paths are data, so none
 // of this fails.
-func adviseManifest(ctx context.Context, path string) ([]string, error) {
-	source := compose.Source{Root: ".", Manifests: []string{filepath.ToSlash(path)}, AnyValue: true}
-	if !filepath.IsLocal(path) {
-		source.Root, source.Manifests = filepath.Dir(path), []string{filepath.Base(path)}
+func (o ValidateOptions) adviseManifest(ctx context.Context) ([]string, error) {
+	source, err := sourceOf([]string{o.Manifest}, o.Profiles, o.Data)
+	if err != nil {
+		return nil, err
 	}
+	source.AnyValue = true
 	manifest, err := compose.Load(ctx, source)
 	if err != nil {
 		return asFinding(err)

@@ -23,6 +23,7 @@ import (
 // rollFlags are what deploy and rollback share.
 type rollFlags struct {
 	host     hostFlags
+	hosts    stages.HostsOptions
 	roll     stages.RollOptions
 	names    []string
 	registry string
@@ -30,6 +31,7 @@ type rollFlags struct {
 
 func (f *rollFlags) add(flags *pflag.FlagSet) {
 	f.host.add(flags)
+	addParallel(flags, &f.hosts)
 	addPlace(flags, &f.roll.Place)
 	flags.StringSliceVar(&f.names, "env", nil, "names of environment variables that the manifest needs (repeatable); DOMAIN defaults to the host's address")
 	flags.StringArrayVar(&f.roll.EnvFiles, "env-file", nil, "file of NAME=value lines that the manifest needs (repeatable; a later one wins)")
@@ -81,11 +83,11 @@ func newDeploy(c *console) *cobra.Command {
 			}
 			o.Verify.Config = c.config
 			if plan {
-				r, err := stages.PlanDeploy(ctx, o)
-				return deployed{plan: &r}, err
+				r, err := stages.PlanHosts(ctx, o, f.hosts)
+				return deployed{plan: &r}.unless(r.Hosts == nil && r.One.Project == ""), err
 			}
-			r, err := stages.Deploy(ctx, o)
-			return deployed{receipt: &r}, err
+			r, err := stages.DeployHosts(ctx, o, f.hosts)
+			return deployed{receipt: &r}.unless(r.Hosts == nil && r.One.Outcome == ""), err
 		}, deployed.String)
 	f.add(cmd.Flags())
 	addVerify(cmd, &o.Verify)
@@ -101,10 +103,18 @@ func newDeploy(c *console) *cobra.Command {
 	return cmd
 }
 
-// deployed is what deploy prints: the receipt, or the plan that was asked for.
+// deployed is what deploy prints: receipts, or the plans that were asked for.
 type deployed struct {
-	receipt *stages.DeployResult
-	plan    *stages.PlanDeployResult
+	receipt *stages.HostsResult[stages.DeployResult]
+	plan    *stages.HostsResult[stages.PlanDeployResult]
+}
+
+// unless returns nothing to print where a result is empty.
+func (d deployed) unless(empty bool) deployed {
+	if empty {
+		return deployed{}
+	}
+	return d
 }
 
 // MarshalJSON implements json.Marshaler.
@@ -117,9 +127,9 @@ func (d deployed) MarshalJSON() ([]byte, error) {
 
 func (d deployed) String() string {
 	if d.plan != nil {
-		return d.plan.String()
+		return hostsText(func(r stages.PlanDeployResult) string { return r.String() })(*d.plan)
 	}
-	return receiptText(*d.receipt)
+	return hostsText(receiptText)(*d.receipt)
 }
 
 func addVerify(cmd *cobra.Command, v *stages.VerifyOptions) {
@@ -137,12 +147,12 @@ func newRollback(c *console) *cobra.Command {
 	var f rollFlags
 	var o stages.RollbackOptions
 	cmd := command(c, "rollback", "Deploy an earlier release of the host again",
-		func(ctx context.Context) (_ stages.DeployResult, err error) {
+		func(ctx context.Context) (_ stages.HostsResult[stages.DeployResult], err error) {
 			if o.RollOptions, err = f.options(c); err != nil {
-				return stages.DeployResult{}, err
+				return stages.HostsResult[stages.DeployResult]{}, err
 			}
-			return stages.Rollback(ctx, o)
-		}, receiptText)
+			return stages.RollbackHosts(ctx, o, f.hosts)
+		}, hostsText(receiptText))
 	f.add(cmd.Flags())
 	cmd.Flags().StringVar(&o.Release, "release", "", "release to go back to, as status names it (default: the one before the current)")
 	return cmd

@@ -57,40 +57,6 @@ func addGitHub(flags *pflag.FlagSet, g *stages.GitHubOptions) {
 	g.Token = secret.FromEnv("GITHUB_TOKEN")
 }
 
-// hostFlags are the flags that say how the host is reached, and the file of its key.
-type hostFlags struct {
-	stages.HostOptions
-	keyFile string
-}
-
-func (h *hostFlags) add(flags *pflag.FlagSet) {
-	flags.StringVar(&h.Outputs, "outputs", "", "file with Terraform's outputs as JSON; gives host, user and host key")
-	flags.StringVar(&h.Address, "host", "", "address of the host, instead of --outputs")
-	flags.StringVar(&h.User, "ssh-user", "ubuntu", "login on the host, with --host")
-	flags.StringVar(&h.HostKey, "host-key", "", "public key of the host such as \"ssh-ed25519 AAAA…\", with --host")
-	h.addLogin(flags)
-}
-
-// addLogin adds the flags of a host that Terraform puts out.
-func (h *hostFlags) addLogin(flags *pflag.FlagSet) {
-	flags.StringVar(&h.keyFile, "ssh-key-file", "", "file with the private login key (default: SSH_PRIVATE_KEY in the environment)")
-	flags.DurationVar(&h.Wait, "host-wait", stages.DefaultHostWait, "how long to wait until the host is ready")
-}
-
-// options returns the host with its login key.
-func (h *hostFlags) options() (stages.HostOptions, error) {
-	o := h.HostOptions
-	o.Key = secret.FromEnv("SSH_PRIVATE_KEY")
-	if h.keyFile == "" {
-		return o, nil
-	}
-	var err error
-	if o.Key, err = secret.FromFile(h.keyFile); err != nil {
-		return o, progress.Invalid("%w", err)
-	}
-	return o, nil
-}
-
 func addPlace(flags *pflag.FlagSet, place *deploy.Place) {
 	flags.StringVar(&place.Dir, "deploy-dir", "", "folder on the host (default: deploy in the login's home)")
 	flags.StringVar(&place.Project, "project", "", "compose project (default: the base name of --deploy-dir)")

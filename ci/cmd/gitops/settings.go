@@ -28,9 +28,13 @@ var flagOf = map[string]string{
 	"host.address":           "host",
 	"host.key":               "host-key",
 	"host.user":              "ssh-user",
+	"host.known_hosts":       "known-hosts",
+	"host.jump":              "jump",
+	"host.jump_keys":         "jump-host-key",
 	"host.wait":              "host-wait",
 	"host.dir":               "deploy-dir",
 	"host.project":           "project",
+	"hosts":                  "host",
 	"review.require_cost":    "require-cost",
 	"release.branch":         "branch",
 	"release.platforms":      "default-platform",
@@ -53,6 +57,7 @@ var flagOf = map[string]string{
 	"deploy.profiles":        "profile",
 	"deploy.data":            "data",
 	"deploy.rename":          "rename",
+	"deploy.parallel":        "parallel",
 	"deploy.verify_key":      "verify-key",
 	"deploy.verify_identity": "verify-identity",
 	"deploy.verify_issuer":   "verify-issuer",
@@ -95,6 +100,9 @@ func configure(flags *pflag.FlagSet, file string) error {
 	s, err := settings.Read(file)
 	if err != nil {
 		return err
+	}
+	if s.Values("hosts") != nil && s.Values("host.address") != nil {
+		return progress.Invalid("%s: hosts and host.address both name servers: keep one of them", s.File())
 	}
 	given := map[string]bool{}
 	flags.Visit(func(f *pflag.Flag) { given[f.Name] = true })

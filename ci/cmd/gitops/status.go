@@ -28,7 +28,13 @@ func newPlaceCommand[R any](c *console, use, short string, stage func(context.Co
 }
 
 func newStatus(c *console) *cobra.Command {
-	return newPlaceCommand(c, "status", "Show what runs on the host, its releases and its last receipt", stages.Status, statusText)
+	var hosts stages.HostsOptions
+	cmd := newPlaceCommand(c, "status", "Show what runs on the host, its releases and its last receipt",
+		func(ctx context.Context, o stages.PlaceOptions) (stages.HostsResult[stages.StatusResult], error) {
+			return stages.StatusHosts(ctx, o, hosts)
+		}, hostsText(statusText))
+	addParallel(cmd.Flags(), &hosts)
+	return cmd
 }
 
 func newUnlock(c *console) *cobra.Command {
@@ -45,6 +51,12 @@ func statusText(r stages.StatusResult) string {
 	}
 	if r.Lock != nil {
 		lines = append(lines, "  locked: "+r.Lock.String())
+	}
+	if r.DiskFree > 0 {
+		lines = append(lines, fmt.Sprintf("  disk: %.1f GB free", float64(r.DiskFree)/1e9))
+	}
+	if r.Compose != "" {
+		lines = append(lines, "  by hand: "+r.Compose+" COMMAND")
 	}
 	if r.Last != nil {
 		lines = append(lines, fmt.Sprintf("  last: %s %s: %s", r.Last.Kind, r.Last.Release, r.Last.Outcome))

@@ -17,7 +17,7 @@ func newValidate(c *console) *cobra.Command {
 		func(ctx context.Context) (stages.ValidateResult, error) {
 			o.Output = c.stage
 			for _, file := range before {
-				earlier, err := readResult[stages.ValidateResult]("before", file)
+				earlier, err := readResult[stages.ValidateResult]("checked", file)
 				if err != nil {
 					return stages.ValidateResult{}, err
 				}
@@ -30,9 +30,11 @@ func newValidate(c *console) *cobra.Command {
 	flags.StringVar(&o.Ansible, "ansible-dir", defaultAnsible, "folder of the playbook")
 	flags.StringVar(&o.Playbook, "playbook", defaultPlaybook, "playbook, relative to --ansible-dir")
 	flags.StringVar(&o.Manifest, "manifest", defaultManifest, "the compose manifest")
+	flags.StringArrayVar(&o.Profiles, "profile", nil, "profile of the manifest that a deploy starts (repeatable)")
+	flags.StringArrayVar(&o.Data, "data", nil, "relative path in the manifest that is data on the host, and no file of the repository (repeatable)")
 	flags.StringVar(&o.Workflows, "workflows", ".github/workflows", "folder of the GitHub Actions workflows")
 	flags.StringSliceVar(&o.Only, "only", stages.Checks, "which checks to run")
-	flags.StringArrayVar(&before, "before", nil, "result of checks that ran elsewhere, as JSON; they come first in this one's (repeatable)")
+	flags.StringArrayVar(&before, "checked", nil, "result of checks that ran elsewhere, as JSON; they come first in this one's (repeatable)")
 	return cmd
 }
 

@@ -71,7 +71,7 @@ func (s *stageCall) validate(ctx context.Context) ([]byte, error) {
 	if err != nil {
 		return first, err
 	}
-	return s.after(ctx, first, images.Ansible, []string{"validate", "--only", "ansible", "--before", "/in/before.json"})
+	return s.after(ctx, first, images.Ansible, []string{"validate", "--only", "ansible", "--checked", "/in/before.json"})
 }
 
 // provision runs its two halves in the images that have their tools.

@@ -127,8 +127,8 @@ func (r *run) recall(ctx context.Context, t target, folder string, containers []
 		t.env = map[string]secret.Value{}
 		maps.Copy(t.env, r.o.Env)
 		maps.Copy(t.env, recoverEnv(written, containers))
-		t.env = withImages(withImages(t.env, written, t.images), written, images(r.state.Services))
 		r.redactor = redactor(r.o, t.env)
+		t.env = withImages(withImages(t.env, written, t.images), written, images(r.state.Services))
 		source.Env = t.env
 		t.manifest, err = readManifest(ctx, source)
 	}

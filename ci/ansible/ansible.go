@@ -52,8 +52,13 @@ type Options struct {
 	Tags []string
 	// PrivateKey logs in to the hosts. When empty, the agent at SSH_AUTH_SOCK is used.
 	PrivateKey secret.Value
+	// Certificate is the certificate of PrivateKey or of a key in the agent; empty is none.
+	Certificate []byte
 	// KnownHosts is the content of a known_hosts file; every host must be in it.
 	KnownHosts []byte
+	// HostKeyAlias is the name that KnownHosts has the one host by, instead of its
+	// address.
+	HostKeyAlias string
 	// ExtraVarsFiles are YAML or JSON files of variables that win over all others.
 	ExtraVarsFiles []string
 	// Check only tells what would change; Diff also shows how.

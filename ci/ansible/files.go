@@ -19,6 +19,7 @@ import (
 type files struct {
 	dir         string
 	agent       *sshagent.Agent
+	ssh         string   // further arguments of ssh
 	collections []string // the variable with which Ansible finds them
 }
 
@@ -45,7 +46,21 @@ func (f *files) fill(o Options) error {
 	return errors.Join(
 		os.WriteFile(f.path("plugins/gitops_events.py"), eventsPlugin, 0o600),
 		os.WriteFile(f.path("known_hosts"), o.KnownHosts, 0o600),
+		f.certify(o.Certificate, o.HostKeyAlias),
 		f.lend(o.PrivateKey))
+}
+
+// certify has ssh log in with a certificate, whose key the agent has, and look for the
+// host's key by another name.
+func (f *files) certify(certificate []byte, alias string) error {
+	if alias != "" {
+		f.ssh += fmt.Sprintf(` -o 'HostKeyAlias="%s"'`, alias)
+	}
+	if len(certificate) == 0 {
+		return nil
+	}
+	f.ssh += fmt.Sprintf(` -o 'CertificateFile="%s"'`, f.path("certificate.pub"))
+	return os.WriteFile(f.path("certificate.pub"), certificate, 0o600)
 }
 
 // lend makes key usable for ssh through an agent; none when there is no key.
@@ -66,7 +81,7 @@ func (f *files) path(name string) string { return filepath.Join(f.dir, name) }
 func (f *files) environment() []string {
 	ssh := fmt.Sprintf(`-o StrictHostKeyChecking=yes -o 'UserKnownHostsFile="%s"' -o GlobalKnownHostsFile=/dev/null `+
 		`-o UpdateHostKeys=no -o BatchMode=yes -o ConnectTimeout=15 -o ServerAliveInterval=15 -o ServerAliveCountMax=3 `+
-		`-o ControlMaster=auto -o ControlPersist=60s`, f.path("known_hosts"))
+		`-o ControlMaster=auto -o ControlPersist=60s`, f.path("known_hosts")) + f.ssh
 	environment := []string{
 		"ANSIBLE_CALLBACK_PLUGINS=" + f.path("plugins"),
 		"ANSIBLE_CALLBACKS_ENABLED=gitops_events",

@@ -94,6 +94,7 @@ func TestDeployOverWhatWasStartedByHand(t *testing.T) {
 	volume := l.volumeID()
 
 	options := l.options(commitA, l.byHand(image("crash")))
+	options.Source.Data = []string{"./rules"}
 	options.Env = map[string]secret.Value{"DOMAIN": secret.New("new.example.org")}
 	options.Restarts = 1
 	receipt, err := deploy.Deploy(context.Background(), l.client, options)
@@ -106,6 +107,7 @@ func TestDeployOverWhatWasStartedByHand(t *testing.T) {
 	}
 
 	options = l.options(commitB, l.byHand(image("v2")))
+	options.Source.Data = []string{"./rules"}
 	options.Env = map[string]secret.Value{"DOMAIN": secret.New("example.org")}
 	receipt = l.deploy(options)
 	if got := actions(receipt); got != "backend recreated, db unchanged, proxy unchanged" {
@@ -113,6 +115,20 @@ func TestDeployOverWhatWasStartedByHand(t *testing.T) {
 	}
 	if l.volumeID() != volume {
 		t.Error("the volume is another one")
+	}
+
+	// Without its name the backend may have two containers.
+	options = l.options(commitC, l.byHand(image("v1")))
+	options.Source.Data, options.Rename = []string{"./rules"}, true
+	options.Env = map[string]secret.Value{"DOMAIN": secret.New("example.org")}
+	plan, err := deploy.Preview(context.Background(), l.client, options)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, line := range []string{"backend              rolls: Traefik: a router for each generation", "db                   recreated, expect a gap: volume data may be"} {
+		if !strings.Contains(plan.String(), line) {
+			t.Errorf("the plan lacks %q:\n%s", line, plan)
+		}
 	}
 }
 

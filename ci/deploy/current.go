@@ -34,7 +34,7 @@ func (r *run) makeCurrent(ctx context.Context) error {
 // prune removes old releases and the images that only they needed. If it fails, the
 // deploy succeeds with a warning.
 func (r *run) prune(ctx context.Context) {
-	if r.receipt.Outcome == Unchanged && len(r.state.Releases) <= r.o.Keep && len(r.state.unfinished) == 0 {
+	if r.receipt.Outcome == Unchanged && r.target.release == r.state.Current && len(r.state.Releases) <= r.o.Keep && len(r.state.unfinished) == 0 {
 		return
 	}
 	err := r.step(ctx, "prune", func(ctx context.Context) error {

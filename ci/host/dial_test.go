@@ -10,10 +10,10 @@ import (
 	"time"
 
 	"golang.org/x/crypto/ssh"
-	"golang.org/x/crypto/ssh/agent"
 	"golang.org/x/crypto/ssh/knownhosts"
 
 	"gitops/ci/host"
+	"gitops/ci/lab/hosttest"
 	"gitops/ci/progress"
 	"gitops/ci/secret"
 )
@@ -222,11 +222,7 @@ func TestDialRefusedLogin(t *testing.T) {
 func TestDialThroughAgent(t *testing.T) {
 	key := signer(t, "ed25519")
 	s := newServer(t, key)
-	private, err := ssh.ParseRawPrivateKey([]byte(s.login.Reveal()))
-	if err != nil {
-		t.Fatal(err)
-	}
-	serveAgent(t, agent.AddedKey{PrivateKey: private})
+	hosttest.Agent(t, s.login)
 	config := s.client(key)
 	config.Key = secret.Value{}
 	dial(t, config)

@@ -63,6 +63,7 @@ type Config struct {
 type Client struct {
 	ssh     *ssh.Client
 	address string
+	knownAs string  // the address that known_hosts has
 	jump    *Client // what the connection goes through; nil without
 	close   sync.Once
 	closed  chan struct{}
@@ -229,7 +230,7 @@ func (t *target) handshake(ctx context.Context, conn net.Conn, timeout time.Dura
 		}
 		return nil, t.explain(ctx, phase, timeout, err)
 	}
-	return &Client{ssh: ssh.NewClient(sshConn, channels, requests), address: t.address, closed: make(chan struct{})}, nil
+	return &Client{ssh: ssh.NewClient(sshConn, channels, requests), address: t.address, knownAs: t.knownAs, closed: make(chan struct{})}, nil
 }
 
 func (t *target) clientConfig(hostKeyAccepted func()) *ssh.ClientConfig {

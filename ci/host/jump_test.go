@@ -79,3 +79,38 @@ func TestHostKeyAlias(t *testing.T) {
 	config.KnownHosts = []byte("web-1 " + server.HostPublicKey)
 	dial(t, config)
 }
+
+// A program that knows nothing of jump hosts logs in through a tunnel, and knows the
+// host by the name that known_hosts has.
+func TestTunnel(t *testing.T) {
+	t.Parallel()
+	jump, target := hosttest.Start(t).Config(), hosttest.Start(t).Config()
+	straight := dial(t, target)
+	if _, err := straight.Tunnel(t.Context()); err == nil {
+		t.Error("a tunnel without a jump host")
+	}
+	config := target
+	config.Jump = &jump
+	client := dial(t, config)
+	tunnel, err := client.Tunnel(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	through := target
+	through.Address, through.HostKeyAlias = tunnel.Address, client.Address()
+	program := dial(t, through)
+	big := strings.Repeat("0123456789abcdef", 1<<16)
+	out, err := program.Run(t.Context(), host.Command{Args: []string{"cat"}, Stdin: strings.NewReader(big)})
+	if err != nil || out.Stdout != big {
+		t.Errorf("%d bytes came back, %v", len(out.Stdout), err)
+	}
+	if want := "[127.0.0.1]:" + strings.TrimPrefix(target.Address, "127.0.0.1:"); client.KnownAs() != want {
+		t.Errorf("it is known as %s, want %s", client.KnownAs(), want)
+	}
+	if err := tunnel.Close(); err != nil {
+		t.Error(err)
+	}
+	if _, err := program.Run(t.Context(), host.Command{Args: []string{"true"}}); err == nil {
+		t.Error("the tunnel carries on after its end")
+	}
+}

@@ -2,7 +2,6 @@ package host_test
 
 import (
 	"crypto/rand"
-	"net"
 	"os"
 	"path/filepath"
 	"strings"
@@ -63,33 +62,6 @@ func (i identity) trusting(t *testing.T) host.Config {
 	return hosttest.Start(t, "TrustedUserCAKeys "+file, "AuthorizedKeysFile none").Config()
 }
 
-// serveAgent serves an agent as SSH_AUTH_SOCK says.
-func serveAgent(t *testing.T, keys ...agent.AddedKey) {
-	t.Helper()
-	keyring := agent.NewKeyring()
-	for _, key := range keys {
-		if err := keyring.Add(key); err != nil {
-			t.Fatal(err)
-		}
-	}
-	socket := filepath.Join(t.TempDir(), "agent")
-	listener, err := net.Listen("unix", socket)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { listener.Close() })
-	go func() {
-		for {
-			conn, err := listener.Accept()
-			if err != nil {
-				return
-			}
-			go agent.ServeAgent(keyring, conn)
-		}
-	}()
-	t.Setenv("SSH_AUTH_SOCK", socket)
-}
-
 func TestDialWithACertificate(t *testing.T) {
 	user := hosttest.Start(t).User
 	id := newIdentity(t, user, func(*ssh.Certificate) {})
@@ -101,11 +73,11 @@ func TestDialWithACertificate(t *testing.T) {
 	config.Certificate = id.text()
 	dial(t, config)
 
-	serveAgent(t, agent.AddedKey{PrivateKey: id.raw})
+	hosttest.AgentWith(t, agent.AddedKey{PrivateKey: id.raw})
 	config.Key = secret.Value{}
 	dial(t, config)
 
-	serveAgent(t, agent.AddedKey{PrivateKey: id.raw, Certificate: id.certificate})
+	hosttest.AgentWith(t, agent.AddedKey{PrivateKey: id.raw, Certificate: id.certificate})
 	config.Certificate = nil
 	dial(t, config)
 }

@@ -39,7 +39,8 @@ type ConfigureResult struct {
 	Recap   ansible.Recap `json:"recap"`
 }
 
-// Configure waits for the host and runs the playbook on it.
+// Configure waits for the host and runs the playbook on it. Where a jump host is on
+// the way, Ansible goes through the connection of this process.
 func Configure(ctx context.Context, o ConfigureOptions) (ConfigureResult, error) {
 	config, err := o.Host.config()
 	if err != nil {
@@ -49,11 +50,21 @@ func Configure(ctx context.Context, o ConfigureOptions) (ConfigureResult, error)
 		return ConfigureResult{}, err
 	}
 	o.Output.Redactor.Add(fileSecrets(o.VarsFiles)...)
+	o.Host.tell(o.Output)
 	client, err := host.Wait(ctx, config, host.Needs{CloudInit: true, Packages: true}, o.Output.Progress)
 	if err != nil {
 		return ConfigureResult{}, err
 	}
-	client.Close()
+	defer client.Close()
+	if config.Jump == nil {
+		return o.play(ctx, config)
+	}
+	tunnel, err := client.Tunnel(ctx)
+	if err != nil {
+		return ConfigureResult{}, err
+	}
+	defer tunnel.Close()
+	config.Address, config.HostKeyAlias = tunnel.Address, client.KnownAs()
 	return o.play(ctx, config)
 }
 
@@ -89,7 +100,7 @@ func (o ConfigureOptions) play(ctx context.Context, config host.Config) (Configu
 	}
 	recap, err := ansible.Run(ctx, ansible.Options{
 		Dir: o.Dir, Playbook: o.Playbook, Inventory: inventory, Tags: o.Tags, ExtraVarsFiles: o.VarsFiles,
-		PrivateKey: config.Key, KnownHosts: config.KnownHosts, Check: o.Check, Diff: o.Check, Pass: o.Pass,
+		PrivateKey: config.Key, Certificate: config.Certificate, KnownHosts: config.KnownHosts, HostKeyAlias: config.HostKeyAlias, Check: o.Check, Diff: o.Check, Pass: o.Pass,
 		Redactor: o.Output.Redactor, Progress: o.Output.Progress, Log: o.Output.Log,
 	})
 	if recap.Hosts == nil {

@@ -95,6 +95,16 @@ func (s *SSHD) Close() {
 	s.cmd.Wait()
 }
 
+// User returns who may log in to every SSHD: who runs the test.
+func User(t testing.TB) string {
+	t.Helper()
+	me, err := user.Current()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return me.Username
+}
+
 func find() string {
 	for _, name := range []string{"sshd", "/usr/sbin/sshd", "/usr/local/sbin/sshd"} {
 		if path, err := exec.LookPath(name); err == nil {
@@ -167,4 +177,11 @@ func await(address string) error {
 		}
 	}
 	return errors.New("it does not listen")
+}
+
+func must(t testing.TB, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
 }

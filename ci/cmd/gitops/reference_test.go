@@ -81,7 +81,6 @@ var elsewhere = map[string]string{
 
 // notInModule says why the module does not have a flag.
 var notInModule = map[string]string{
-<<<<<<< HEAD
 	"ansible-env":      "Ansible gets the variables of with-variable, and of with-secret for the stage configure",
 	"applied":          "provision uses it between the images of Terraform and Ansible",
 	"checked":          "validate uses it between the images of its tools",
@@ -105,38 +104,8 @@ var notInModule = map[string]string{
 	"ssh-config":       "aliases are those of a person's machine; host.jump and host.known_hosts in gitops.yml say the same",
 	"validate data":    "deploy.data in gitops.yml",
 	"validate profile": "deploy.profiles in gitops.yml",
+	"values":           "release.values in gitops.yml",
 	"terraform-env":    "Terraform gets the variables of with-variable, and of with-secret for its stages",
-=======
-	"ansible-env":          "Ansible gets the variables of with-variable, and of with-secret for the stage configure",
-	"applied":              "provision uses it between the images of Terraform and Ansible",
-	"checked":              "validate uses it between the images of its tools",
-	"config":               "gitops.yml at the root of the repository",
-	"default-platform":     "release.platforms in gitops.yml",
-	"cost":                 "the function cost returns the file, and review calls it",
-	"created":              "release asks the repository for the commit's time",
-	"docker-env":           "the engine builds; a login comes from with-registry",
-	"env":                  "a container has none of the caller's variables; --variables takes a file of them",
-	"github-api":           "with-variable GITHUB_API_URL",
-	"image-version":        "the label is the commit, which is what the ref names",
-	"json":                 "functions return the JSON result",
-	"jump":                 "host.jump in gitops.yml",
-	"jump-host-key":        "host.jump_keys in gitops.yml",
-	"known-hosts":          "host.known_hosts in gitops.yml",
-	"only":                 "every check runs, each in the image of its tool",
-	"out":                  "functions return files",
-	"parallel":             "deploy.parallel in gitops.yml",
-	"plain-http-host":      "plain_http in gitops.yml, and every service that is bound with with-service",
-	"plan":                 "the function plan returns the folder, and review calls it",
-	"published":            "release uses it after the engine has built",
-	"provision check":      "a plan that is applied cannot only be told; configure --check does",
-	"source-url":           "release names its repository",
-	"ssh-certificate-file": "the module logs in with a key that the host knows",
-	"ssh-config":           "aliases are those of a person's machine; host.jump and host.known_hosts in gitops.yml say the same",
-	"validate data":        "deploy.data in gitops.yml",
-	"validate profile":     "deploy.profiles in gitops.yml",
-	"terraform-env":        "Terraform gets the variables of with-variable, and of with-secret for its stages",
-	"values":               "release.values in gitops.yml",
->>>>>>> variable
 }
 
 // TestReference keeps docs/reference.md what the command and the module say. It also

@@ -21,7 +21,7 @@ func (m *Gitops) Bump(
 	// Write the tag alone.
 	// +optional
 	noPin bool,
-	// Also replace images that hold a ${VARIABLE}.
+	// Also replace images that hold a ${VARIABLE} that no file of values sets.
 	// +optional
 	force bool,
 ) (*dagger.File, error) {
@@ -77,7 +77,7 @@ func (m *Gitops) Release(
 	// Write the tag alone, without the digest.
 	// +optional
 	noPin bool,
-	// Also replace images that hold a ${VARIABLE}.
+	// Also replace images that hold a ${VARIABLE} that no file of values sets.
 	// +optional
 	force bool,
 	// Build also what has not changed.
@@ -111,7 +111,7 @@ func (m *Gitops) Release(
 	}
 	published, err := m.publish(ctx, publication{
 		source: source, commit: commit, created: strings.TrimSpace(created), manifest: manifestPath, services: services, buildArgs: buildArgs,
-		sourceURL: repo, rebuild: rebuild, noAttestations: noAttestations, builderID: builderId, invocationID: invocationId,
+		sourceURL: repo, force: force, rebuild: rebuild, noAttestations: noAttestations, builderID: builderId, invocationID: invocationId,
 	})
 	if err != nil {
 		return "", err

@@ -129,10 +129,11 @@ func (m *Gitops) Provision(
 	if err != nil {
 		return "", err
 	}
-	if c, err = m.Host.login(ctx, c); err != nil {
+	c, login, err := m.Host.login(ctx, c)
+	if err != nil {
 		return "", err
 	}
-	c, args, err := m.playbook(ctx, c, concat([]string{"provision", "--applied", "/gitops/applied.json"}, optional("--host-wait", m.Host.Wait)), tags, extraVars)
+	c, args, err := m.playbook(ctx, c, concat([]string{"provision", "--applied", "/gitops/applied.json"}, login), tags, extraVars)
 	if err != nil {
 		return "", err
 	}

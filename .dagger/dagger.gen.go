@@ -1260,6 +1260,41 @@ func invoke(ctx context.Context, parentJSON []byte, parentName string, fnName st
 					panic(fmt.Errorf("%s: %w", "failed to unmarshal input arg user", err))
 				}
 			}
+			var hosts []string
+			if inputArgs["hosts"] != nil {
+				err = json.Unmarshal([]byte(inputArgs["hosts"]), &hosts)
+				if err != nil {
+					panic(fmt.Errorf("%s: %w", "failed to unmarshal input arg hosts", err))
+				}
+			}
+			var certificate *dagger.File
+			if inputArgs["certificate"] != nil {
+				err = json.Unmarshal([]byte(inputArgs["certificate"]), &certificate)
+				if err != nil {
+					panic(fmt.Errorf("%s: %w", "failed to unmarshal input arg certificate", err))
+				}
+			}
+			var knownHosts *dagger.File
+			if inputArgs["knownHosts"] != nil {
+				err = json.Unmarshal([]byte(inputArgs["knownHosts"]), &knownHosts)
+				if err != nil {
+					panic(fmt.Errorf("%s: %w", "failed to unmarshal input arg knownHosts", err))
+				}
+			}
+			var jump []string
+			if inputArgs["jump"] != nil {
+				err = json.Unmarshal([]byte(inputArgs["jump"]), &jump)
+				if err != nil {
+					panic(fmt.Errorf("%s: %w", "failed to unmarshal input arg jump", err))
+				}
+			}
+			var jumpHostKeys []string
+			if inputArgs["jumpHostKeys"] != nil {
+				err = json.Unmarshal([]byte(inputArgs["jumpHostKeys"]), &jumpHostKeys)
+				if err != nil {
+					panic(fmt.Errorf("%s: %w", "failed to unmarshal input arg jumpHostKeys", err))
+				}
+			}
 			var wait string
 			if inputArgs["wait"] != nil {
 				err = json.Unmarshal([]byte(inputArgs["wait"]), &wait)
@@ -1281,7 +1316,7 @@ func invoke(ctx context.Context, parentJSON []byte, parentName string, fnName st
 					panic(fmt.Errorf("%s: %w", "failed to unmarshal input arg project", err))
 				}
 			}
-			return (*Gitops).WithHost(&parent, sshKey, outputs, address, hostKey, user, wait, dir, project), nil
+			return (*Gitops).WithHost(&parent, sshKey, outputs, address, hostKey, user, hosts, certificate, knownHosts, jump, jumpHostKeys, wait, dir, project), nil
 		case "WithLayout":
 			var parent Gitops
 			err = json.Unmarshal(parentJSON, &parent)

@@ -146,6 +146,13 @@ func (m *Gitops) Rollback(
 	if err != nil {
 		return "", err
 	}
+	if workspace != nil { // gitops.yml may name a file of variables
+		source, err := repository(nil, workspace)
+		if err != nil {
+			return "", err
+		}
+		c = c.WithDirectory(workdir, source)
+	}
 	return m.roll(ctx, c, roll{variables, actor, gateTimeout, lockWait, drain, watch, probes, keep}, concat([]string{"rollback"}, optional("--release", release))...)
 }
 

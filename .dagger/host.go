@@ -21,6 +21,16 @@ type Host struct {
 	// +private
 	User string
 	// +private
+	Hosts []string
+	// +private
+	Certificate *dagger.File
+	// +private
+	KnownHosts *dagger.File
+	// +private
+	Jump []string
+	// +private
+	JumpHostKeys []string
+	// +private
 	Wait string
 	// +private
 	Dir string
@@ -47,6 +57,22 @@ func (m *Gitops) WithHost(
 	// Login, instead of outputs.
 	// +optional
 	user string,
+	// Hosts, instead of outputs and address: [USER@]ADDRESS[:PORT][=HOST-KEY] each. The
+	// first is the canary of a deploy.
+	// +optional
+	hosts []string,
+	// Certificate of the login key, such as id_ed25519-cert.pub.
+	// +optional
+	certificate *dagger.File,
+	// Host keys in the format of known_hosts, for hosts without one here.
+	// +optional
+	knownHosts *dagger.File,
+	// Hosts that the connection goes through, [USER@]HOST[:PORT], the first hop first.
+	// +optional
+	jump []string,
+	// Public host keys of the jump hosts, in the same order.
+	// +optional
+	jumpHostKeys []string,
 	// How long to wait until the host is ready, such as 10m.
 	// +optional
 	wait string,
@@ -57,7 +83,8 @@ func (m *Gitops) WithHost(
 	// +optional
 	project string,
 ) *Gitops {
-	m.Host = &Host{SSHKey: sshKey, Outputs: outputs, Address: address, HostKey: hostKey, User: user, Wait: wait, Dir: dir, Project: project}
+	m.Host = &Host{SSHKey: sshKey, Outputs: outputs, Address: address, HostKey: hostKey, User: user, Hosts: hosts,
+		Certificate: certificate, KnownHosts: knownHosts, Jump: jump, JumpHostKeys: jumpHostKeys, Wait: wait, Dir: dir, Project: project}
 	return m
 }
 
@@ -68,27 +95,37 @@ var errNoKey = errors.New("this stage logs in to the server and has no key: set 
 // stage that does. Where the host is not named here, gitops.yml does.
 func (m *Gitops) onHost(ctx context.Context, c *dagger.Container, args ...string) (*dagger.Container, []string, error) {
 	h := m.Host
-	c, err := h.login(ctx, c)
+	c, login, err := h.login(ctx, c)
 	if err != nil {
 		return nil, nil, err
 	}
-	args = concat(args, optional("--host-wait", h.Wait))
+	args = concat(args, login)
 	if h.Outputs != nil {
 		return c.WithFile("/gitops/outputs.json", h.Outputs), append(args, "--outputs", "/gitops/outputs.json"), nil
 	}
-	return c, concat(args, optional("--host", h.Address), optional("--host-key", h.HostKey), optional("--ssh-user", h.User)), nil
+	return c, concat(args, optional("--host", h.Address), repeated("--host", h.Hosts), optional("--host-key", h.HostKey), optional("--ssh-user", h.User)), nil
 }
 
-// login returns c with the key that logs in.
-func (h *Host) login(ctx context.Context, c *dagger.Container) (*dagger.Container, error) {
+// login returns c with the key that logs in, and the flags that say how.
+func (h *Host) login(ctx context.Context, c *dagger.Container) (*dagger.Container, []string, error) {
 	there, err := exists(ctx, h.SSHKey)
 	if err != nil {
-		return nil, fmt.Errorf("reading the login key: %w", err)
+		return nil, nil, fmt.Errorf("reading the login key: %w", err)
 	}
 	if !there {
-		return nil, errNoKey
+		return nil, nil, errNoKey
 	}
-	return c.WithSecretVariable("SSH_PRIVATE_KEY", h.SSHKey), nil
+	c = c.WithSecretVariable("SSH_PRIVATE_KEY", h.SSHKey)
+	args := concat(optional("--host-wait", h.Wait), repeated("--jump", h.Jump), repeated("--jump-host-key", h.JumpHostKeys))
+	if h.Certificate != nil {
+		c = c.WithFile("/gitops/login-cert.pub", h.Certificate)
+		args = append(args, "--ssh-certificate-file", "/gitops/login-cert.pub")
+	}
+	if h.KnownHosts != nil {
+		c = c.WithFile("/gitops/known_hosts", h.KnownHosts)
+		args = append(args, "--known-hosts", "/gitops/known_hosts")
+	}
+	return c, args, nil
 }
 
 // place returns the flags that say where releases are on the host.

@@ -93,7 +93,7 @@ func (m *Gitops) publish(ctx context.Context, p publication) (string, error) {
 	p.Gitops = m
 	p.flags = concat([]string{"--commit", p.commit, "--created", p.created, "--builder-id", "urn:gitops:builder:dagger"}, m.Github.builder(),
 		optional("--manifest", p.manifest), optional("--builder-id", p.builderID), optional("--source-url", p.sourceURL), optional("--invocation-id", p.invocationID), repeated("--service", p.services),
-		repeated("--build-arg", p.buildArgs), given("--rebuild", p.rebuild), given("--no-attestations", p.noAttestations), repeated("--plain-http-host", m.aliases()))
+		repeated("--build-arg", p.buildArgs), given("--force", p.force), given("--rebuild", p.rebuild), given("--no-attestations", p.noAttestations), repeated("--plain-http-host", m.aliases()))
 	return p.run(ctx)
 }
 
@@ -105,7 +105,7 @@ type publication struct {
 	commit, created, manifest          string
 	services, buildArgs                []string
 	sourceURL, builderID, invocationID string
-	rebuild, noAttestations            bool
+	rebuild, noAttestations, force     bool
 	flags                              []string // of every step
 }
 

@@ -35,7 +35,7 @@ var leaves = map[string][]string{
 	"publish":    {"attest", "builds", "dockerfile", "registry"},
 	"registry":   {},
 	"review":     {"cost"},
-	"robot":      {"manifest", "sshagent"},
+	"robot":      {"compose", "manifest", "sshagent"},
 	"sshagent":   {},
 }
 

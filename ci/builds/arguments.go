@@ -22,7 +22,7 @@ func arguments(service string, written map[string]Setting, given map[string]stri
 	for _, name := range slices.Sorted(maps.Keys(written)) {
 		value, ok := written[name].literal()
 		if _, isGiven := given[name]; !ok && !isGiven && name != ReleaseArgument {
-			return nil, progress.Invalid("%s: build argument %s of %s is %q, which depends on the environment: give it with --build-arg %s=VALUE",
+			return nil, progress.Invalid("%s: build argument %s of %s is %q, which depends on the environment: give it with --build-arg %s=VALUE, or set it in the file of --values",
 				written[name].Where, name, service, written[name].Text, name)
 		}
 		all[name] = value

@@ -24,6 +24,13 @@ type Options struct {
 	BuildArgs map[string]string
 	// Platforms are those of builds that name none themselves.
 	Platforms []string
+	// Values is the text of the file that sets variables of the manifest, nil when there
+	// is none: those in images, and those in build arguments.
+	Values     []byte
+	ValuesPath string
+	// Force also builds images with variables that no file sets, by the variables'
+	// defaults.
+	Force bool
 	// Commit is what the images are built from: ReleaseArgument in all of them.
 	Commit string
 }

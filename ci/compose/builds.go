@@ -23,6 +23,11 @@ func Builds(o builds.Options) ([]builds.Build, error) {
 	if err != nil {
 		return nil, err
 	}
+	if o.Values != nil {
+		if p.values, err = ReadValues(o.Values, o.ValuesPath); err != nil {
+			return nil, err
+		}
+	}
 	configured, err := p.configured(&o)
 	if err != nil {
 		return nil, err
@@ -48,9 +53,12 @@ func Builds(o builds.Options) ([]builds.Build, error) {
 
 // OwnImages returns the refs of the services that a release builds, by their build
 // sections in the manifest and in config (the text of builds.ConfigFile, nil when
-// there is none), and of the named ones. A ref with a variable is refused: what
-// would run is not known.
-func OwnImages(text, config []byte, named []string) (map[string]string, error) {
+// there is none), and of the named ones. A ref with a variable that set does not know
+// is refused: what would run is not known.
+func OwnImages(text, config []byte, named []string, set Lookup) (map[string]string, error) {
+	if set == nil {
+		set = (*Values)(nil).Lookup
+	}
 	p, err := Read(text, "manifest")
 	if err != nil {
 		return nil, err
@@ -65,10 +73,11 @@ func OwnImages(text, config []byte, named []string) (map[string]string, error) {
 		if err != nil {
 			return nil, progress.Invalid("image of service %q: %w", name, err)
 		}
-		if strings.Contains(ref, "$") {
-			return nil, progress.Refused("%s: image of service %q is %s, which depends on the environment: write it out", where, name, ref)
+		expanded, ok := Expand(ref, set)
+		if !ok {
+			return nil, progress.Refused("%s: image of service %q is %s, and a variable in it has no value: give it with --env-file, or write it out", where, name, ref)
 		}
-		images[name] = ref
+		images[name] = expanded
 	}
 	return images, nil
 }
@@ -91,7 +100,7 @@ func (p *Project) toBuild(configured map[string]builds.Section, asked map[string
 // build returns one build as it is to be done.
 func (p *Project) build(name string, section builds.Section, asked map[string]builds.Override, o builds.Options) (builds.Build, error) {
 	override, isAsked := asked[name]
-	image, err := p.released(name, isAsked)
+	image, err := p.released(name, isAsked, o)
 	if err != nil {
 		return builds.Build{}, err
 	}
@@ -120,8 +129,8 @@ func (p *Project) build(name string, section builds.Section, asked map[string]bu
 	return section.Build(image, override, o.BuildArgs, o.Commit)
 }
 
-// released returns the ref of a service, whose name the release writes anew.
-func (p *Project) released(name string, isAsked bool) (string, error) {
+// released returns the ref of a service, of which the release changes the tag.
+func (p *Project) released(name string, isAsked bool, o builds.Options) (string, error) {
 	ref, where, err := p.document.Image(name)
 	if err != nil && isAsked {
 		return "", progress.Invalid("--service %s: %w", name, err)
@@ -129,10 +138,43 @@ func (p *Project) released(name string, isAsked bool) (string, error) {
 	if err != nil {
 		return "", err
 	}
+	if strings.Contains(ref, "$") {
+		return p.valued(name, ref, where, o)
+	}
 	if _, err := reference.ParseNormalizedNamed(ref); err != nil {
 		return "", progress.Invalid("%s: image of service %q: invalid image reference %q: %w", where, name, ref, err)
 	}
 	return ref, nil
+}
+
+// valued returns the ref that an image with variables names. Errors do not repeat it.
+func (p *Project) valued(name, image, where string, o builds.Options) (string, error) {
+	tag := tagVariable(image)
+	if _, set := p.values.Lookup(tag); !set && !o.Force {
+		return "", p.unreleasable(name, image, where, tag, o)
+	}
+	ref, ok := Expand(image, p.values.Lookup)
+	if !ok { // the tag may lack a value: the release writes it
+		ref, ok = beforeTag(image, tag, p.values.Lookup)
+		ref = strings.TrimSuffix(ref, ":")
+	}
+	if _, err := reference.ParseNormalizedNamed(ref); !ok || err != nil {
+		return "", progress.Invalid("%s: image of service %q is %s: its name has a variable without a value, or values that make no image of it: "+
+			"set them in the file of --values", where, name, image)
+	}
+	return ref, nil
+}
+
+// unreleasable is the error for an image whose tag no file of values sets.
+func (p *Project) unreleasable(name, image, where, tag string, o builds.Options) error {
+	remedy := "set " + tag + " in " + o.ValuesPath
+	switch {
+	case tag == "":
+		remedy = "make its tag one variable, as in name:${TAG}, and set that in a file that --values names"
+	case p.values == nil:
+		remedy = "name the file that sets " + tag + " with --values"
+	}
+	return progress.Invalid("%s: image of service %q is %s, and a release has to write its tag: %s, or replace the image with --force", where, name, image, remedy)
 }
 
 // checkShared refuses builds that push different images under one name.
@@ -149,8 +191,12 @@ func (p *Project) checkShared(all []builds.Build) error {
 			continue
 		}
 		if !sameImage(b, other) {
+			name := image.Name()
+			if written := p.document.Images()[b.Service]; strings.Contains(written, "$") {
+				name = written
+			}
 			return progress.Invalid("%s: services %q and %q are built differently and pushed as one image, %s: give each its own image",
-				p.document.Where("services", b.Service, "image"), other.Service, b.Service, image.Name())
+				p.document.Where("services", b.Service, "image"), other.Service, b.Service, name)
 		}
 	}
 	return nil

@@ -24,7 +24,7 @@ func (p *Project) configured(o *builds.Options) (map[string]builds.Section, erro
 	if err != nil {
 		return nil, err
 	}
-	config := &Project{file: o.ConfigPath, document: document, services: map[string]service{}}
+	config := &Project{file: o.ConfigPath, document: document, services: map[string]service{}, values: p.values}
 	if err := config.onlyBuilds(); err != nil || len(document.Keys("services")) == 0 {
 		return nil, err
 	}

@@ -26,9 +26,9 @@ func EnvironmentFile(path string) (map[string]secret.Value, error) {
 	if err != nil {
 		return nil, progress.Invalid("reading the environment file: %w", err)
 	}
-	values, cause := parseEnvironment(text)
+	values, cause := parseEnvironment(text, os.LookupEnv)
 	if cause != "" {
-		return nil, progress.Invalid("%s:%d: %s", path, badLine(text), cause)
+		return nil, progress.Invalid("%s:%d: %s", path, badLine(text, os.LookupEnv), cause)
 	}
 	secrets := map[string]secret.Value{}
 	for name, value := range values {
@@ -40,7 +40,8 @@ func EnvironmentFile(path string) (map[string]secret.Value, error) {
 var variableName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
 
 // parseEnvironment returns the variables of the text, or what is wrong with it.
-func parseEnvironment(text []byte) (values map[string]string, cause string) {
+// Variables that the text does not set are looked up in outer.
+func parseEnvironment(text []byte, outer Lookup) (values map[string]string, cause string) {
 	own, _, err := readEnvironment(text, func(string) (string, bool) { return "", false })
 	if err == nil {
 		var unset bool
@@ -48,7 +49,7 @@ func parseEnvironment(text []byte) (values map[string]string, cause string) {
 			if _, ok := own[name]; ok {
 				return "", false // the file's own value wins
 			}
-			return os.LookupEnv(name)
+			return outer(name)
 		})
 		if err == nil && unset {
 			return nil, "a value holds a variable that is not set here or above: give it a value, or write $$ for a dollar sign, or single quotes around the value"
@@ -79,9 +80,9 @@ func causeOf(err error) string {
 }
 
 // badLine returns the number of the first line with which the text cannot be read.
-func badLine(text []byte) int {
+func badLine(text []byte, outer Lookup) int {
 	return firstBadLine(text, func(text []byte) bool {
-		_, cause := parseEnvironment(text)
+		_, cause := parseEnvironment(text, outer)
 		return cause == ""
 	})
 }

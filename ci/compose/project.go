@@ -20,6 +20,7 @@ type Project struct {
 	document *manifest.Document
 	model    map[string]any
 	services map[string]service
+	values   *Values // for the build arguments of a release
 }
 
 // service is the definition of a service, with all that was merged into it.

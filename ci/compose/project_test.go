@@ -115,8 +115,11 @@ func TestCheckImages(t *testing.T) {
 }
 
 func TestImage(t *testing.T) {
-	p := project(t, "services: {a: {image: '${REG:-r.local}/a:1'}, b: {image: '$NO/b'}, c: {build: .}}")
-	for name, want := range map[string]string{"a": "r.local/a:1", "b": "", "c": "", "none": ""} {
+	p := project(t, "services: {a: {image: '${REG:-r.local}/a:1'}, b: {image: '$NO/b'}, c: {build: .}, d: {image: 'd:${TAG:-1}'}}")
+	if got, ok := p.Image("d", lookup("TAG", "2")); got != "d:2" || !ok {
+		t.Errorf("with a value: %s", got)
+	}
+	for name, want := range map[string]string{"a": "r.local/a:1", "d": "", "b": "", "c": "", "none": ""} {
 		if got, ok := p.Image(name, lookup()); got != want || ok != (want != "") {
 			t.Errorf("%s: %q, %v", name, got, ok)
 		}

@@ -1,6 +1,7 @@
 package compose
 
 import (
+	"slices"
 	"strings"
 
 	"gitops/ci/builds"
@@ -94,9 +95,31 @@ func (p *Project) args(s *builds.Section, value any) error {
 		if name == "" {
 			return progress.Invalid("%s: a build argument of service %q has no name", where, s.Service)
 		}
-		s.Args[name] = builds.Setting{Text: text, Where: p.document.WhereKey("services", s.Service, "build", "args", name), Written: true}
+		text, written := p.argument(text)
+		s.Args[name] = builds.Setting{Text: text, Where: p.document.WhereKey("services", s.Service, "build", "args", name), Written: written}
 	}
 	return nil
+}
+
+// argument returns a build argument with the values of the release's file, and whether
+// it is still as written: without such a file, where a value is missing, and where it
+// is the tag that the release itself changes.
+func (p *Project) argument(text string) (string, bool) {
+	isTag := func(name string) bool {
+		for _, image := range p.document.Images() {
+			if name == tagVariable(image) {
+				return true
+			}
+		}
+		return false
+	}
+	if p.values == nil || slices.ContainsFunc(names(text), isTag) {
+		return text, true
+	}
+	if expanded, ok := Expand(text, p.values.Lookup); ok {
+		return expanded, false
+	}
+	return text, true
 }
 
 func isScalar(value any) bool {

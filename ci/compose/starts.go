@@ -42,9 +42,16 @@ func (p *Project) CheckImages(set Lookup) error {
 }
 
 // Image returns the image of a service with its variables replaced. It is false
-// where the service has none, or a variable without a value.
+// where the service has none, or a variable without a value, or a tag of which set
+// does not know more than its default: a file of values may have another.
 func (p *Project) Image(name string, set Lookup) (ref string, ok bool) {
-	ref, ok = Expand(p.services[name].text("image"), set)
+	image := p.services[name].text("image")
+	if tag := tagVariable(image); tag != "" {
+		if _, ok := set(tag); !ok {
+			return "", false
+		}
+	}
+	ref, ok = Expand(image, set)
 	return ref, ok && ref != ""
 }
 

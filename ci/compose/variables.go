@@ -129,6 +129,16 @@ func missing(text string, set Lookup, plain bool) (names []string) {
 	return names
 }
 
+// names returns the variables in text, those in operands too.
+func names(text string) (all []string) {
+	for _, p := range split(text) {
+		if p.name != "" {
+			all = append(append(all, p.name), names(p.operand)...)
+		}
+	}
+	return all
+}
+
 // Expand returns text with its variables replaced. It is false when one has
 // neither a value nor a default, and when Compose refuses the text.
 func Expand(text string, set Lookup) (expanded string, ok bool) {

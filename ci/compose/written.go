@@ -2,6 +2,7 @@ package compose
 
 import (
 	"context"
+	"maps"
 	"path/filepath"
 	"strings"
 )
@@ -49,6 +50,26 @@ func (w *Written) Templates(name string) (environment, labels map[string]string)
 		}
 	}
 	return service(definition).templates("environment"), labels
+}
+
+// ImageValues returns the values of variables that make the images of services the
+// refs that they ran, as far as set and the refs tell.
+func (w *Written) ImageValues(refs map[string]string, set Lookup) map[string]string {
+	services, _ := w.model["services"].(map[string]any)
+	values := map[string]string{}
+	for _, name := range sortedKeys(refs) {
+		definition, _ := services[name].(map[string]any)
+		image, _ := definition["image"].(string)
+		tag := tagVariable(image)
+		if before, ok := beforeTag(image, tag, set); ok && tag != "" {
+			if value, found := strings.CutPrefix(refs[name], before); found {
+				values[tag] = value
+				continue
+			}
+		}
+		maps.Copy(values, Match(image, refs[name]))
+	}
+	return values
 }
 
 // Labels returns the labels of a service with their variables as they are written.

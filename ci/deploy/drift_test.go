@@ -13,6 +13,7 @@ services:
   good: {image: "r.local/good:1@sha256:aa"}
   variable: {image: "${REG:-r.local}/v:1"}
   unknown: {image: "${NEVER}/u:1"}
+  valued: {image: "r.local/w:${TAG:-latest}"}
   older: {image: "r.local/older:2"}
   moved: {image: "r.local/moved:1@sha256:cc"}
   missing: {image: m}
@@ -33,6 +34,7 @@ services:
 		running("good", "r.local/good:1@sha256:aa", "r.local/good@sha256:aa"),
 		running("variable", "r.local/v:1", ""),
 		running("unknown", "x/u:1", ""),
+		running("valued", "r.local/w:2", ""), // a file of values has the tag
 		running("older", "r.local/older:1", ""),
 		running("moved", "r.local/moved:1@sha256:cc", "r.local/moved@sha256:dd"),
 		{Image: Image{Service: "stopped", Ref: "s"}, State: "exited", policy: "always"},

@@ -70,6 +70,25 @@ func recoverEnv(written *compose.Written, containers []environment) map[string]s
 	return found
 }
 
+// withImages returns env with the values that the variables in a manifest's images had
+// when its services ran images. What runs is told by them, and not by values of today.
+func withImages(env map[string]secret.Value, written *compose.Written, images []Image) map[string]secret.Value {
+	refs := map[string]string{}
+	for _, image := range images {
+		refs[image.Service] = image.Ref
+	}
+	all := map[string]secret.Value{}
+	maps.Copy(all, env)
+	values := written.ImageValues(refs, func(name string) (string, bool) {
+		value, ok := env[name]
+		return value.Reveal(), ok
+	})
+	for name, value := range values {
+		all[name] = secret.New(value)
+	}
+	return all
+}
+
 // environment is what a service's container was started with.
 type environment struct {
 	Service string            `json:"service"`

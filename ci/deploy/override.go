@@ -89,17 +89,33 @@ func (o override) volumes(s types.ServiceConfig) *yaml.Node {
 		if place == "" {
 			continue
 		}
-		v.Source = escape(place)
-		v.Target = escape(v.Target)
-		var node yaml.Node
-		if node.Encode(v) == nil {
-			list.Content = append(list.Content, &node)
+		v.Source, v.Target = escape(place), escape(v.Target)
+		if node := bindNode(v); node != nil {
+			list.Content = append(list.Content, node)
 		}
 	}
 	if len(list.Content) == 0 {
 		return nil
 	}
 	return list
+}
+
+// bindNode returns a bind mount in the long form. Compose-go leaves out
+// create_host_path where it is true, which older versions of Compose read as false.
+func bindNode(v types.ServiceVolumeConfig) *yaml.Node {
+	var node yaml.Node
+	if node.Encode(v) != nil {
+		return nil
+	}
+	if v.Bind == nil {
+		return &node
+	}
+	for i := 0; i+1 < len(node.Content); i += 2 {
+		if bind := node.Content[i+1]; node.Content[i].Value == "bind" && v.Bind.CreateHostPath {
+			bind.Content = append(bind.Content, text("create_host_path"), &yaml.Node{Kind: yaml.ScalarNode, Value: "true"})
+		}
+	}
+	return &node
 }
 
 // place returns where the source of a bind is on the host; empty when the manifest

@@ -124,12 +124,11 @@ func (r *run) recall(ctx context.Context, t target, folder string, containers []
 	source := t.source(folder)
 	written, err := compose.ReadWritten(ctx, source)
 	if err == nil {
-		t.env = maps.Clone(r.o.Env)
-		if t.env == nil {
-			t.env = map[string]secret.Value{}
-		}
+		t.env = map[string]secret.Value{}
+		maps.Copy(t.env, r.o.Env)
 		maps.Copy(t.env, recoverEnv(written, containers))
 		r.redactor = redactor(r.o, t.env)
+		t.env = withImages(withImages(t.env, written, t.images), written, images(r.state.Services))
 		source.Env = t.env
 		t.manifest, err = readManifest(ctx, source)
 	}

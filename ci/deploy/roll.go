@@ -87,8 +87,7 @@ func (r *run) rollLevel(ctx context.Context, t target, actions []Action, prefix 
 		})
 	}
 	if err == nil {
-		shown.phase("waiting for Traefik")
-		err = r.switchAll(ctx, actions, prefix)
+		err = r.switchAll(ctx, actions, prefix, shown)
 	}
 	if err == nil && len(leaving(actions)) > 0 {
 		shown.phase("draining the old container")
@@ -250,11 +249,12 @@ func (r *run) up(ctx context.Context, t target, args []string) error {
 
 // switchAll waits until Traefik sends requests to the new containers, and probes
 // them.
-func (r *run) switchAll(ctx context.Context, actions []Action, prefix string) error {
+func (r *run) switchAll(ctx context.Context, actions []Action, prefix string, shown tracks) error {
 	rolled := slices.DeleteFunc(slices.Clone(actions), func(a Action) bool { return a.Action != Roll || a.Switch != SwitchTraefik })
 	if len(rolled) == 0 {
 		return nil
 	}
+	shown.phase("waiting for Traefik")
 	err := r.step(ctx, prefix+"traefik", func(ctx context.Context) error {
 		var failed []error
 		for _, a := range rolled {

@@ -5,6 +5,7 @@ import (
 	"os"
 	"strings"
 
+	"gitops/ci/compose"
 	"gitops/ci/progress"
 )
 
@@ -54,7 +55,12 @@ func (r *run) choose(ctx context.Context, wanted string) error {
 		return err
 	}
 	source := t.source(folder)
-	source.Env, t.env = r.o.Env, r.o.Env
+	written, err := compose.ReadWritten(ctx, source)
+	if err != nil {
+		return err
+	}
+	t.env = withImages(r.o.Env, written, t.images)
+	source.Env = t.env
 	t.manifest, err = readManifest(ctx, source)
 	r.target = t
 	return err

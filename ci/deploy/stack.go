@@ -254,9 +254,10 @@ func (b bundle) unpack() string {
 func (b bundle) filesOf(m *compose.Manifest, service string) (hash string, names []string) {
 	var all []string
 	for _, file := range m.Files {
-		if file.Use != compose.UseRead && slices.Contains(file.Services, service) {
+		c, goes := b.content[string(file.Use)+" "+file.Path]
+		if goes && slices.Contains(file.Services, service) {
 			names = append(names, file.Path)
-			all = append(all, file.Path+" "+b.content[string(file.Use)+" "+file.Path].sum)
+			all = append(all, file.Path+" "+c.sum)
 		}
 	}
 	if len(all) == 0 {

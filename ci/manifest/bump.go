@@ -37,6 +37,9 @@ type Change struct {
 	// characters.
 	Line   int `json:"line"`
 	Column int `json:"column"`
+	// File is the file of values in which a variable of the image was set; empty when
+	// the manifest was changed.
+	File string `json:"file,omitempty"`
 }
 
 // String returns the change the way people read it.
@@ -92,7 +95,7 @@ func (m *Document) plan(images map[string]string, o Options) ([]edit, []Change, 
 		if err != nil {
 			return nil, nil, err
 		}
-		changes = append(changes, Change{service, s.ref(), ref, tok.line, tok.column})
+		changes = append(changes, Change{Service: service, Old: s.ref(), New: ref, Line: tok.line, Column: tok.column})
 		if !planned[s] {
 			planned[s] = true
 			edits = append(edits, edit{s, tok.start, tok.end, tok.render(ref), ref})
@@ -109,7 +112,7 @@ func (m *Document) target(service string, images map[string]string, o Options) (
 	if err != nil {
 		return nil, "", err
 	}
-	ref, err := finalRef(images[service], o.Pin)
+	ref, err := FinalRef(images[service], o.Pin)
 	if err != nil {
 		return nil, "", m.invalid(s.node, "image of service %q: %v", service, err)
 	}
@@ -132,8 +135,8 @@ func (m *Document) unshared(s *site, service string, images map[string]string, o
 			return m.invalid(s.node, "image of service %q is shared with service %q: "+
 				"ask for the same ref for both, or give each its own image", service, use.service)
 		}
-		mine, _ := finalRef(images[service], o.Pin)
-		if theirs, err := finalRef(asked, o.Pin); err != nil || theirs != mine {
+		mine, _ := FinalRef(images[service], o.Pin)
+		if theirs, err := FinalRef(asked, o.Pin); err != nil || theirs != mine {
 			return m.invalid(s.node, "services %q and %q share one image but ask for %s and %s: "+
 				"ask for the same ref for both, or give each its own image", service, use.service, images[service], asked)
 		}

@@ -1,6 +1,7 @@
 package manifest
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -11,34 +12,54 @@ import (
 	"gitops/ci/progress"
 )
 
-// BumpFile is Bump on the file at path. The file is written only when something
-// changed, in one step, and keeps its mode and owner; a symbolic link stays one.
-// Several that run at once take turns.
-func BumpFile(path string, images map[string]string, o Options) ([]Change, error) {
+// BumpFile is Bump on the file at path, which EditFiles writes.
+func BumpFile(path string, images map[string]string, o Options) (changes []Change, err error) {
 	if o.File == "" {
 		o.File = path
 	}
-	unlock, err := lockFolder(path)
-	if err != nil {
-		return nil, err
-	}
-	defer unlock()
-	original, err := os.ReadFile(path)
-	if err != nil {
-		return nil, progress.Invalid("reading manifest: %w: give the path of a file that can be read", err)
-	}
-	rewritten, changes, err := Bump(original, images, o)
-	if err != nil || len(changes) == 0 {
-		return nil, err
-	}
-	if err := replaceFile(path, rewritten); err != nil {
-		return nil, fmt.Errorf("writing manifest, it is as it was: %w", err)
-	}
-	return changes, nil
+	err = EditFiles([]string{path}, func(texts [][]byte) ([][]byte, error) {
+		text, found, err := Bump(texts[0], images, o)
+		changes = found
+		return [][]byte{text}, err
+	})
+	return changes, err
 }
 
-// lockFolder locks the folder of the file at path against other bumps: the file
-// itself is another one after each. Where there is no such folder, reading the file
+// EditFiles gives the files at paths the texts that edit makes of theirs. A file is
+// written only when its text changed, in one step, and keeps its mode and owner; a
+// symbolic link stays one. Several that run at once take turns: they name the same
+// file first.
+func EditFiles(paths []string, edit func(texts [][]byte) ([][]byte, error)) error {
+	unlock, err := lockFolder(paths[0])
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	var texts [][]byte
+	for _, path := range paths {
+		text, err := os.ReadFile(path)
+		if err != nil {
+			return progress.Invalid("reading manifest: %w: give the path of a file that can be read", err)
+		}
+		texts = append(texts, text)
+	}
+	edited, err := edit(texts)
+	if err != nil {
+		return err
+	}
+	for i, path := range paths {
+		if bytes.Equal(texts[i], edited[i]) {
+			continue
+		}
+		if err := replaceFile(path, edited[i]); err != nil {
+			return fmt.Errorf("writing %s, it is as it was: %w", path, err)
+		}
+	}
+	return nil
+}
+
+// lockFolder locks the folder of the file at path against other bumps: each bump
+// replaces the file. Where there is no such folder, reading the file
 // says so.
 func lockFolder(path string) (unlock func(), err error) {
 	if resolved, err := filepath.EvalSymlinks(path); err == nil {

@@ -116,7 +116,7 @@ func (m *Document) unknown(service string) error {
 func (m *Document) replaceable(s *site, service string, force bool) error {
 	if strings.Contains(s.node.Value, "$") && !force {
 		return m.invalid(s.node, "image of service %q is %s: a variable decides what runs, so a ref written here would end that; "+
-			"set the variable instead, or replace it with --force", service, s.node.Value)
+			"name the file that sets the variable with --values, or replace it with --force", service, s.node.Value)
 	}
 	return nil
 }

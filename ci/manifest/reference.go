@@ -35,8 +35,8 @@ func ParseReference(ref string) (Reference, error) {
 	return parsed, nil
 }
 
-// finalRef returns ref as it is to be written.
-func finalRef(ref string, pin *bool) (string, error) {
+// FinalRef returns ref as it is to be written, with the pin of Options.
+func FinalRef(ref string, pin *bool) (string, error) {
 	parsed, err := ParseReference(ref)
 	switch {
 	case err != nil:

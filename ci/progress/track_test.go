@@ -71,6 +71,7 @@ func TestStepsAreGroupsOnGitHub(t *testing.T) {
 	track.End(nil)
 	inner(nil)
 	end(errors.New("no"))
+	p.Prefix("host-2").Start("push")(nil)
 	want := `::group::roll 50%25 of [REDACTED] ::error::x
 roll 50% of hunter2
 ::error::x …
@@ -81,6 +82,8 @@ pull: done (TIME)
 ::endgroup::
 roll 50% of hunter2
 ::error::x: failed (TIME)
+host-2: push …
+host-2: push: done (TIME)
 `
 	if got := untimed(out.String()); got != want {
 		t.Errorf("got\n%s\nwant\n%s", got, want)

@@ -86,7 +86,7 @@ func pointManifest(path, registry string) error {
 	if err != nil {
 		return fmt.Errorf("reading the manifest: %w", err)
 	}
-	own, err := compose.OwnImages(text, nil, nil)
+	own, err := compose.OwnImages(text, nil, nil, nil)
 	if err != nil {
 		return fmt.Errorf("reading the manifest: %w", err)
 	}

@@ -36,7 +36,7 @@ func NeededImages(source string) (Needed, error) {
 	if err != nil {
 		return n, fmt.Errorf("%s: %w", ManifestPath, err)
 	}
-	own, err := compose.OwnImages(text, nil, nil)
+	own, err := compose.OwnImages(text, nil, nil, nil)
 	if err != nil {
 		return n, fmt.Errorf("%s: %w", ManifestPath, err)
 	}

@@ -118,7 +118,7 @@ func TestPointManifestKeepsEverythingElse(t *testing.T) {
 	}
 	// What a person who follows the same instruction writes.
 	want := string(original)
-	own, err := compose.OwnImages(original, nil, nil)
+	own, err := compose.OwnImages(original, nil, nil, nil)
 	if err != nil || len(own) < 2 {
 		t.Fatalf("the manifest builds %v, %v", own, err)
 	}

@@ -4,19 +4,16 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"maps"
+	"path"
+	"slices"
 	"strings"
 	"time"
 )
 
-// commit writes the rewritten manifest as a child of t and returns its name.
-func (j *job) commit(ctx context.Context, t *tip, rewritten []byte) (string, error) {
-	name, err := j.store(ctx, "blob", rewritten)
-	for i := len(t.trees) - 1; i >= 0 && err == nil; i-- {
-		var data []byte
-		if data, err = t.trees[i].with(name); err == nil {
-			name, err = j.store(ctx, "tree", data)
-		}
-	}
+// commit writes the rewritten files as a child of t and returns its name.
+func (j *job) commit(ctx context.Context, t *tip, rewritten map[string][]byte) (string, error) {
+	name, err := j.tree(ctx, t, ".", rewritten)
 	if err != nil {
 		return "", fmt.Errorf("writing the commit: %w", err)
 	}
@@ -32,6 +29,42 @@ func (j *job) commit(ctx context.Context, t *tip, rewritten []byte) (string, err
 		return "", fmt.Errorf("writing the commit: %w", err)
 	}
 	return name, nil
+}
+
+// tree writes the folder at a path of t with the rewritten files, and returns its name.
+func (j *job) tree(ctx context.Context, t *tip, folder string, rewritten map[string][]byte) (string, error) {
+	data := bytes.Clone(t.folders[folder])
+	for _, way := range slices.Sorted(maps.Keys(t.spots)) {
+		if path.Dir(way) != folder {
+			continue
+		}
+		name, err := "", error(nil)
+		switch text, isChanged := rewritten[way]; {
+		case isChanged:
+			name, err = j.store(ctx, "blob", text)
+		case t.folders[way] != nil && leadsTo(way, rewritten):
+			name, err = j.tree(ctx, t, way, rewritten)
+		default:
+			continue
+		}
+		if err == nil {
+			err = t.put(data, way, name)
+		}
+		if err != nil {
+			return "", err
+		}
+	}
+	return j.store(ctx, "tree", data)
+}
+
+// leadsTo reports whether one of the files is in the folder.
+func leadsTo(folder string, files map[string][]byte) bool {
+	for file := range files {
+		if strings.HasPrefix(file, folder+"/") {
+			return true
+		}
+	}
+	return false
 }
 
 // store writes an object byte for byte, past filters and line ending settings.

@@ -32,7 +32,7 @@ func TestSomebodyIsFaster(t *testing.T) {
 				})
 			})
 			start := w.code("one")
-			w.write(composePath, texttest.Replace(t, compose, "owner/frontend:first", "owner/frontend:by-hand"))
+			w.write(composePath, texttest.Replace(t, composeText, "owner/frontend:first", "owner/frontend:by-hand"))
 			theirs := w.commit("Run another frontend")
 			other = func() { w.git(w.clone, "push", "--quiet", w.bare, "HEAD:integration") }
 			armed.Store(true)
@@ -43,7 +43,7 @@ func TestSomebodyIsFaster(t *testing.T) {
 			if parent := w.git(w.bare, "rev-parse", "integration^"); parent != theirs {
 				t.Errorf("the robot's commit is on %s, want %s", parent, theirs)
 			}
-			want := texttest.Replace(t, texttest.Replace(t, compose, "owner/frontend:first", "owner/frontend:by-hand"), "owner/backend:first", ref("backend", start))
+			want := texttest.Replace(t, texttest.Replace(t, composeText, "owner/frontend:first", "owner/frontend:by-hand"), "owner/backend:first", ref("backend", start))
 			if got := w.at("integration:" + composePath); got != want {
 				t.Errorf("manifest\n%q\nwant\n%q", got, want)
 			}

@@ -1,6 +1,7 @@
 package robot
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"maps"
@@ -8,14 +9,14 @@ import (
 	"slices"
 	"strings"
 
+	"gitops/ci/compose"
 	"gitops/ci/manifest"
 )
 
-// apply replays the intent on t. It returns nil when there is nothing to
-// commit; the result then says why.
-func (j *job) apply(ctx context.Context, t *tip) ([]byte, error) {
-	o := manifest.Options{File: j.target + ":" + j.Manifest, Force: j.Force, Pin: j.Pin}
-	rewritten, changes, err := manifest.Bump(t.text, j.Images, o)
+// apply replays the intent on t. It returns the files that changed, by their paths:
+// nil when there is nothing to commit; the result then says why.
+func (j *job) apply(ctx context.Context, t *tip) (map[string][]byte, error) {
+	rewritten, changes, err := j.bump(t, j.Images)
 	if err != nil {
 		return nil, err
 	}
@@ -31,7 +32,7 @@ func (j *job) apply(ctx context.Context, t *tip) ([]byte, error) {
 		return nil, err
 	}
 	if len(newer) > 0 {
-		if rewritten, changes, err = j.applyRest(t, newer, o); err != nil {
+		if rewritten, changes, err = j.applyRest(t, newer); err != nil {
 			return nil, err
 		}
 	}
@@ -40,8 +41,29 @@ func (j *job) apply(ctx context.Context, t *tip) ([]byte, error) {
 	return rewritten, nil
 }
 
+// bump brings images into the files of t and returns those that changed.
+func (j *job) bump(t *tip, images map[string]string) (map[string][]byte, []manifest.Change, error) {
+	o := compose.BumpOptions{
+		Options:    manifest.Options{File: j.target + ":" + j.Manifest, Force: j.Force, Pin: j.Pin},
+		ValuesFile: j.target + ":" + j.Values,
+	}
+	before := compose.Texts{Manifest: t.files[j.Manifest], Values: t.files[j.Values]}
+	after, changes, err := compose.Bump(before, images, o)
+	if err != nil {
+		return nil, nil, err
+	}
+	changed := map[string][]byte{}
+	if !bytes.Equal(before.Manifest, after.Manifest) {
+		changed[j.Manifest] = after.Manifest
+	}
+	if !bytes.Equal(before.Values, after.Values) {
+		changed[j.Values] = after.Values
+	}
+	return changed, changes, nil
+}
+
 // applyRest replays the intent without the services that run something newer.
-func (j *job) applyRest(t *tip, newer map[string]string, o manifest.Options) ([]byte, []manifest.Change, error) {
+func (j *job) applyRest(t *tip, newer map[string]string) (map[string][]byte, []manifest.Change, error) {
 	j.result.Superseded = newer
 	first := slices.Sorted(maps.Keys(newer))[0]
 	j.result.SupersededBy = newer[first]
@@ -54,7 +76,7 @@ func (j *job) applyRest(t *tip, newer map[string]string, o manifest.Options) ([]
 		j.result.Outcome = Superseded
 		return nil, nil, nil
 	}
-	rewritten, changes, err := manifest.Bump(t.text, rest, o)
+	rewritten, changes, err := j.bump(t, rest)
 	if err == nil && len(changes) == 0 {
 		j.result.Outcome = Superseded
 		return nil, nil, nil

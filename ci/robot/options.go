@@ -24,6 +24,10 @@ type Options struct {
 	Branch  string
 	// Manifest is the compose file's path in the repository.
 	Manifest string
+	// Values is the path in the repository of the file that sets variables of the
+	// manifest; none when empty. Where it sets the tag of an image, it is changed and
+	// the manifest is not.
+	Values string
 	// Images is the intent: what each service shall run.
 	Images map[string]string
 	// Commit is the full SHA of the commit that the images were built from.
@@ -148,19 +152,35 @@ func checkURL(address string) error {
 }
 
 func (o *Options) checkWhere() error {
-	clean := path.Clean(o.Manifest)
+	var inside bool
 	switch {
 	case !validBranch(o.Branch):
 		return progress.Invalid("branch %q: give a branch name such as integration", o.Branch)
 	case !validBranch(o.HistoryBranch):
 		return progress.Invalid("history branch %q: give a branch name such as main", o.HistoryBranch)
-	case o.Manifest == "" || clean == "." || path.IsAbs(clean) || strings.HasPrefix(clean, "../") || clean == ".." || strings.ContainsAny(clean, "\n\x00"):
-		return progress.Invalid("manifest %q: give its path in the repository, such as app/docker-compose.yml", o.Manifest)
 	case !fullSHA.MatchString(o.Commit):
 		return progress.Invalid("commit %q: give the full SHA of the commit that the images were built from", o.Commit)
 	}
-	o.Manifest = clean
+	if o.Manifest, inside = inRepository(o.Manifest); !inside {
+		return progress.Invalid("manifest %q: give its path in the repository, such as app/docker-compose.yml", o.Manifest)
+	}
+	if o.Values == "" {
+		return nil
+	}
+	if o.Values, inside = inRepository(o.Values); !inside || o.Values == o.Manifest {
+		return progress.Invalid("file of values %q: give its path in the repository, such as app/images.env", o.Values)
+	}
 	return nil
+}
+
+// inRepository returns the clean form of a path, and whether it is one of a file in
+// the repository.
+func inRepository(name string) (clean string, ok bool) {
+	clean = path.Clean(name)
+	if name == "" || clean == "." || path.IsAbs(clean) || clean == ".." || strings.HasPrefix(clean, "../") || strings.ContainsAny(clean, "\n\x00") {
+		return name, false
+	}
+	return clean, true
 }
 
 // validBranch follows git check-ref-format, a little narrower.

@@ -76,9 +76,9 @@ func TestDeepensOnlyAsFarAsItMust(t *testing.T) {
 		// A branch per case, so that the manifest is part of its tip only.
 		branch := fmt.Sprintf("case-%d-%d", c.ours, c.runs)
 		w.git(w.clone, "checkout", "--quiet", "--detach", "integration")
-		w.write(composePath, compose)
+		w.write(composePath, composeText)
 		if c.runs >= 0 {
-			w.write(composePath, texttest.Replace(t, compose, "owner/backend:first", ref("backend", behind(c.runs))))
+			w.write(composePath, texttest.Replace(t, composeText, "owner/backend:first", ref("backend", behind(c.runs))))
 		}
 		tip := w.commit("Case " + branch)
 		w.push("HEAD:refs/heads/" + branch)

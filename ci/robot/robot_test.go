@@ -105,7 +105,7 @@ func TestShortAndPrefixedTagsAreCommitsToo(t *testing.T) {
 	old := w.code("old")
 	newer := w.code("newer")
 	for _, tag := range []string{newer[:9], "sha-" + newer[:7], newer + "@sha256:" + strings.Repeat("ab", 32)} {
-		w.write(composePath, texttest.Replace(t, compose, "owner/backend:first", ref("backend", tag)))
+		w.write(composePath, texttest.Replace(t, composeText, "owner/backend:first", ref("backend", tag)))
 		w.commit("Run " + tag)
 		w.push("HEAD:integration")
 		if result := w.robot(w.local(old)); result.Outcome != Superseded || result.SupersededBy != newer {
@@ -120,7 +120,7 @@ func TestStrangerIsReplaced(t *testing.T) {
 	w := newWorld(t)
 	for _, tag := range []string{strings.Repeat("abcd", 10), "20240101", "v1.2.3", "deadbee"} {
 		mine := w.code("mine-" + tag)
-		w.write(composePath, texttest.Replace(t, compose, "owner/backend:first", ref("backend", tag)))
+		w.write(composePath, texttest.Replace(t, composeText, "owner/backend:first", ref("backend", tag)))
 		w.commit("Run " + tag)
 		w.push("HEAD:integration")
 		w.code("later-" + tag) // so that the tip alone does not tell

@@ -5,6 +5,8 @@ import (
 	"context"
 	"encoding/hex"
 	"fmt"
+	"path"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -15,22 +17,19 @@ import (
 type tip struct {
 	commit  string
 	parents []string
-	trees   []tree // from the root to the folder of the manifest
-	text    []byte // the manifest
+	files   map[string][]byte // the manifest and the file of values, by path
+	folders map[string][]byte // tree objects on the way to them, by path; "." is the root
+	spots   map[string]spot   // of files and folders in the trees that hold them, by path
 }
 
-// tree is a folder: its bytes, and where in them the name of the next object
-// on the way to the manifest stands.
-type tree struct {
-	data       []byte
-	start, end int
-}
+// spot is where in the bytes of a tree the name of an object stands.
+type spot struct{ start, end int }
 
 // retryDepth is how much history a repeated fetch asks for: enough to see that
 // the new tip grew out of the old one.
 const retryDepth = 16
 
-// fetch gets the tip of the target branch and what is on the way to the manifest.
+// fetch gets the tip of the target branch and what is on the way to its files.
 func (j *job) fetch(ctx context.Context) (*tip, error) {
 	depth := 1
 	if j.result.Attempts > 1 {
@@ -45,30 +44,70 @@ func (j *job) fetch(ctx context.Context) (*tip, error) {
 }
 
 func (j *job) readTip(ctx context.Context) (*tip, error) {
-	names := []string{"refs/robot/tip", "refs/robot/tip^{tree}"}
-	parts := strings.Split(j.Manifest, "/")
-	for i := range parts {
-		names = append(names, "refs/robot/tip:"+strings.Join(parts[:i+1], "/"))
+	paths := []string{j.Manifest}
+	if j.Values != "" {
+		paths = append(paths, j.Values)
+	}
+	names, ways := []string{"refs/robot/tip", "refs/robot/tip^{tree}"}, onTheWay(paths)
+	for _, way := range ways {
+		names = append(names, "refs/robot/tip:"+way)
 	}
 	objects, err := j.git.objects(ctx, j.repo, names)
 	if err != nil {
 		return nil, fmt.Errorf("reading the tip of %s: %w", j.target, err)
 	}
-	t := &tip{commit: objects[0].name, parents: parents(objects[0].data)}
-	hashSize := len(t.commit) / 2
-	for i, part := range parts {
-		here, mode, err := find(objects[1+i].data, part, hashSize)
-		if err == nil {
-			err = checkMode(mode, i == len(parts)-1)
-		}
-		if err != nil {
-			return nil, progress.Invalid("%s on %s of %s: %w: give the manifest's path in the repository",
-				strings.Join(parts[:i+1], "/"), j.target, j.RepoURL, err)
-		}
-		t.trees = append(t.trees, here)
+	t := &tip{
+		commit: objects[0].name, parents: parents(objects[0].data),
+		files: map[string][]byte{}, folders: map[string][]byte{".": objects[1].data}, spots: map[string]spot{},
 	}
-	t.text = objects[len(objects)-1].data
+	for i, way := range ways {
+		isFile := slices.Contains(paths, way)
+		if err := t.add(way, objects[2+i].data, isFile); err != nil {
+			return nil, progress.Invalid("%s on %s of %s: %w: give the path in the repository of the %s",
+				way, j.target, j.RepoURL, err, j.word(way))
+		}
+	}
 	return t, nil
+}
+
+// word is what messages call the file to which a path leads.
+func (j *job) word(way string) string {
+	if way == j.Manifest || strings.HasPrefix(j.Manifest, way+"/") {
+		return "manifest"
+	}
+	return "file of values"
+}
+
+// onTheWay returns the paths of files and of their folders, a folder before what is in
+// it.
+func onTheWay(paths []string) (all []string) {
+	for _, file := range paths {
+		parts := strings.Split(file, "/")
+		for i := range parts {
+			if way := strings.Join(parts[:i+1], "/"); !slices.Contains(all, way) {
+				all = append(all, way)
+			}
+		}
+	}
+	return all
+}
+
+// add notes a file or folder whose folder was added before.
+func (t *tip) add(way string, data []byte, isFile bool) error {
+	here, mode, err := find(t.folders[path.Dir(way)], path.Base(way), len(t.commit)/2)
+	if err == nil {
+		err = checkMode(mode, isFile)
+	}
+	if err != nil {
+		return err
+	}
+	t.spots[way] = here
+	if isFile {
+		t.files[way] = slices.Concat([]byte{}, data)
+	} else {
+		t.folders[way] = data
+	}
+	return nil
 }
 
 // object is one answer of git cat-file.
@@ -116,7 +155,7 @@ func parents(commit []byte) (all []string) {
 
 // find looks for a name among a tree object's entries: "mode name\0" and the
 // object's name in bytes.
-func find(data []byte, name string, hashSize int) (tree, string, error) {
+func find(data []byte, name string, hashSize int) (spot, string, error) {
 	for at := 0; at < len(data); {
 		zero := bytes.IndexByte(data[at:], 0)
 		if zero < 0 || at+zero+1+hashSize > len(data) {
@@ -125,11 +164,11 @@ func find(data []byte, name string, hashSize int) (tree, string, error) {
 		mode, entry, _ := strings.Cut(string(data[at:at+zero]), " ")
 		start := at + zero + 1
 		if entry == name {
-			return tree{data, start, start + hashSize}, mode, nil
+			return spot{start, start + hashSize}, mode, nil
 		}
 		at = start + hashSize
 	}
-	return tree{}, "", fmt.Errorf("there is no such file")
+	return spot{}, "", fmt.Errorf("there is no such file")
 }
 
 func checkMode(mode string, last bool) error {
@@ -147,11 +186,13 @@ func checkMode(mode string, last bool) error {
 	return nil
 }
 
-// with returns the tree with another object on the way to the manifest.
-func (t tree) with(name string) ([]byte, error) {
+// put writes the name of the object at a path into the tree that holds it.
+func (t *tip) put(tree []byte, way, name string) error {
 	raw, err := hex.DecodeString(name)
-	if err != nil || len(raw) != t.end-t.start {
-		return nil, fmt.Errorf("git named an object %q", name)
+	at := t.spots[way]
+	if err != nil || len(raw) != at.end-at.start {
+		return fmt.Errorf("git named an object %q", name)
 	}
-	return bytes.Join([][]byte{t.data[:t.start], raw, t.data[t.end:]}, nil), nil
+	copy(tree[at.start:at.end], raw)
+	return nil
 }

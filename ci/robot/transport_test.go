@@ -74,7 +74,7 @@ func TestSHA256Repository(t *testing.T) {
 	w.git("", "init", "--quiet", "--bare", "--object-format=sha256", bare)
 	w.git("", "init", "--quiet", "--object-format=sha256", "--initial-branch=integration", clone)
 	w.clone, w.bare = clone, bare
-	w.write(composePath, compose)
+	w.write(composePath, composeText)
 	commit := w.commit("Start")
 	w.git(clone, "push", "--quiet", bare, "HEAD:integration")
 	o := w.options(commit)

@@ -22,7 +22,7 @@ const (
 	serverUser  = "robot"
 	password    = "planted-secret-4711"
 	composePath = "app/docker-compose.yml"
-	compose     = "# The application.\r\nservices:\r\n  backend:\r\n    image: \"owner/backend:first\"  # keep\r\n  frontend:\r\n    image: owner/frontend:first\r\n"
+	composeText = "# The application.\r\nservices:\r\n  backend:\r\n    image: \"owner/backend:first\"  # keep\r\n  frontend:\r\n    image: owner/frontend:first\r\n"
 )
 
 // world is a real git server over HTTP with one repository, and a person with
@@ -78,7 +78,7 @@ var firstWorld = sync.OnceValues(func() (folder string, err error) {
 	if err := os.MkdirAll(filepath.Join(clone, filepath.Dir(composePath)), 0o755); err != nil {
 		return folder, err
 	}
-	if err := os.WriteFile(filepath.Join(clone, composePath), []byte(compose), 0o644); err != nil {
+	if err := os.WriteFile(filepath.Join(clone, composePath), []byte(composeText), 0o644); err != nil {
 		return folder, err
 	}
 	for _, args := range [][]string{
@@ -243,10 +243,10 @@ func (w *world) count(revisions string) string {
 	return w.git(w.bare, "rev-list", "--count", revisions)
 }
 
-// wantManifest checks the whole manifest: one image differs from compose.
+// wantManifest checks the whole manifest: one image differs from composeText.
 func (w *world) wantManifest(old, new string) {
 	w.Helper()
-	want := texttest.Replace(w, compose, old, new)
+	want := texttest.Replace(w, composeText, old, new)
 	if got := w.at("integration:" + composePath); got != want {
 		w.Errorf("manifest\n%q\nwant\n%q", got, want)
 	}
@@ -268,7 +268,7 @@ func hook(t *testing.T, folder, name string) (trace string) {
 
 func (w *world) wantManifestUnchanged() {
 	w.Helper()
-	if got := w.at("integration:" + composePath); got != compose {
+	if got := w.at("integration:" + composePath); got != composeText {
 		w.Errorf("manifest %q", got)
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"gitops/ci/compose"
 	"gitops/ci/github"
 	"gitops/ci/manifest"
 	"gitops/ci/progress"
@@ -14,6 +15,9 @@ import (
 type BumpOptions struct {
 	// Manifest is the compose manifest, a file.
 	Manifest string `json:"manifest"`
+	// Values is the file that sets variables of the manifest; none when empty. Where it
+	// sets the tag of an image, it is changed and the manifest is not.
+	Values string `json:"values,omitempty"`
 	// Images is what each service shall run, by its name.
 	Images map[string]string `json:"images"`
 	// Pin writes the digest beside the tag; nil writes what the ref has.
@@ -27,12 +31,15 @@ type BumpResult struct {
 	Changes []manifest.Change `json:"changes"`
 }
 
-// Bump replaces image refs in the manifest, byte for byte.
+// Bump replaces image refs in the manifest, or the tags in its file of values, byte for
+// byte.
 func Bump(_ context.Context, o BumpOptions) (BumpResult, error) {
 	if len(o.Images) == 0 {
 		return BumpResult{}, errNoImages()
 	}
-	changes, err := manifest.BumpFile(o.Manifest, o.Images, manifest.Options{File: o.Manifest, Pin: o.Pin, Force: o.Force})
+	changes, err := compose.BumpFiles(o.Manifest, o.Values, o.Images, compose.BumpOptions{
+		Options: manifest.Options{File: o.Manifest, Pin: o.Pin, Force: o.Force}, ValuesFile: o.Values,
+	})
 	if err != nil {
 		return BumpResult{}, err
 	}

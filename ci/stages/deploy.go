@@ -25,9 +25,9 @@ type RollOptions struct {
 	// Variables are values for the manifest. DOMAIN is the host's address unless it is
 	// given.
 	Variables map[string]secret.Value `json:"-"`
-	// EnvFile is a file of NAME=value lines with more of them, as Docker Compose reads
-	// it; Variables win.
-	EnvFile string `json:"env_file,omitempty"`
+	// EnvFiles are files of NAME=value lines with more of them, as Docker Compose reads
+	// them; a later one wins over an earlier one, and Variables over all.
+	EnvFiles []string `json:"env_files,omitempty"`
 	// Logins are those of the registries that the host pulls from.
 	Logins []registry.Login `json:"-"`
 	// GateTimeout is how long a service may take to become healthy, and LockWait how
@@ -124,7 +124,7 @@ func (o DeployOptions) deployment(ctx context.Context) (deploy.Options, error) {
 	if err != nil {
 		return options, progress.Invalid("reading the manifest: %w", err)
 	}
-	if err := o.Verify.check(ctx, text, o.Logins, o.Output); err != nil {
+	if err := o.Verify.check(ctx, text, options.Env, o.Logins, o.Output); err != nil {
 		return options, err
 	}
 	return options, options.Check(ctx)
@@ -184,8 +184,8 @@ func (o RollOptions) options() (deploy.Options, error) {
 
 func (o RollOptions) environment(address string) (map[string]secret.Value, error) {
 	env := map[string]secret.Value{"DOMAIN": secret.New(address)}
-	if o.EnvFile != "" {
-		values, err := compose.EnvironmentFile(o.EnvFile)
+	for _, file := range o.EnvFiles {
+		values, err := compose.EnvironmentFile(file)
 		if err != nil {
 			return nil, err
 		}

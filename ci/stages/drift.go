@@ -117,6 +117,7 @@ func cloudDrift(ctx context.Context, workspace *infra.Workspace) ([]string, erro
 }
 
 func (o DriftOptions) running(ctx context.Context, config host.Config, text []byte) ([]deploy.Finding, error) {
+	o.Host.tell(o.Output)
 	client, err := host.Wait(ctx, config, host.Needs{Docker: true}, o.Output.Progress)
 	if err != nil {
 		return nil, err

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -207,6 +208,22 @@ type lab struct {
 	hosts HostOptions
 	dir   string
 	image string
+	said  said
+}
+
+// said is what the progress has told. It calls then once, at the first line that
+// has a text.
+type said struct {
+	text string
+	then func()
+}
+
+func (s *said) Write(p []byte) (int, error) {
+	if s.then != nil && strings.Contains(string(p), s.text) {
+		s.then()
+		s.then = nil
+	}
+	return len(p), nil
 }
 
 func newLab(t *testing.T) *lab {
@@ -255,10 +272,10 @@ func (l *lab) deploy(ctx context.Context, commit string, parallel int, behaviour
 	if err := os.WriteFile(manifest, []byte(text), 0o600); err != nil {
 		l.t.Fatal(err)
 	}
-	out := Output{Progress: progress.NewProgress(l.t.Output())}
+	out := Output{Progress: progress.NewProgress(io.MultiWriter(l.t.Output(), &l.said))}
 	return OnHosts(ctx, l.hosts, HostsOptions{Parallel: parallel}, out, func(ctx context.Context, one HostOptions, out Output) (DeployResult, error) {
 		_, port, _ := strings.Cut(one.Address, ":")
-		o := DeployOptions{Manifest: manifest, Commit: strings.Repeat(commit, 40)}
+		o := DeployOptions{Manifests: []string{manifest}, Commit: strings.Repeat(commit, 40)}
 		o.RollOptions = RollOptions{Host: one, Output: out, Actor: "test", GateTimeout: 20 * time.Second, LockWait: time.Minute, Keep: 3,
 			Place:     deploy.Place{Dir: filepath.Join(l.dir, port), Project: strings.TrimSuffix(l.image, ":v1") + "-" + port},
 			Variables: map[string]secret.Value{"BEHAVIOUR": secret.New(behaviours[one.Address])}}
@@ -291,4 +308,17 @@ func TestDeployToSeveralHosts(t *testing.T) {
 			t.Errorf("error lacks %q: %v", words, err)
 		}
 	}
+	// Cancelled while two are at work, each goes back by itself.
+	ctx, cancel := context.WithCancel(t.Context())
+	l.said = said{text: c + ": ", then: func() { time.AfterFunc(4*time.Second, cancel) }}
+	r, err = l.deploy(ctx, "c", 2, map[string]string{a: "v1", b: "sick", c: "sick"})
+	if !errors.Is(err, context.Canceled) || r.Hosts[0].Outcome != deploy.Deployed {
+		t.Fatalf("got %q, %v", outcomes(r), err)
+	}
+	for _, h := range r.Hosts[1:] {
+		if !slices.Contains([]string{deploy.Restored, deploy.Untouched}, h.Outcome) {
+			t.Errorf("%s is %s: %s", h.Host, h.Outcome, h.Error)
+		}
+	}
+	l.sh(`test "$(docker ps --filter "ancestor=$2" --filter health=healthy --quiet | wc -l)" -eq 3`)
 }

@@ -29,19 +29,22 @@ func (h HostOptions) jump(alias host.Alias, target host.Config) (*host.Config, e
 	var last *host.Config
 	for i, name := range names {
 		hop, err := h.hop(name, target)
+		if err == nil && i < len(h.JumpHostKeys) {
+			err = give(&hop, h.JumpHostKeys[i])
+		}
 		if err != nil {
 			return nil, err
-		}
-		if i < len(h.JumpHostKeys) {
-			line, err := host.KnownHostsLine(hop.Address, h.JumpHostKeys[i])
-			if err != nil {
-				return nil, err
-			}
-			hop.KnownHosts, hop.HostKeyAlias = []byte(line+"\n"), ""
 		}
 		hop.Jump, last = last, &hop
 	}
 	return last, nil
+}
+
+// give makes key the only one that is known of a host.
+func give(hop *host.Config, key string) error {
+	line, err := host.KnownHostsLine(hop.Address, key)
+	hop.KnownHosts, hop.HostKeyAlias = []byte(line+"\n"), ""
+	return err
 }
 
 // before puts those hosts before names that the first of them needs by the SSH

@@ -29,6 +29,10 @@ type PublishOptions struct {
 	// services that have none in the manifest; it need not exist.
 	Manifest string `json:"manifest"`
 	Config   string `json:"config"`
+	// Values is the file that sets variables of the manifest; none when empty. Force
+	// also publishes images with variables that no file sets.
+	Values string `json:"values,omitempty"`
+	Force  bool   `json:"force,omitempty"`
 	// Services select and override what is built, as --service does.
 	Services []string `json:"services,omitempty"`
 	// BuildArgs are build arguments of every image.
@@ -185,9 +189,16 @@ func (o PublishOptions) services() ([]publish.Service, error) {
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, progress.Invalid("reading %s: %w", o.Config, err)
 	}
+	var values []byte
+	if o.Values != "" {
+		if values, err = os.ReadFile(o.Values); err != nil {
+			return nil, progress.Invalid("reading the file of values: %w", err)
+		}
+	}
 	selected, err := compose.Builds(builds.Options{
 		Manifest: text, ManifestPath: filepath.ToSlash(o.Manifest), Config: config, ConfigPath: filepath.ToSlash(o.Config),
 		Services: o.Services, BuildArgs: o.BuildArgs, Platforms: o.Platforms, Commit: o.Commit,
+		Values: values, ValuesPath: filepath.ToSlash(o.Values), Force: o.Force,
 	})
 	if err != nil {
 		return nil, err

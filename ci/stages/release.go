@@ -9,7 +9,7 @@ import (
 
 // ReleaseOptions say what is published and who writes it into the manifest.
 type ReleaseOptions struct {
-	// Publish takes its manifest and commit from the robot's.
+	// Publish takes its manifest, values and commit from the robot's.
 	Publish PublishOptions `json:"publish"`
 	Push    PushOptions    `json:"push"`
 	// Published is the result of a Publish that ran elsewhere, on an engine that
@@ -57,6 +57,7 @@ func (o ReleaseOptions) published(ctx context.Context) (PublishResult, error) {
 	}
 	p := o.Publish
 	p.Manifest, p.Commit = o.Push.Robot.Manifest, o.Push.Robot.Commit
+	p.Values, p.Force = o.Push.Robot.Values, o.Push.Robot.Force
 	if p.SourceURL == "" {
 		p.SourceURL = o.Push.Robot.RepoURL
 	}

@@ -12,6 +12,7 @@ import (
 	"gitops/ci/compose"
 	"gitops/ci/progress"
 	"gitops/ci/registry"
+	"gitops/ci/secret"
 )
 
 // VerifyOptions say whose signature the images of a deploy must have; none when
@@ -30,14 +31,14 @@ type VerifyOptions struct {
 	PlainHTTP []string `json:"plain_http,omitempty"`
 }
 
-// check looks for the signatures of the images that the manifest in text names,
-// before anything is deployed.
-func (v VerifyOptions) check(ctx context.Context, text []byte, logins []registry.Login, out Output) error {
+// check looks for the signatures of the images that the manifest in text names with
+// the values of env, before anything is deployed.
+func (v VerifyOptions) check(ctx context.Context, text []byte, env map[string]secret.Value, logins []registry.Login, out Output) error {
 	policy, err := v.policy()
 	if err != nil || policy == nil {
 		return err
 	}
-	images, err := v.images(text)
+	images, err := v.images(text, env)
 	if err != nil {
 		return err
 	}
@@ -70,12 +71,15 @@ func (v VerifyOptions) policy() (*attest.Policy, error) {
 }
 
 // images returns the refs that must be signed, by service.
-func (v VerifyOptions) images(text []byte) (map[string]string, error) {
+func (v VerifyOptions) images(text []byte, env map[string]secret.Value) (map[string]string, error) {
 	config, err := os.ReadFile(v.Config)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, progress.Invalid("reading %s: %w", v.Config, err)
 	}
-	images, err := compose.OwnImages(text, config, v.Services)
+	images, err := compose.OwnImages(text, config, v.Services, func(name string) (string, bool) {
+		value, ok := env[name]
+		return value.Reveal(), ok
+	})
 	if err == nil && len(images) == 0 {
 		err = progress.Invalid("nothing to verify: no service has a build section or is named by --verify-service")
 	}

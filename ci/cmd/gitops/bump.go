@@ -31,6 +31,7 @@ func (f *robotFlags) add(flags *pflag.FlagSet) {
 	flags.StringVar(&r.RepoURL, "repo", "", "URL of the git repository to commit and push to, without credentials")
 	flags.StringVar(&r.Branch, "branch", "integration", "branch to commit to, with --repo")
 	flags.StringVar(&r.Manifest, "manifest", defaultManifest, "the compose manifest; with --repo, its path there")
+	addValues(flags, &r.Values)
 	flags.StringVar(&r.Commit, "commit", os.Getenv("GITHUB_SHA"), "full SHA of the commit that the images were built from, with --repo")
 	flags.StringVar(&r.Message, "message", "", "template of the commit message, with --repo")
 	flags.StringArrayVar(&r.Trailers, "trailer", nil, "trailer of the commit message, \"Key: value\" (repeatable)")
@@ -45,7 +46,7 @@ func (f *robotFlags) add(flags *pflag.FlagSet) {
 	flags.BoolVar(&r.SkipCI, "skip-ci", false, "add [skip ci] to the message; docs/robot.md names its trap")
 	flags.BoolVar(&r.Unordered, "unordered", false, "do not check that nothing newer is replaced")
 	flags.BoolVar(&f.push.Propose, "propose", false, "open a pull request when the branch is protected")
-	flags.BoolVar(&r.Force, "force", false, "also replace images that hold a ${VARIABLE}")
+	flags.BoolVar(&r.Force, "force", false, "also replace images that hold a ${VARIABLE} that --values does not set")
 	addGitHub(flags, &f.push.GitHub)
 }
 
@@ -100,7 +101,7 @@ func bump(ctx context.Context, c *console, f *robotFlags, refs map[string]string
 		return nil, err
 	}
 	if o.Robot.RepoURL == "" {
-		r, err := stages.Bump(ctx, stages.BumpOptions{Manifest: o.Robot.Manifest, Images: refs, Pin: o.Robot.Pin, Force: o.Robot.Force})
+		r, err := stages.Bump(ctx, stages.BumpOptions{Manifest: o.Robot.Manifest, Values: o.Robot.Values, Images: refs, Pin: o.Robot.Pin, Force: o.Robot.Force})
 		if err != nil {
 			return nil, err
 		}

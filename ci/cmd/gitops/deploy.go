@@ -34,7 +34,7 @@ func (f *rollFlags) add(flags *pflag.FlagSet) {
 	addParallel(flags, &f.hosts)
 	addPlace(flags, &f.roll.Place)
 	flags.StringSliceVar(&f.names, "env", nil, "names of environment variables that the manifest needs (repeatable); DOMAIN defaults to the host's address")
-	flags.StringVar(&f.roll.EnvFile, "env-file", "", "file of NAME=value lines that the manifest needs")
+	flags.StringArrayVar(&f.roll.EnvFiles, "env-file", nil, "file of NAME=value lines that the manifest needs (repeatable; a later one wins)")
 	addRegistry(flags, &f.registry)
 	flags.DurationVar(&f.roll.GateTimeout, "gate-timeout", 2*time.Minute, "how long a service may take to become healthy")
 	flags.DurationVar(&f.roll.LockWait, "lock-wait", 5*time.Minute, "how long to wait for another deploy to the same host")

@@ -31,6 +31,11 @@ func addTerraform(flags *pflag.FlagSet, t *stages.TerraformOptions) {
 	addPass(flags, &t.Pass, "terraform")
 }
 
+// addValues adds the flag for the file in which a release sets the tags of images.
+func addValues(flags *pflag.FlagSet, file *string) {
+	flags.StringVar(file, "values", "", "file in the repository whose NAME=value lines set variables of the manifest; it is bumped where it sets an image's tag")
+}
+
 // addPlatforms adds the flag for what images are built for, which stages that know the
 // server warn by.
 func addPlatforms(flags *pflag.FlagSet, platforms *[]string) {

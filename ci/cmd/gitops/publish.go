@@ -98,6 +98,8 @@ func newPublish(c *console) *cobra.Command {
 		}, refsText)
 	flags := cmd.PersistentFlags()
 	flags.StringVar(&f.Manifest, "manifest", defaultManifest, "the compose manifest")
+	addValues(flags, &f.Values)
+	flags.BoolVar(&f.Force, "force", false, "also publish images that hold a ${VARIABLE} that --values does not set")
 	flags.StringVar(&f.Commit, "commit", os.Getenv("GITHUB_SHA"), "full SHA of the commit that is built: the tag of the images")
 	f.add(flags)
 	cmd.AddCommand(newReuse(c, &f), newLayout(c, &f), newSBOM(c, &f), newPush(c, &f))

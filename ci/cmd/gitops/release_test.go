@@ -164,3 +164,42 @@ func TestRelease(t *testing.T) {
 		t.Errorf("the manifest is %v\n%s\nwant\n%s", err, manifest, want)
 	}
 }
+
+// Tags that are variables: the robot commits the file that sets them, and a person sees
+// nothing else change.
+func TestReleaseByValues(t *testing.T) {
+	s := newShop(t)
+	dockerfile := "FROM scratch\nCOPY name /\n"
+	manifest := "services:\n  api:\n    image: ${REGISTRY}/shop/api:${API_TAG:-none} # the API\n    build: {context: api, args: {MODE: \"${MODE}\"}}\n" +
+		"  page:\n    image: '${PAGE?set it}'\n    build: page\n"
+	values := "REGISTRY=" + s.registry + "\nAPI_TAG=old\n\n# The page\nPAGE=\"" + s.registry + "/shop/page:old\"\nMODE=fast\n"
+	first := s.push(map[string]string{
+		"compose.yml": manifest, "images.env": values, "gitops.yml": "release: {values: images.env}\n",
+		"api/Dockerfile": dockerfile + "ARG MODE\nLABEL mode=$MODE\n", "api/name": t.Name() + s.registry, "page/Dockerfile": dockerfile, "page/name": t.Name() + s.registry,
+	})
+	code, result, said := s.release(first)
+	if code != progress.ExitDone || result.Push.Outcome != "pushed" || s.commits() != "2" {
+		t.Fatalf("exit %d with %s commits: %+v\n%s", code, s.commits(), result, said)
+	}
+	s.pull()
+	if changed := s.git("diff", "--name-only", "HEAD^"); changed != "images.env" {
+		t.Errorf("changed files: %s", changed)
+	}
+	_, tag, _ := strings.Cut(result.Refs[0].Ref, "/shop/api:")
+	want := strings.Replace(strings.Replace(values, "API_TAG=old", "API_TAG="+tag, 1), s.registry+"/shop/page:old", result.Refs[1].Ref, 1)
+	got, err := os.ReadFile(filepath.Join(s.clone, "images.env"))
+	if err != nil || string(got) != want || !strings.HasPrefix(tag, first+"@sha256:") {
+		t.Errorf("the values are %v\n%s\nwant\n%s", err, got, want)
+	}
+	// Again: the values name what was built, and nothing is built or committed.
+	code, again, said := s.release(first)
+	if code != progress.ExitDone || again.Push.Outcome != "unchanged" || s.commits() != "2" || !again.Refs[0].Reused || !again.Refs[1].Reused {
+		t.Fatalf("exit %d with %s commits: %+v\n%s", code, s.commits(), again, said)
+	}
+	// A commit that changes one service: by the values the other's image is known.
+	second := s.push(map[string]string{"page/name": "changed" + s.registry})
+	code, result, said = s.release(second)
+	if code != progress.ExitDone || !result.Refs[0].Reused || result.Refs[1].Reused {
+		t.Fatalf("exit %d: %+v\n%s", code, result, said)
+	}
+}

@@ -39,6 +39,7 @@ var flagOf = map[string]string{
 	"release.branch":         "branch",
 	"release.platforms":      "default-platform",
 	"release.build_args":     "build-arg",
+	"release.values":         "values",
 	"release.no_pin":         "no-pin",
 	"robot.name":             "author-name",
 	"robot.email":            "author-email",
@@ -52,6 +53,7 @@ var flagOf = map[string]string{
 	"deploy.watch":           "watch",
 	"deploy.probes":          "probe",
 	"deploy.before":          "before",
+	"deploy.env_file":        "env-file",
 	"deploy.profiles":        "profile",
 	"deploy.data":            "data",
 	"deploy.rename":          "rename",
@@ -74,8 +76,12 @@ var insteadOf = map[string][]string{
 	"no-pin":          {"pin"},
 }
 
-// addBefore puts values before those of a flag that was given: of two settings of a
-// backend with one name Terraform takes the later.
+// adds names flags to whose given values those of the setting are added, before them:
+// of two settings of a backend with one name Terraform takes the later, and of two
+// values of a variable a deploy does.
+var adds = []string{"backend-config", "env-file"}
+
+// addBefore puts values before those of a flag that was given.
 func addBefore(f *pflag.Flag, values []string) error {
 	list, ok := f.Value.(pflag.SliceValue)
 	if !ok {
@@ -102,7 +108,7 @@ func configure(flags *pflag.FlagSet, file string) error {
 	flags.Visit(func(f *pflag.Flag) { given[f.Name] = true })
 	for setting, name := range flagOf {
 		values := s.Values(setting)
-		if name == "backend-config" && given[name] {
+		if slices.Contains(adds, name) && given[name] && flags.Lookup(name) != nil {
 			if err := addBefore(flags.Lookup(name), values); err != nil {
 				return progress.Invalid("%s: %s: %w", s.File(), setting, err)
 			}

@@ -36,8 +36,8 @@ type faultPlace struct {
 	count   int    // of deploys, so that each manifest is another one
 }
 
-// newFaultPlace deploys everything once.
-func newFaultPlace(t *testing.T) *faultPlace {
+// newFaultPlace deploys everything once, into a folder that was prepared.
+func newFaultPlace(t *testing.T, prepare ...func(*faultPlace)) *faultPlace {
 	t.Helper()
 	p := &faultPlace{lab: newLab(t), current: "good-1"}
 	p.password = fmt.Sprintf("planted-fault-%d-%d", os.Getpid(), time.Now().UnixNano())
@@ -49,6 +49,9 @@ func newFaultPlace(t *testing.T) *faultPlace {
 	}
 	_, p.port, _ = net.SplitHostPort(listener.Addr().String())
 	listener.Close()
+	for _, one := range prepare {
+		one(p)
+	}
 	p.lab.deploy(p.to(image(p.current)))
 	p.awaitTraefik()
 	return p
@@ -154,7 +157,7 @@ volumes:
 func (p *faultPlace) to(web string) deploy.Options {
 	manifest := p.manifest(web)
 	o := p.lab.options(p.commit(), manifest)
-	o.Restarts, o.Drain = 2, 5*time.Second
+	o.Restarts, o.Drain, o.GateTimeout = 1, 5*time.Second, 90*time.Second
 	return o
 }
 

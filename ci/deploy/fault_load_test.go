@@ -45,7 +45,7 @@ func (p *faultPlace) under(name string, allowed int, fault func(*faultPlace)) {
 			t.Fatal(err)
 		}
 		stop, seen := make(chan struct{}), make(chan string, 1)
-		go func() { seen <- watchProcesses(inside.secrets(), 50*time.Millisecond, stop) }()
+		go func() { seen <- watchProcesses(inside.secrets(), 100*time.Millisecond, stop) }()
 		defer func() {
 			close(stop)
 			if line := <-seen; line != "" {

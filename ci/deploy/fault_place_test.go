@@ -104,8 +104,9 @@ func (p *faultPlace) in(t *testing.T) *faultPlace {
 	return &inside
 }
 
-// routed returns a service that Traefik routes to.
-func routed(name, image, base string, priority int) string {
+// routed returns a service that Traefik routes to. Its health is asked for every so many
+// seconds.
+func routed(name, image, base string, priority, interval int) string {
 	return fmt.Sprintf(`  %[1]s:
     image: %[2]s
     restart: always
@@ -115,10 +116,10 @@ func routed(name, image, base string, priority int) string {
       traefik.http.routers.%[1]s.rule: PathPrefix(`+"`%[3]s/`"+`)
       traefik.http.routers.%[1]s.priority: "%[4]d"
       traefik.http.services.%[1]s.loadbalancer.server.port: "8000"
-    healthcheck: {test: ["CMD", "/app", "healthy"], interval: 1s, timeout: 5s, retries: 3}
+    healthcheck: {test: ["CMD", "/app", "healthy"], interval: %[5]ds, timeout: 10s, retries: 3}
     stop_grace_period: 2s
     networks: [web, inner]
-`, name, image, base, priority)
+`, name, image, base, priority, interval)
 }
 
 // manifest returns the manifest with the given image for web.
@@ -150,7 +151,7 @@ services:
 volumes:
   data: {}
 `, p.count, traefikImage, p.project, p.network, p.port, image("v1"),
-		routed("web", web, "", 1), routed("api", image("good-1"), "/api", 100), p.network)
+		routed("web", web, "", 1, 2), routed("api", image("good-1"), "/api", 100, 5), p.network)
 }
 
 // to returns the options of a deploy that gives web an image.

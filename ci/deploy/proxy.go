@@ -94,7 +94,10 @@ func portsIn(args []string) (ports []string) {
 		if !strings.HasPrefix(key, "entrypoints.") || !strings.HasSuffix(key, ".address") {
 			continue
 		}
-		value, _, _ = strings.Cut(value, "/")
+		value, protocol, _ := strings.Cut(value, "/")
+		if protocol == "udp" {
+			continue
+		}
 		if _, port, err := net.SplitHostPort(value); err == nil {
 			if _, err := strconv.Atoi(port); err == nil {
 				ports = append(ports, port)

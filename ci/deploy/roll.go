@@ -87,7 +87,9 @@ func (r *run) rollLevel(ctx context.Context, t target, actions []Action, prefix 
 		})
 	}
 	if err == nil {
-		shown.phase("waiting for Traefik")
+		if slices.ContainsFunc(actions, Action.switches) {
+			shown.phase("waiting for Traefik")
+		}
 		err = r.switchAll(ctx, actions, prefix)
 	}
 	if err == nil && len(leaving(actions)) > 0 {
@@ -251,7 +253,7 @@ func (r *run) up(ctx context.Context, t target, args []string) error {
 // switchAll waits until Traefik sends requests to the new containers, and probes
 // them.
 func (r *run) switchAll(ctx context.Context, actions []Action, prefix string) error {
-	rolled := slices.DeleteFunc(slices.Clone(actions), func(a Action) bool { return a.Action != Roll || a.Switch != SwitchTraefik })
+	rolled := slices.DeleteFunc(slices.Clone(actions), func(a Action) bool { return !a.switches() })
 	if len(rolled) == 0 {
 		return nil
 	}

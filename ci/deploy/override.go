@@ -17,6 +17,7 @@ import (
 type override struct {
 	manifest *compose.Manifest
 	bundle   bundle
+	project  string
 	dir      string
 	rename   bool // drop container_name
 	// pathsStay leaves relative paths to the project directory.
@@ -62,7 +63,7 @@ func (o override) service(s types.ServiceConfig, action Action) mapping {
 		m = append(m, pair{"healthcheck", healthCheck(action.next.check)})
 	}
 	manifest := o.manifest.Labels(s.Name)
-	labels := action.next.labels(s.Name, manifest)
+	labels := action.next.labels(qualified(s.Name, o.project), manifest)
 	if hash, _ := o.bundle.filesOf(o.manifest, s.Name); hash != "" {
 		labels[labelFiles] = hash
 	}
@@ -93,6 +94,7 @@ func (o override) volumes(s types.ServiceConfig) *yaml.Node {
 		v.Target = escape(v.Target)
 		var node yaml.Node
 		if node.Encode(v) == nil {
+			createFolder(&node, v)
 			list.Content = append(list.Content, &node)
 		}
 	}
@@ -100,6 +102,23 @@ func (o override) volumes(s types.ServiceConfig) *yaml.Node {
 		return nil
 	}
 	return list
+}
+
+// createFolder writes down that Docker makes the folder of a bind where it is missing.
+// The encoder leaves that out, as the default of newer versions of Compose.
+func createFolder(node *yaml.Node, v types.ServiceVolumeConfig) {
+	if v.Bind == nil || !bool(v.Bind.CreateHostPath) {
+		return
+	}
+	yes := pair{"create_host_path", &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!bool", Value: "true"}}
+	for i := 0; i+1 < len(node.Content); i += 2 {
+		if node.Content[i].Value == "bind" {
+			node.Content[i+1].Style = 0
+			node.Content[i+1].Content = append(node.Content[i+1].Content, text(yes.key), yes.value)
+			return
+		}
+	}
+	node.Content = append(node.Content, text("bind"), mapping{yes}.node())
 }
 
 // place returns where the source of a bind is on the host; empty when the manifest

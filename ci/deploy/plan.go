@@ -469,7 +469,7 @@ func (r *run) writeOverride(ctx context.Context, t target, actions []Action) err
 }
 
 func (r *run) overrideText(t target, actions []Action) ([]byte, error) {
-	content, err := override{manifest: t.manifest, bundle: t.bundle, dir: r.Dir, rename: t.bundle.layout.Rename, pathsStay: t.byHand != nil}.text(actions)
+	content, err := override{manifest: t.manifest, bundle: t.bundle, project: r.Project, dir: r.Dir, rename: t.bundle.layout.Rename, pathsStay: t.byHand != nil}.text(actions)
 	if err != nil {
 		return nil, fmt.Errorf("writing the override of the manifest: %w", err)
 	}

@@ -174,7 +174,7 @@ func (r *run) switched(ctx context.Context, service string, g generation) error 
 	if r.proxy == nil {
 		return nil // nothing routes: whoever starts a Traefik later finds the container
 	}
-	path, deadline := markerPath(service, g.number), time.Now().Add(switchPatience)
+	path, deadline := markerPath(qualified(service, r.Project), g.number), time.Now().Add(switchPatience)
 	for {
 		has, err := r.proxy.has(ctx, path)
 		switch {

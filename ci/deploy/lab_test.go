@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -114,7 +115,7 @@ func buildImages(t *testing.T) {
 var behaviours = []string{"v1", "v2", "crash", "sick"}
 
 func removeImages() {
-	for _, behaviour := range behaviours {
+	for _, behaviour := range slices.Concat(behaviours, publicBehaviours) {
 		exec.Command("docker", "image", "rm", image(behaviour)).Run()
 	}
 }

@@ -1,16 +1,20 @@
-// Command app is a service for the tests: it waits, crashes or is unhealthy, as
-// its image says.
+// Command app is a service for the tests: it waits, crashes, is unhealthy or
+// ends, as its image says. By another name, such as pg_isready, it is a health check.
 package main
 
 import (
 	"fmt"
 	"os"
 	"os/signal"
+	"path/filepath"
 	"syscall"
 )
 
 func main() {
 	behaviour := os.Getenv("BEHAVIOUR")
+	if filepath.Base(os.Args[0]) != "app" || isExec() {
+		return // a health check or a hook, which succeeds
+	}
 	if len(os.Args) > 1 && os.Args[1] == "healthy" {
 		if behaviour == "sick" {
 			fmt.Println("not well")
@@ -28,7 +32,17 @@ func main() {
 		fmt.Println("the database refused the password")
 		os.Exit(4)
 	}
+	if behaviour == "job" {
+		return
+	}
 	stop := make(chan os.Signal, 1)
-	signal.Notify(stop, syscall.SIGTERM)
+	signal.Notify(stop, syscall.SIGTERM, syscall.SIGINT, syscall.SIGQUIT)
 	<-stop
+}
+
+// isExec reports whether docker exec started the program, for a hook. Health checks
+// of the tests' own manifests have the argument healthy.
+func isExec() bool {
+	healthy := len(os.Args) > 1 && os.Args[1] == "healthy"
+	return os.Getpid() != 1 && os.Getppid() == 0 && !healthy
 }

@@ -35,8 +35,10 @@ type lab struct {
 	dir     string
 	project string
 	network string
-	log     *bytes.Buffer
-	client  *host.Client
+	// password is the value of the manifest's PASSWORD.
+	password string
+	log      *bytes.Buffer
+	client   *host.Client
 }
 
 func newLab(t *testing.T) *lab {
@@ -47,7 +49,7 @@ func newLab(t *testing.T) *lab {
 	needsDocker(t)
 	// Each has its own host, project and network, and mostly waits.
 	t.Parallel()
-	l := &lab{t: t, sshd: hosttest.Start(t), dir: filepath.Join(t.TempDir(), "deploy"), log: &bytes.Buffer{}}
+	l := &lab{t: t, sshd: hosttest.Start(t), dir: filepath.Join(t.TempDir(), "deploy"), password: "planted-secret-1", log: &bytes.Buffer{}}
 	l.project = fmt.Sprintf("gitops-test-%d-%d", os.Getpid(), time.Now().UnixNano()%1e9)
 	l.network = l.project + "-web"
 	buildImages(t)
@@ -115,7 +117,7 @@ func buildImages(t *testing.T) {
 var behaviours = []string{"v1", "v2", "crash", "sick"}
 
 func removeImages() {
-	for _, behaviour := range slices.Concat(behaviours, publicBehaviours) {
+	for _, behaviour := range slices.Concat(behaviours, publicBehaviours, faultImages) {
 		exec.Command("docker", "image", "rm", image(behaviour)).Run()
 	}
 }
@@ -164,7 +166,7 @@ func (l *lab) options(commit, manifest string) deploy.Options {
 	return deploy.Options{
 		Dir: l.dir, Project: l.project, Network: l.network, Commit: commit, Source: source(l.t, manifest), Actor: "test",
 		GateTimeout: 30 * time.Second, Stable: time.Second, LockWait: 20 * time.Second, LockTTL: 4 * time.Second,
-		Env: map[string]secret.Value{"PASSWORD": secret.New("planted-secret-1")}, Progress: progress.NewProgress(l.log),
+		Env: map[string]secret.Value{"PASSWORD": secret.New(l.password)}, Progress: progress.NewProgress(l.log),
 	}
 }
 

@@ -51,7 +51,7 @@ func deployFrom(path string) int {
 	if err == nil {
 		_, err = deploy.Deploy(context.Background(), client, deploy.Options{
 			Dir: o.Dir, Project: o.Project, Network: o.Network, Commit: o.Commit, Source: compose.Source{Root: o.Root, Manifests: []string{"docker-compose.yml"}}, Actor: "killed",
-			Env: map[string]secret.Value{"PASSWORD": secret.New(o.Password)}, Progress: told, LockTTL: 4 * time.Second,
+			Env: map[string]secret.Value{"PASSWORD": secret.New(o.Password)}, Progress: told, LockTTL: 4 * time.Second, Drain: 5 * time.Second,
 		})
 	}
 	told.Say("ended: %v", err)
@@ -64,7 +64,7 @@ func (l *lab) deployUntil(words, commit, manifest string) *exec.Cmd {
 	l.t.Helper()
 	content, err := json.Marshal(order{
 		l.sshd.Address, l.sshd.User, l.sshd.Key.Reveal(), string(l.sshd.KnownHosts),
-		l.dir, l.project, l.network, commit, source(l.t, manifest).Root, "planted-secret-1",
+		l.dir, l.project, l.network, commit, source(l.t, manifest).Root, l.password,
 	})
 	if err != nil {
 		l.t.Fatal(err)

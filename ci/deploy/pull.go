@@ -3,6 +3,7 @@ package deploy
 import (
 	"context"
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -52,10 +53,34 @@ func (r *run) pull(ctx context.Context, items []string, logins []registry.Login)
 	if err == nil {
 		return nil
 	}
-	err = fmt.Errorf("pulling images: %w; nothing was stopped", err)
+	err = fmt.Errorf("pulling images: %w; nothing was stopped%s", err, remedy(err.Error()))
 	// Both of Docker's stores say so (moby, daemon/containerd/image_pull.go).
 	if strings.Contains(err.Error(), "no matching manifest for ") {
 		return progress.Refused("%w; an image is not built for the host's platform: add that to release.platforms in gitops.yml and release again", err)
 	}
 	return err
+}
+
+// remedies say what to do, by the words that Docker uses for what a registry answers.
+var remedies = []struct {
+	words *regexp.Regexp
+	do    string
+}{
+	{regexp.MustCompile(`(?i)no basic auth credentials|unauthorized|authentication required|denied`),
+		"give a login for the registry that may read the image"},
+	{regexp.MustCompile(`(?i)HTTP 429|too ?many ?requests`), "the registry limits how often it is asked: log in to it, or deploy again later"},
+	{regexp.MustCompile(`(?i)manifest unknown|not found`), "the registry does not have it: release it, or correct the tag"},
+	{regexp.MustCompile(`(?i)digest|verification failed|unexpected EOF|unexpected commit size`),
+		"what arrives is not what the registry promised: push the image again, or deploy again when the registry is well"},
+	{regexp.MustCompile(`connection refused|no such host|timeout|50[0234] [A-Z]`), "deploy again when the host reaches the registry"},
+}
+
+// remedy returns what to do about what Docker said; empty when that is not known.
+func remedy(said string) string {
+	for _, one := range remedies {
+		if one.words.MatchString(said) {
+			return "; " + one.do
+		}
+	}
+	return ""
 }

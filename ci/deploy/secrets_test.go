@@ -67,7 +67,7 @@ func TestSecretsStayWhereTheyBelong(t *testing.T) {
 	secrets := []string{"planted-secret-1", registryPassword, base64.StdEncoding.EncodeToString([]byte("robot:" + registryPassword))}
 
 	stop, seen := make(chan struct{}), make(chan string)
-	go func() { seen <- watchProcesses(secrets, stop) }()
+	go func() { seen <- watchProcesses(secrets, 5*time.Millisecond, stop) }()
 	first := l.deploy(options)
 	options.Commit, options.Source, options.Keep = commitB, source(t, l.manifest(refs[1])), 1
 	second := l.deploy(options)
@@ -159,7 +159,7 @@ func ignoreOthers(err error) error {
 
 // watchProcesses reads the command lines of all processes until stop, and
 // returns one that has a secret.
-func watchProcesses(secrets []string, stop <-chan struct{}) string {
+func watchProcesses(secrets []string, every time.Duration, stop <-chan struct{}) string {
 	found, samples := "", 0
 	for {
 		select {
@@ -168,7 +168,7 @@ func watchProcesses(secrets []string, stop <-chan struct{}) string {
 				return fmt.Sprintf("only %d samples were taken", samples)
 			}
 			return found
-		case <-time.After(5 * time.Millisecond):
+		case <-time.After(every):
 		}
 		samples++
 		files, _ := filepath.Glob("/proc/[0-9]*/cmdline")

@@ -7,7 +7,14 @@ done
 name=gitops-login-$(printf %s "$dir" | cksum | cut -d ' ' -f 1)
 rm -rf "$folder/$name".* # of a run that was killed
 DOCKER_CONFIG=$(mktemp -d "$folder/$name.XXXXXXXX")
-trap 'rm -rf -- "$DOCKER_CONFIG"' EXIT
+pulls='' watcher=''
+# A pull from a registry that is silent never ends by itself, and while it goes on no
+# other deploy can begin.
+end() {
+	if [ -n "$watcher$pulls" ]; then kill $watcher $pulls 2>/dev/null || true; fi
+	rm -rf -- "$DOCKER_CONFIG"
+}
+trap end EXIT
 trap 'exit 129' HUP
 trap 'exit 130' INT
 trap 'exit 143' TERM
@@ -18,7 +25,7 @@ refused() {
 	temporary "$errors" && exit 75
 	exit 77
 }
-temporary() { grep -qiE 'timeout|timed out|too ?many ?requests|toomanyrequests|connection re(set|fused)|unexpected EOF|50[0234] |temporary|TLS handshake' "$1"; }
+temporary() { grep -qiE 'timeout|timed out|too ?many ?requests|toomanyrequests|HTTP 429|connection re(set|fused)|unexpected EOF|50[0234] |temporary|TLS handshake' "$1"; }
 identity() { docker image inspect --format '{{.Id}}' "$1" 2>/dev/null || true; }
 
 # settle decides what becomes of one image: wanted lists what has to be pulled.
@@ -59,8 +66,15 @@ for pair in $wanted; do
 	# Written down first: a pull that is killed leaves an image of ours, too.
 	printf '%s\n' "${pair%%|*}" >>"$dir/images"
 	docker pull --quiet "${pair%%|*}" >/dev/null 2>"$errors.$number" &
-	running="$running $!|$number|$pair"
+	running="$running $!|$number|$pair" pulls="$pulls $!"
 done
+# When the run is gone, so is its lock: then the pulls end too.
+watch() {
+	while [ "$(sed -n 1p "$dir/lock" 2>/dev/null)" = "$token" ]; do sleep 1; done
+	kill $pulls
+}
+watch 9>&- >/dev/null 2>&1 &
+watcher=$!
 sort -u -o "$dir/images" "$dir/images"
 failed=0
 for entry in $running; do

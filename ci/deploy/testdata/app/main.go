@@ -1,14 +1,20 @@
-// Command app is a service for the tests: it waits, crashes, is unhealthy or
-// ends, as its image says. By another name, such as pg_isready, it is a health check.
+// Command app is a service for the tests: it waits, crashes, is unhealthy, ends or
+// answers requests badly, as its image says. By another name, such as pg_isready, it
+// is a health check.
 package main
 
 import (
 	"fmt"
+	"net/http"
 	"os"
 	"os/signal"
 	"path/filepath"
 	"syscall"
+	"time"
 )
+
+// lifetime is how long a service lives that crashes later.
+const lifetime = 5 * time.Second
 
 func main() {
 	behaviour := os.Getenv("BEHAVIOUR")
@@ -16,7 +22,7 @@ func main() {
 		return // a health check or a hook, which succeeds
 	}
 	if len(os.Args) > 1 && os.Args[1] == "healthy" {
-		if behaviour == "sick" {
+		if behaviour == "sick" || behaviour == "late" {
 			fmt.Println("not well")
 			os.Exit(1)
 		}
@@ -32,8 +38,18 @@ func main() {
 		fmt.Println("the database refused the password")
 		os.Exit(4)
 	}
-	if behaviour == "job" {
+	switch behaviour {
+	case "ends", "job":
 		return
+	case "late": // it crashes before it is healthy
+		time.Sleep(lifetime)
+		os.Exit(3)
+	case "dies": // it crashes when it serves
+		go serve(http.StatusOK)
+		time.Sleep(lifetime)
+		os.Exit(3)
+	case "broken":
+		go serve(http.StatusInternalServerError)
 	}
 	stop := make(chan os.Signal, 1)
 	signal.Notify(stop, syscall.SIGTERM, syscall.SIGINT, syscall.SIGQUIT)
@@ -45,4 +61,13 @@ func main() {
 func isExec() bool {
 	healthy := len(os.Args) > 1 && os.Args[1] == "healthy"
 	return os.Getpid() != 1 && os.Getppid() == 0 && !healthy
+}
+
+// serve answers every request with a status.
+func serve(status int) {
+	err := http.ListenAndServe(":8000", http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.WriteHeader(status)
+		fmt.Fprintln(w, "<title>app</title>")
+	}))
+	fmt.Println(err)
 }

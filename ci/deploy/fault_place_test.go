@@ -1,0 +1,242 @@
+package deploy_test
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"gitops/ci/deploy"
+	"gitops/ci/host"
+	engines "gitops/ci/lab"
+	"gitops/ci/progress"
+)
+
+// traefikImage is the Traefik before the services.
+const traefikImage = "traefik:v3.7.12"
+
+// faultImages are what web runs in the tests of faults: two good images that know
+// nothing of drains, and bad ones (see testdata/app).
+var faultImages = []string{"good-1", "good-2", "late", "ends", "dies", "broken"}
+
+// faultPlace is a lab with a real Traefik before web and api, and a database with a
+// volume.
+type faultPlace struct {
+	*lab
+	port    string
+	current string // the good image that web runs
+	count   int    // of deploys, so that each manifest is another one
+}
+
+// newFaultPlace deploys everything once, into a folder that was prepared.
+func newFaultPlace(t *testing.T, prepare ...func(*faultPlace)) *faultPlace {
+	t.Helper()
+	p := &faultPlace{lab: newLab(t), current: "good-1"}
+	p.password = fmt.Sprintf("planted-fault-%d-%d", os.Getpid(), time.Now().UnixNano())
+	provideTraefik(t)
+	buildFaultImages(t)
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, p.port, _ = net.SplitHostPort(listener.Addr().String())
+	listener.Close()
+	for _, one := range prepare {
+		one(p)
+	}
+	p.lab.deploy(p.to(image(p.current)))
+	p.awaitTraefik()
+	return p
+}
+
+func provideTraefik(t *testing.T) {
+	t.Helper()
+	if exec.Command("docker", "image", "inspect", traefikImage).Run() == nil {
+		return
+	}
+	docker, err := engines.OpenDocker(context.Background(), progress.NewProgress(io.Discard))
+	if err != nil {
+		t.Skipf("needs a Docker engine: %v", err)
+	}
+	t.Cleanup(func() { docker.Close() })
+	if err := docker.Provide(context.Background(), traefikImage); err != nil {
+		t.Fatal(err)
+	}
+}
+
+var builtFaults sync.Once
+
+func buildFaultImages(t *testing.T) {
+	t.Helper()
+	builtFaults.Do(func() {
+		dir := t.TempDir()
+		for _, name := range faultImages {
+			program := "./testdata/app"
+			if strings.HasPrefix(name, "good-") {
+				program = "gitops/ci/lab/loadtest/app"
+			}
+			build := exec.Command("go", "build", "-o", dir+"/app", program)
+			build.Env = append(os.Environ(), "CGO_ENABLED=0")
+			run(t, build)
+			dockerfile := "FROM scratch\nCOPY app /app\nENV BEHAVIOUR=" + name + " VERSION=" + name + "\nENTRYPOINT [\"/app\"]\n"
+			if err := os.WriteFile(dir+"/Dockerfile", []byte(dockerfile), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			run(t, exec.Command("docker", "build", "--quiet", "--tag", image(name), dir))
+		}
+	})
+}
+
+// in returns the place as a subtest sees it.
+func (p *faultPlace) in(t *testing.T) *faultPlace {
+	inner := *p.lab
+	inner.t = t
+	inside := *p
+	inside.lab = &inner
+	return &inside
+}
+
+// routed returns a service that Traefik routes to.
+func routed(name, image, base string, priority int) string {
+	return fmt.Sprintf(`  %[1]s:
+    image: %[2]s
+    restart: always
+    environment: {PASSWORD: "${PASSWORD:?set it}", BASE: %[3]q}
+    labels:
+      traefik.enable: "true"
+      traefik.http.routers.%[1]s.rule: PathPrefix(`+"`%[3]s/`"+`)
+      traefik.http.routers.%[1]s.priority: "%[4]d"
+      traefik.http.services.%[1]s.loadbalancer.server.port: "8000"
+    healthcheck: {test: ["CMD", "/app", "healthy"], interval: 1s, timeout: 5s, retries: 3}
+    stop_grace_period: 2s
+    networks: [web, inner]
+`, name, image, base, priority)
+}
+
+// manifest returns the manifest with the given image for web.
+func (p *faultPlace) manifest(web string) string {
+	p.count++
+	return fmt.Sprintf(`# manifest %d
+services:
+  traefik:
+    image: %s
+    restart: always
+    command:
+      - --providers.docker=true
+      - --providers.docker.exposedbydefault=false
+      - --providers.docker.constraints=Label(`+"`com.docker.compose.project`,`%s`"+`)
+      - --providers.docker.network=%s
+      - --entrypoints.web.address=:80
+      - --metrics.prometheus=true
+    ports: ["127.0.0.1:%s:80"]
+    volumes: ["/var/run/docker.sock:/var/run/docker.sock:ro"]
+    networks: [web]
+  db:
+    image: %s
+    restart: unless-stopped
+    volumes: ["data:/data"]
+    networks: [inner]
+%s%snetworks:
+  inner: {}
+  web: {external: true, name: %s}
+volumes:
+  data: {}
+`, p.count, traefikImage, p.project, p.network, p.port, image("v1"),
+		routed("web", web, "", 1), routed("api", image("good-1"), "/api", 100), p.network)
+}
+
+// to returns the options of a deploy that gives web an image.
+func (p *faultPlace) to(web string) deploy.Options {
+	manifest := p.manifest(web)
+	o := p.lab.options(p.commit(), manifest)
+	o.Restarts, o.Drain, o.GateTimeout = 1, 5*time.Second, 90*time.Second
+	return o
+}
+
+// commit returns a commit that no deploy had.
+func (p *faultPlace) commit() string { return fmt.Sprintf("%040x", 0xfa0000+p.count) }
+
+// other is the good image that web does not run.
+func (p *faultPlace) other() string {
+	if p.current == "good-1" {
+		return "good-2"
+	}
+	return "good-1"
+}
+
+// url is where Traefik answers.
+func (p *faultPlace) url() string { return "http://127.0.0.1:" + p.port }
+
+// awaitTraefik waits until Traefik answers for web and api.
+func (p *faultPlace) awaitTraefik() {
+	p.t.Helper()
+	for range 200 {
+		if answers(p.url()+"/") && answers(p.url()+"/api/version") {
+			return
+		}
+		time.Sleep(200 * time.Millisecond)
+	}
+	p.t.Fatal("Traefik does not answer for web and api")
+}
+
+// recovers deploys a good image over a new connection and checks that it runs, alone,
+// and that nothing temporary is left.
+func (p *faultPlace) recovers() deploy.Receipt {
+	p.t.Helper()
+	p.client = p.dial()
+	next := p.other()
+	begun := time.Now()
+	receipt, err := deploy.Deploy(context.Background(), p.client, p.to(image(next)))
+	if err != nil {
+		p.t.Fatalf("the next deploy: %v", err)
+	}
+	p.t.Logf("the next deploy: %s, took over %v", progress.Seconds(time.Since(begun)), receipt.TookOver)
+	p.current = next
+	p.runs(image(next))
+	for _, service := range []string{"web", "api", "db", "traefik"} {
+		if ids := strings.Fields(p.containers(service)); len(ids) != 1 {
+			p.t.Errorf("%s has %d containers after the next deploy", service, len(ids))
+		}
+	}
+	if state := p.status(); state.Current != receipt.Release || state.Lock != nil {
+		p.t.Errorf("current %s, lock %v", state.Current, state.Lock)
+	}
+	if left := p.leftovers(); left != "" {
+		p.t.Errorf("left behind: %s", left)
+	}
+	return receipt
+}
+
+// reaching returns a client whose connection goes through a wire.
+func (p *faultPlace) reaching(w *wire) *host.Client {
+	p.t.Helper()
+	config := p.sshd.Config()
+	config.Dial = w.dial
+	client, err := host.Dial(context.Background(), config)
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	p.t.Cleanup(func() { client.Close() })
+	return client
+}
+
+// hostFiles returns the folders on the host that a deploy writes to.
+func (p *faultPlace) hostFiles() []string {
+	checks, _ := filepath.Glob("/tmp/gitops-check-*")
+	logins, _ := filepath.Glob("/dev/shm/gitops-*")
+	return append(append([]string{p.dir}, checks...), logins...)
+}
+
+// quick reports whether only the steps that matter most are tried.
+func quick() bool {
+	all, _ := strconv.ParseBool(os.Getenv("GITOPS_FAULTS_ALL"))
+	return !all
+}

@@ -75,7 +75,7 @@ func OwnImages(text, config []byte, named []string, set Lookup) (map[string]stri
 		}
 		expanded, ok := Expand(ref, set)
 		if !ok {
-			return nil, progress.Refused("%s: image of service %q is %s, and a variable in it has no value: give it with --env-file, or write it out", where, name, ref)
+			return nil, progress.Refused("%s: image of service %q is %s, which depends on the environment: give its variables with --env-file, or write it out", where, name, ref)
 		}
 		images[name] = expanded
 	}

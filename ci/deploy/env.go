@@ -55,7 +55,7 @@ func recoverEnv(written *compose.Written, containers []environment) map[string]s
 	}
 	for _, c := range containers {
 		environment, labels := written.Templates(c.Service)
-		labels = generationOf(c.Labels).labels(c.Service, labels)
+		labels = generationOf(c.Labels).labels(qualified(c.Service, c.Labels["com.docker.compose.project"]), labels)
 		for key, template := range environment {
 			if value, ok := c.value(key); ok {
 				recover(template, value)

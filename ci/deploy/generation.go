@@ -102,6 +102,9 @@ func isRouted(labels map[string]string) bool { return len(liveRouters(labels)) >
 // generation.
 const markerPrefix = "gitops-"
 
+// qualified names a service among those of all projects, which one Traefik may serve.
+func qualified(service, project string) string { return service + "-" + project }
+
 // markerPath is where Traefik answers 418 once it has the generation: its service
 // noop@internal does that.
 func markerPath(service string, number int) string {
@@ -112,7 +115,7 @@ func markerPath(service string, number int) string {
 func (g generation) rename(name string) string { return fmt.Sprintf("%s-g%d", name, g.number) }
 
 // labels returns a service's labels in generation g. Generation 0 has those of the
-// manifest.
+// manifest. The service's name is qualified.
 func (g generation) labels(service string, manifest map[string]string) map[string]string {
 	own := maps.Clone(manifest)
 	if own == nil {

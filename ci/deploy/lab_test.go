@@ -117,7 +117,7 @@ func buildImages(t *testing.T) {
 var behaviours = []string{"v1", "v2", "crash", "sick"}
 
 func removeImages() {
-	for _, behaviour := range slices.Concat(behaviours, faultImages) {
+	for _, behaviour := range slices.Concat(behaviours, publicBehaviours, faultImages) {
 		exec.Command("docker", "image", "rm", image(behaviour)).Run()
 	}
 }

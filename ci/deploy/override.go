@@ -17,6 +17,7 @@ import (
 type override struct {
 	manifest *compose.Manifest
 	bundle   bundle
+	project  string
 	dir      string
 	rename   bool // drop container_name
 	// pathsStay leaves relative paths to the project directory.
@@ -62,7 +63,7 @@ func (o override) service(s types.ServiceConfig, action Action) mapping {
 		m = append(m, pair{"healthcheck", healthCheck(action.next.check)})
 	}
 	manifest := o.manifest.Labels(s.Name)
-	labels := action.next.labels(s.Name, manifest)
+	labels := action.next.labels(qualified(s.Name, o.project), manifest)
 	if hash, _ := o.bundle.filesOf(o.manifest, s.Name); hash != "" {
 		labels[labelFiles] = hash
 	}

@@ -443,14 +443,19 @@ func (p *planner) compare(ctx context.Context, actions []Action) (string, error)
 	if err != nil {
 		return "", err
 	}
+	neutral, names, err := neutral(p.target.manifest.Project)
+	if err != nil {
+		return "", fmt.Errorf("writing what Compose compares: %w", err)
+	}
+	documents := document("override", content) + document("neutral", neutral)
 	if !p.only {
 		p.written = content
-		return p.script(ctx, "compare", p.compose(p.target)+document("override", content), p.run.override(p.target))
+		return p.script(ctx, "compare", p.compose(p.target)+documents, append([]string{p.run.override(p.target)}, names...)...)
 	}
 	folder := checkFolder + rand.Text()
 	stack := p.target.bundle.layout.in(folder).with(path.Join(folder, overrideFile))
-	preamble := withEnv(p.target.env) + p.target.bundle.unpack() + document("override", content) + stack.function(p.Project)
-	return p.script(ctx, "preview", preamble, folder, overrideFile)
+	preamble := withEnv(p.target.env) + p.target.bundle.unpack() + documents + stack.function(p.Project)
+	return p.script(ctx, "preview", preamble, append([]string{folder, overrideFile}, names...)...)
 }
 
 // writeOverride puts the override of a target beside its manifest.
@@ -464,7 +469,7 @@ func (r *run) writeOverride(ctx context.Context, t target, actions []Action) err
 }
 
 func (r *run) overrideText(t target, actions []Action) ([]byte, error) {
-	content, err := override{manifest: t.manifest, bundle: t.bundle, dir: r.Dir, rename: t.bundle.layout.Rename, pathsStay: t.byHand != nil}.text(actions)
+	content, err := override{manifest: t.manifest, bundle: t.bundle, project: r.Project, dir: r.Dir, rename: t.bundle.layout.Rename, pathsStay: t.byHand != nil}.text(actions)
 	if err != nil {
 		return nil, fmt.Errorf("writing the override of the manifest: %w", err)
 	}

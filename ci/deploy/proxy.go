@@ -94,7 +94,10 @@ func portsIn(args []string) (ports []string) {
 		if !strings.HasPrefix(key, "entrypoints.") || !strings.HasSuffix(key, ".address") {
 			continue
 		}
-		value, _, _ = strings.Cut(value, "/")
+		value, protocol, _ := strings.Cut(value, "/")
+		if protocol == "udp" {
+			continue
+		}
 		if _, port, err := net.SplitHostPort(value); err == nil {
 			if _, err := strconv.Atoi(port); err == nil {
 				ports = append(ports, port)
@@ -171,7 +174,7 @@ func (r *run) switched(ctx context.Context, service string, g generation) error 
 	if r.proxy == nil {
 		return nil // nothing routes: whoever starts a Traefik later finds the container
 	}
-	path, deadline := markerPath(service, g.number), time.Now().Add(switchPatience)
+	path, deadline := markerPath(qualified(service, r.Project), g.number), time.Now().Add(switchPatience)
 	for {
 		has, err := r.proxy.has(ctx, path)
 		switch {

@@ -250,7 +250,7 @@ func (r *run) up(ctx context.Context, t target, args []string) error {
 // switchAll waits until Traefik sends requests to the new containers, and probes
 // them.
 func (r *run) switchAll(ctx context.Context, actions []Action, prefix string, shown tracks) error {
-	rolled := slices.DeleteFunc(slices.Clone(actions), func(a Action) bool { return a.Action != Roll || a.Switch != SwitchTraefik })
+	rolled := slices.DeleteFunc(slices.Clone(actions), func(a Action) bool { return !a.switches() })
 	if len(rolled) == 0 {
 		return nil
 	}

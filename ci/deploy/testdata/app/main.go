@@ -1,5 +1,6 @@
-// Command app is a service for the tests: it waits, crashes, is unhealthy or answers
-// requests badly, as its image says.
+// Command app is a service for the tests: it waits, crashes, is unhealthy, ends or
+// answers requests badly, as its image says. By another name, such as pg_isready, it
+// is a health check.
 package main
 
 import (
@@ -7,6 +8,7 @@ import (
 	"net/http"
 	"os"
 	"os/signal"
+	"path/filepath"
 	"syscall"
 	"time"
 )
@@ -16,6 +18,9 @@ const lifetime = 5 * time.Second
 
 func main() {
 	behaviour := os.Getenv("BEHAVIOUR")
+	if filepath.Base(os.Args[0]) != "app" || isExec() {
+		return // a health check or a hook, which succeeds
+	}
 	if len(os.Args) > 1 && os.Args[1] == "healthy" {
 		if behaviour == "sick" || behaviour == "late" {
 			fmt.Println("not well")
@@ -34,7 +39,7 @@ func main() {
 		os.Exit(4)
 	}
 	switch behaviour {
-	case "ends":
+	case "ends", "job":
 		return
 	case "late": // it crashes before it is healthy
 		time.Sleep(lifetime)
@@ -47,8 +52,15 @@ func main() {
 		go serve(http.StatusInternalServerError)
 	}
 	stop := make(chan os.Signal, 1)
-	signal.Notify(stop, syscall.SIGTERM)
+	signal.Notify(stop, syscall.SIGTERM, syscall.SIGINT, syscall.SIGQUIT)
 	<-stop
+}
+
+// isExec reports whether docker exec started the program, for a hook. Health checks
+// of the tests' own manifests have the argument healthy.
+func isExec() bool {
+	healthy := len(os.Args) > 1 && os.Args[1] == "healthy"
+	return os.Getpid() != 1 && os.Getppid() == 0 && !healthy
 }
 
 // serve answers every request with a status.

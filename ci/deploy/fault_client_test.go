@@ -27,7 +27,7 @@ func stepsToTry() []string {
 // next deploy needs nobody's help.
 func TestFaultClientKilled(t *testing.T) {
 	p := newFaultPlace(t)
-	for _, step := range rollSteps {
+	for _, step := range stepsToTry() {
 		p.under(step, 0, func(p *faultPlace) {
 			manifest := p.manifest(image(p.other()))
 			cmd := p.deployUntil(step+" …", p.commit(), manifest)
@@ -93,6 +93,7 @@ func saysOneOf(err error, words ...string) bool {
 
 // A network that stands still for 10 seconds: the deploy goes on afterwards.
 func TestFaultNetworkStandsStill(t *testing.T) {
+	onlyAll(t)
 	p := newFaultPlace(t)
 	for _, step := range stepsToTry() {
 		p.under(step, 0, func(p *faultPlace) {

@@ -241,3 +241,11 @@ func quick() bool {
 	all, _ := strconv.ParseBool(os.Getenv("GITOPS_FAULTS_ALL"))
 	return !all
 }
+
+// onlyAll skips a test that takes long unless all faults are wanted.
+func onlyAll(t *testing.T) {
+	t.Helper()
+	if quick() {
+		t.Skip("takes minutes: make test-faults runs it")
+	}
+}

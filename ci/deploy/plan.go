@@ -242,6 +242,7 @@ func (p *planner) replaceAll(a *Action, s types.ServiceConfig, all []group) {
 		return
 	}
 	if a.Switch == SwitchTraefik {
+		a.unmarked = len(namesIn(manifest)["http routers"]) == 0
 		var labels []map[string]string
 		for _, c := range a.old {
 			labels = append(labels, c.labels)

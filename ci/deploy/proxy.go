@@ -170,11 +170,14 @@ const switchPoll = 200 * time.Millisecond
 const unasked = 5 * time.Second
 
 // switched waits until Traefik sends requests to the new generation of a service.
-func (r *run) switched(ctx context.Context, service string, g generation) error {
+func (r *run) switched(ctx context.Context, a Action) error {
 	if r.proxy == nil {
 		return nil // nothing routes: whoever starts a Traefik later finds the container
 	}
-	path, deadline := markerPath(qualified(service, r.Project), g.number), time.Now().Add(switchPatience)
+	if a.unmarked {
+		return retry.Sleep(ctx, unasked)
+	}
+	path, deadline := markerPath(qualified(a.Service, r.Project), a.next.number), time.Now().Add(switchPatience)
 	for {
 		has, err := r.proxy.has(ctx, path)
 		switch {
@@ -186,7 +189,7 @@ func (r *run) switched(ctx context.Context, service string, g generation) error 
 		case time.Now().After(deadline):
 			return fmt.Errorf("service %s: Traefik does not have the new container after %s, though it is healthy: %s is not answered at %s; "+
 				"compare its networks, its traefik.docker.network and its entry points with Traefik's, and read Traefik's log",
-				service, switchPatience, path, strings.Join(r.proxy.addresses, ", "))
+				a.Service, switchPatience, path, strings.Join(r.proxy.addresses, ", "))
 		}
 		if err := retry.Sleep(ctx, switchPoll); err != nil {
 			return fmt.Errorf("waiting for Traefik: %w", err)

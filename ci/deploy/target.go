@@ -50,7 +50,7 @@ func newTarget(ctx context.Context, o Options) (target, error) {
 func readManifest(ctx context.Context, s compose.Source) (*compose.Manifest, error) {
 	m, err := compose.Load(ctx, s)
 	if err != nil {
-		return nil, fmt.Errorf("reading %w; nothing was touched", err)
+		return nil, fmt.Errorf("%w; nothing was touched", err)
 	}
 	return m, nil
 }

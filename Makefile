@@ -15,7 +15,7 @@ gotestsum = gotestsum --format pkgname-and-test-fails $(if $(TEST_EVENTS),--json
 # The rehearsal of `make test`; empty to leave it out.
 REHEARSE ?= rehearse-docker
 
-.PHONY: help rehearse rehearse-docker rehearse-dagger test setup lint test-go test-race test-race-quick test-faults test-backend test-frontend test-terraform test-ansible bench bench-deploy pictures build clean
+.PHONY: help rehearse rehearse-docker rehearse-dagger test setup lint test-go test-race test-race-quick test-faults test-manifests test-backend test-frontend test-terraform test-ansible bench bench-deploy pictures build clean
 
 help: ## Show the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 20
@@ -40,6 +40,9 @@ lint: ## Formatting, vet and golangci-lint of every Go module; the workflows
 
 test-go: ## Tests of the stages
 	.ci/providers .ci/tool $(gotestsum) -- -timeout $(TEST_TIMEOUT) ./ci/...
+
+test-manifests: ## Every public manifest deployed, changed and rolled back; needs a Docker engine and sshd
+	GITOPS_MANIFESTS=all $(GO) test -timeout 2h -run TestPublicManifests ./ci/deploy
 
 test-race: ## Tests of what has goroutines, under the race detector
 	.ci/race $(RACE_QUICK) $(RACE_SLOW)

@@ -83,5 +83,5 @@ func checkNeeded(names []string) error {
 	if len(names) == 1 {
 		are = "is"
 	}
-	return progress.Invalid("the manifest needs %s, which %s not set: give a value, or a default as in ${%s:-value}", strings.Join(names, ", "), are, names[0])
+	return progress.Invalid("the manifest needs %s, which %s not set: give a value by --env-file FILE or --env NAME, or a default as in ${%s:-value}", strings.Join(names, ", "), are, names[0])
 }

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"gitops/ci/compose"
 	"gitops/ci/progress"
 	"gitops/ci/retry"
 )
@@ -28,6 +29,16 @@ func ParseBefore(text string) (Before, error) {
 		return Before{}, progress.Invalid("--before %q: give SERVICE:COMMAND, such as backend:migrate up", text)
 	}
 	return Before{service, words}, nil
+}
+
+// checkBefore refuses commands of services that do not start.
+func checkBefore(commands []Before, m *compose.Manifest) error {
+	for _, b := range commands {
+		if !slices.Contains(m.Starts(), b.Service) {
+			return progress.Invalid("--before %s: the manifest starts no service of this name: there are %s", b.Service, strings.Join(m.Starts(), ", "))
+		}
+	}
+	return nil
 }
 
 // before runs the commands of the services in a level, in new containers with the new

@@ -15,6 +15,9 @@ func (r *run) makeCurrent(ctx context.Context) error {
 	services := after.Services
 	r.receipt.DiskFree = [2]int64{r.state.DiskFree, after.DiskFree}
 	r.receipt.Services = changes(r.state.Services, services)
+	for i := range r.receipt.Services {
+		r.receipt.Services[i].roll(r.receipt.Plan)
+	}
 	r.receipt.Outcome = Deployed
 	if !touched(r.receipt.Services) {
 		r.receipt.Outcome = Unchanged

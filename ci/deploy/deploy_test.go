@@ -49,7 +49,7 @@ func TestDeployTwiceAndBack(t *testing.T) {
 	})
 
 	second := l.deploy(l.options(commitB, l.manifest(image("v2"))))
-	if actions(second) != "db unchanged, web recreated" || second.Previous != first.Release || second.PreviousCommit != commitA {
+	if actions(second) != "db unchanged, web rolled" || second.Previous != first.Release || second.PreviousCommit != commitA {
 		t.Errorf("second deploy: %s, previous %s", actions(second), second.Previous)
 	}
 	l.runs(image("v2"))

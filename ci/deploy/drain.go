@@ -64,7 +64,7 @@ func (r *run) drained(line string, leaving []Service) {
 		return
 	}
 	if limit := int(r.o.Drain.Seconds()); limit > 0 && taken >= limit && len(trafficPorts(leaving[i])) > 0 {
-		r.o.Progress.Say("%s still had connections after %s and was stopped", leaving[i].Container, time.Duration(taken)*time.Second)
+		r.o.Progress.Say("%s still had connections of Traefik's after %s and was stopped; idle ones go sooner with --serversTransport.forwardingTimeouts.idleConnTimeout=3s", leaving[i].Container, time.Duration(taken)*time.Second)
 	}
 }
 

@@ -92,10 +92,10 @@ var (
 // checked returns o with its defaults, or an error that names the wrong option.
 func (o Options) checked() (Options, error) {
 	if len(o.Source.Manifests) == 0 {
-		return o, progress.Invalid("no manifest to deploy: give the compose file")
+		return o, progress.Invalid("no manifest to deploy: give --manifest FILE")
 	}
 	if !commitForm.MatchString(o.Commit) {
-		return o, progress.Invalid("commit %q is not a git SHA: give the commit that the manifest comes from", o.Commit)
+		return o, progress.Invalid("commit %q is not a git SHA: give the commit that the manifest comes from, as in --commit \"$(git rev-parse HEAD)\"", o.Commit)
 	}
 	return o.common()
 }

@@ -24,7 +24,7 @@ func TestBadInputIsRefusedBeforeTheHostIsReached(t *testing.T) {
 		says   string
 	}{
 		"no manifest":      {func(o *Options) { o.Source.Manifests = nil }, "no manifest"},
-		"bad yaml":         {func(o *Options) { o.Source = sourceOf(t, "services: [") }, "reading docker-compose.yml"},
+		"bad yaml":         {func(o *Options) { o.Source = sourceOf(t, "services: [") }, "docker-compose.yml"},
 		"no services":      {func(o *Options) { o.Source = sourceOf(t, "a: b") }, "no services"},
 		"bad commit":       {func(o *Options) { o.Commit = "../../etc" }, "not a git SHA"},
 		"relative folder":  {func(o *Options) { o.Dir = "deploy" }, "absolute"},

@@ -12,6 +12,8 @@ import (
 	"strings"
 
 	"github.com/compose-spec/compose-go/v2/types"
+
+	"gitops/ci/compose"
 )
 
 // group is the containers of a service that were made from one definition.
@@ -95,6 +97,11 @@ func (r *run) plan(ctx context.Context, t target) ([]Action, error) {
 	p.follow(actions)
 	if err := p.checks(ctx, actions); err != nil {
 		return nil, err
+	}
+	for _, file := range t.manifest.Files {
+		if file.Use == compose.UseBind && file.Writable && file.Folder && t.byHand == nil {
+			r.warn("%s may write to %s, and loses that with the next change of the folder: mount it read-only, or name it with --data", strings.Join(file.Services, ", "), file.Path)
+		}
 	}
 	actions = append(actions, p.orphans()...)
 	return actions, nil
@@ -242,6 +249,7 @@ func (p *planner) replaceAll(a *Action, s types.ServiceConfig, all []group) {
 		return
 	}
 	if a.Switch == SwitchTraefik {
+		a.unmarked = len(namesIn(manifest)["http routers"]) == 0
 		var labels []map[string]string
 		for _, c := range a.old {
 			labels = append(labels, c.labels)
@@ -259,7 +267,13 @@ func (p *planner) single(s types.ServiceConfig, old []Service) string {
 			return other.Name + " has a provider, which Compose runs with all services at once"
 		}
 	}
-	return single(p.target.manifest.Project, s, old)
+	reason := single(p.target.manifest.Project, s, old)
+	for _, v := range s.Volumes {
+		if relative, ok := p.target.manifest.Relative(v.Source); ok {
+			reason = strings.ReplaceAll(reason, "folder "+v.Source+" ", "folder "+relative+" ")
+		}
+	}
+	return reason
 }
 
 // conflict finds labels that make Traefik drop what two containers of a service

@@ -42,7 +42,7 @@ func Preview(ctx context.Context, h Host, o Options) (Plan, error) {
 	}
 	for _, s := range steps {
 		if err := r.step(ctx, s.name, s.work); err != nil {
-			return plan, err
+			return Plan{}, err
 		}
 	}
 	plan.Warnings = r.receipt.Warnings

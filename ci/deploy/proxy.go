@@ -25,12 +25,13 @@ type proxy struct {
 	client    *http.Client
 	scheme    map[string]string // http or https, by address
 	inside    []string          // its addresses in Docker's networks
+	networks  []string          // of the project
 }
 
 // newProxy returns the Traefik that runs on the host, by what proxies.sh wrote; nil
-// when there is none.
-func newProxy(h Host, out string) (*proxy, error) {
-	p := &proxy{scheme: map[string]string{}, client: askingClient(h)}
+// when there is none. One in none of the project's networks serves others.
+func newProxy(h Host, out string, networks []string) (*proxy, error) {
+	p := &proxy{scheme: map[string]string{}, client: askingClient(h), networks: networks}
 	for line := range strings.Lines(out) {
 		if err := p.add(line); err != nil {
 			return nil, err
@@ -68,14 +69,17 @@ func (p *proxy) add(line string) error {
 		return errors.New("looking for Traefik: the answer of docker inspect is not JSON")
 	}
 	var hosts []string
-	for _, network := range found.Networks {
-		if network.IPAddress != "" {
+	for name, network := range found.Networks {
+		if network.IPAddress != "" && slices.Contains(p.networks, name) {
 			hosts = append(hosts, network.IPAddress)
 		}
 	}
 	p.inside = append(p.inside, hosts...)
+	if _, onHost := found.Networks["host"]; onHost {
+		hosts = []string{"127.0.0.1"}
+	}
 	if len(hosts) == 0 {
-		hosts = []string{"127.0.0.1"} // it is on the host's network
+		return nil
 	}
 	slices.Sort(hosts)
 	ports := portsIn(found.Args)
@@ -170,11 +174,14 @@ const switchPoll = 200 * time.Millisecond
 const unasked = 5 * time.Second
 
 // switched waits until Traefik sends requests to the new generation of a service.
-func (r *run) switched(ctx context.Context, service string, g generation) error {
+func (r *run) switched(ctx context.Context, a Action) error {
 	if r.proxy == nil {
 		return nil // nothing routes: whoever starts a Traefik later finds the container
 	}
-	path, deadline := markerPath(qualified(service, r.Project), g.number), time.Now().Add(switchPatience)
+	if a.unmarked {
+		return retry.Sleep(ctx, unasked)
+	}
+	path, deadline := markerPath(qualified(a.Service, r.Project), a.next.number), time.Now().Add(switchPatience)
 	for {
 		has, err := r.proxy.has(ctx, path)
 		switch {
@@ -186,7 +193,7 @@ func (r *run) switched(ctx context.Context, service string, g generation) error 
 		case time.Now().After(deadline):
 			return fmt.Errorf("service %s: Traefik does not have the new container after %s, though it is healthy: %s is not answered at %s; "+
 				"compare its networks, its traefik.docker.network and its entry points with Traefik's, and read Traefik's log",
-				service, switchPatience, path, strings.Join(r.proxy.addresses, ", "))
+				a.Service, switchPatience, path, strings.Join(r.proxy.addresses, ", "))
 		}
 		if err := retry.Sleep(ctx, switchPoll); err != nil {
 			return fmt.Errorf("waiting for Traefik: %w", err)

@@ -258,7 +258,7 @@ func (r *run) switchAll(ctx context.Context, actions []Action, prefix string, sh
 	err := r.step(ctx, prefix+"traefik", func(ctx context.Context) error {
 		var failed []error
 		for _, a := range rolled {
-			failed = append(failed, r.switched(ctx, a.Service, a.next))
+			failed = append(failed, r.switched(ctx, a))
 		}
 		return errors.Join(failed...)
 	})

@@ -161,10 +161,25 @@ func (r *run) lookAround(ctx context.Context) error {
 	if r.services, _, err = parseContainers(said["containers"]); err != nil {
 		return err
 	}
-	if r.proxy, err = newProxy(r.host, said["proxies"]); err == nil && r.proxy != nil {
+	if r.proxy, err = newProxy(r.host, said["proxies"], r.networks()); err == nil && r.proxy != nil {
 		r.requests, r.counted = r.proxy.requests(ctx)
 	}
 	return err
+}
+
+// networks returns the names that the project's networks have on the host.
+func (r *run) networks() []string {
+	names := []string{r.o.Network}
+	for key, network := range r.target.manifest.Project.Networks {
+		switch {
+		case bool(network.External) && network.Name == "":
+			names = append(names, key)
+		case network.Name != "":
+			names = append(names, network.Name)
+		}
+		names = append(names, r.Project+"_"+key)
+	}
+	return names
 }
 
 // checkFolder is where Compose reads a manifest before there is a release. Nothing

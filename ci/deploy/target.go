@@ -40,6 +40,9 @@ func newTarget(ctx context.Context, o Options) (target, error) {
 	if err != nil {
 		return target{}, err
 	}
+	if err := checkBefore(o.Before, m); err != nil {
+		return target{}, err
+	}
 	b, err := pack(m, source)
 	b.layout.Rename = o.Rename
 	return target{commit: o.Commit, manifest: m, bundle: b, env: o.Env}, err
@@ -50,7 +53,7 @@ func newTarget(ctx context.Context, o Options) (target, error) {
 func readManifest(ctx context.Context, s compose.Source) (*compose.Manifest, error) {
 	m, err := compose.Load(ctx, s)
 	if err != nil {
-		return nil, fmt.Errorf("reading %w; nothing was touched", err)
+		return nil, fmt.Errorf("%w; nothing was touched", err)
 	}
 	return m, nil
 }

@@ -96,6 +96,21 @@ func (l *loop) rollback(ctx context.Context) (string, error) {
 	return l.putOut(ctx, Call{Stage: "rollback", Commit: l.last().head, Outputs: l.outputs}, l.released[0])
 }
 
+// rollbackStays pushes the commit again from which the operator went back.
+func (l *loop) rollbackStays(ctx context.Context) (string, error) {
+	_, err := l.deploy(ctx)
+	var failed *StageError
+	if !errors.As(err, &failed) || !strings.Contains(failed.Error(), "went back from commit "+short(l.last().head)) {
+		return "", fmt.Errorf("deploying what the operator went back from: got %w, want it refused", err)
+	}
+	return "refused", newVisitor(l.world, l.address).sees(ctx, l.released[0])
+}
+
+// forth goes to the second commit, as the operator does.
+func (l *loop) forth(ctx context.Context) (string, error) {
+	return l.putOut(ctx, Call{Stage: "rollback", Release: l.last().head, Commit: l.last().head, Outputs: l.outputs}, l.last())
+}
+
 // putOut runs a stage that puts a release on the host and expects the page to
 // show that release afterwards.
 func (l *loop) putOut(ctx context.Context, call Call, r release) (string, error) {

@@ -87,7 +87,8 @@ func (l *loop) steps() []step {
 		{"deploy the second commit", l.deploy},
 		{"the page shows the second commit", l.browse},
 		{"rollback", l.rollback},
-		{"deploy the second commit again", l.deploy},
+		{"the rollback stays", l.rollbackStays},
+		{"back to the second commit", l.forth},
 		{"drift: none", l.driftNone},
 		{"drift: found on both sides", l.driftBoth},
 	}

@@ -23,6 +23,7 @@ type Call struct {
 	Before      string // the tip that Branch had before
 	Commit      string // full SHA of the commit to check out
 	PullRequest int    // review only
+	Release     string // rollback only: a release or its commit; the one before when empty
 	Outputs     []byte // what Terraform put out: deploy, rollback, drift
 	Manifest    []byte // what deployment says shall run: drift
 }

@@ -159,7 +159,10 @@ func newRollback(c *console) *cobra.Command {
 }
 
 func receiptText(r stages.DeployResult) string {
-	lines := []string{fmt.Sprintf("%s %s: %s in %.1f s", r.Kind, r.Release, r.Outcome, r.Seconds)}
+	lines := []string{fmt.Sprintf("%s %s: %s in %.1f s", r.Kind, cmp.Or(r.Release, r.Commit), r.Outcome, r.Seconds)}
+	if r.Requests != nil {
+		lines = append(lines, fmt.Sprintf("  Traefik answered %d requests meanwhile, %d of them with 5xx", r.Requests.Total, r.Requests.Failed))
+	}
 	for _, change := range r.Services {
 		line := fmt.Sprintf("  %-14s %s", change.Service, change.Action)
 		if change.After != nil {

@@ -56,7 +56,7 @@ func statusText(r stages.StatusResult) string {
 		lines = append(lines, fmt.Sprintf("  disk: %.1f GB free", float64(r.DiskFree)/1e9))
 	}
 	if r.Compose != "" {
-		lines = append(lines, "  by hand: "+r.Compose+" COMMAND")
+		lines = append(lines, "  by hand, with the manifest's variables in the environment: "+r.Compose+" COMMAND")
 	}
 	if r.Last != nil {
 		lines = append(lines, fmt.Sprintf("  last: %s %s: %s", r.Last.Kind, r.Last.Release, r.Last.Outcome))

@@ -9,7 +9,7 @@ for folder in "$dir"/releases/*/; do
 		echo "unfinished $(basename "$folder")"
 	fi
 done
-echo "disk $(df -Pk /var/lib/docker 2>/dev/null | awk 'END { print $4 * 1024 }')"
+echo "disk $(df -Pk /var/lib/docker 2>/dev/null | awk 'END { printf "%.0f", $4 * 1024 }')"
 last=
 for file in "$dir"/receipts/*.json; do
 	if [ -f "$file" ]; then last=$file; fi

@@ -104,7 +104,11 @@ func (r *runner) byHand(ctx context.Context, call rehearsal.Call) ([]byte, error
 		return nil, err
 	}
 	defer os.RemoveAll(checkout)
-	command := exec.CommandContext(ctx, filepath.Join(r.dagger.folder, "dagger"), "call", call.Stage)
+	args := []string{"call", call.Stage}
+	if call.Release != "" {
+		args = append(args, "--release", call.Release)
+	}
+	command := exec.CommandContext(ctx, filepath.Join(r.dagger.folder, "dagger"), args...)
 	command.Dir = checkout
 	command.Env = append([]string{SocketVariable + "=" + r.dagger.socket, "PATH=" + os.Getenv("PATH"), "GITHUB_ACTOR=operator"}, r.operator()...)
 	var stdout, stderr bytes.Buffer

@@ -71,7 +71,7 @@ func (r *runner) function(call rehearsal.Call, source *dagger.Directory) (*query
 		return r.withHost(r.module(), call).Select("deploy").Arg("source", source).Arg("commit", call.Commit).
 			Arg("variables", r.stands.secret("deploy-env", in.DeployEnv)).Arg("actor", "rehearsal"), nil
 	case "rollback":
-		return r.withHost(r.module(), call).Select("rollback").
+		return r.withHost(r.module(), call).Select("rollback").Arg("release", call.Release).
 			Arg("variables", r.stands.secret("deploy-env", in.DeployEnv)).Arg("actor", "rehearsal"), nil
 	case "drift":
 		deployed := r.stands.client.Directory().WithNewFile("docker-compose.yml", string(call.Manifest)).File("docker-compose.yml")

@@ -207,6 +207,7 @@ func (p *public) choose() {
 		p.file, p.users = f.Path, f.Services
 		if f.Folder {
 			inside, err := m.Contents(f)
+			inside = slices.DeleteFunc(inside, func(file string) bool { return slices.Contains(p.source.Manifests, file) })
 			if err != nil || len(inside) == 0 {
 				p.file, p.users = "", nil
 				continue

@@ -78,7 +78,12 @@ func startTraefik(t *testing.T) {
 			t.Skipf("needs the image %s: %s", ref, out)
 		}
 	}
-	args := []string{"run", "--detach", "--volume", "/var/run/docker.sock:/var/run/docker.sock:ro", ref, "--providers.docker=true"}
+	dynamic, err := filepath.Abs(filepath.Join(publicFolder, "traefik-tls/traefik/dynamic"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	args := []string{"run", "--detach", "--volume", "/var/run/docker.sock:/var/run/docker.sock:ro", "--volume", dynamic + ":/dynamic:ro", ref,
+		"--providers.docker=true", "--providers.file.directory=/dynamic"}
 	for name, address := range map[string]string{"web": ":80", "https": ":443", "ssh": ":22", "pg": ":5432", "dns": ":5353/udp"} {
 		args = append(args, "--entrypoints."+name+".address="+address)
 	}
@@ -207,6 +212,7 @@ func (p *public) choose() {
 		p.file, p.users = f.Path, f.Services
 		if f.Folder {
 			inside, err := m.Contents(f)
+			inside = slices.DeleteFunc(inside, func(file string) bool { return slices.Contains(p.source.Manifests, file) })
 			if err != nil || len(inside) == 0 {
 				p.file, p.users = "", nil
 				continue

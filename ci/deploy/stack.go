@@ -254,8 +254,9 @@ func (b bundle) unpack() string {
 func (b bundle) filesOf(m *compose.Manifest, service string) (hash string, names []string) {
 	var all []string
 	for _, file := range m.Files {
-		c, goes := b.content[string(file.Use)+" "+file.Path]
-		if goes && slices.Contains(file.Services, service) {
+		// A release of the host does not say what is data, which has no content.
+		c, travels := b.content[string(file.Use)+" "+file.Path]
+		if travels && slices.Contains(file.Services, service) {
 			names = append(names, file.Path)
 			all = append(all, file.Path+" "+c.sum)
 		}

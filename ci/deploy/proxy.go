@@ -27,14 +27,27 @@ type proxy struct {
 	inside    []string          // its addresses in Docker's networks
 }
 
-// newProxy returns the Traefik that runs on the host, by what proxies.sh wrote; nil
-// when there is none.
-func newProxy(h Host, out string) (*proxy, error) {
-	p := &proxy{scheme: map[string]string{}, client: askingClient(h)}
+// newProxy returns the Traefik on the host that can reach services in a network, by what
+// proxies.sh wrote; nil when there is none. Another project's Traefik may not answer a
+// probe, nor count requests. Where none is in the network, each counts.
+func newProxy(h Host, out, network string) (*proxy, error) {
+	var all, near []foundProxy
 	for line := range strings.Lines(out) {
-		if err := p.add(line); err != nil {
-			return nil, err
+		var found foundProxy
+		if err := json.Unmarshal([]byte(line), &found); err != nil {
+			return nil, errors.New("looking for Traefik: the answer of docker inspect is not JSON")
 		}
+		all = append(all, found)
+		if _, in := found.Networks[network]; in {
+			near = append(near, found)
+		}
+	}
+	if len(near) == 0 {
+		near = all
+	}
+	p := &proxy{scheme: map[string]string{}, client: askingClient(h)}
+	for _, found := range near {
+		p.add(found)
 	}
 	if len(p.addresses) == 0 {
 		return nil, nil
@@ -57,16 +70,15 @@ func askingClient(h Host) *http.Client {
 	}
 }
 
-// add takes one line of proxies.sh.
-func (p *proxy) add(line string) error {
-	var found struct {
-		Networks map[string]struct{ IPAddress string }
-		Ports    map[string]any
-		Args     []string
-	}
-	if err := json.Unmarshal([]byte(line), &found); err != nil {
-		return errors.New("looking for Traefik: the answer of docker inspect is not JSON")
-	}
+// foundProxy is a line of proxies.sh.
+type foundProxy struct {
+	Networks map[string]struct{ IPAddress string }
+	Ports    map[string]any
+	Args     []string
+}
+
+// add adds the addresses of a Traefik.
+func (p *proxy) add(found foundProxy) {
 	var hosts []string
 	for _, network := range found.Networks {
 		if network.IPAddress != "" {
@@ -84,7 +96,6 @@ func (p *proxy) add(line string) error {
 	for _, port := range slices.Compact(ports) {
 		p.addresses = append(p.addresses, net.JoinHostPort(hosts[0], port))
 	}
-	return nil
 }
 
 // portsIn returns the ports of the entry points in Traefik's arguments.

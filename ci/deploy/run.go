@@ -161,7 +161,7 @@ func (r *run) lookAround(ctx context.Context) error {
 	if r.services, _, err = parseContainers(said["containers"]); err != nil {
 		return err
 	}
-	if r.proxy, err = newProxy(r.host, said["proxies"]); err == nil && r.proxy != nil {
+	if r.proxy, err = newProxy(r.host, said["proxies"], r.o.Network); err == nil && r.proxy != nil {
 		r.requests, r.counted = r.proxy.requests(ctx)
 	}
 	return err

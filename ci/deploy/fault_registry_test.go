@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"os/exec"
+	"runtime"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -42,7 +43,7 @@ func (m *moody) becomes(front registrytest.Front) { m.mood.Store(&front) }
 
 // status is a registry that answers every request with a status.
 func status(code int) registrytest.Front {
-	return func(w http.ResponseWriter, r *http.Request) bool {
+	return func(w http.ResponseWriter, _ *http.Request) bool {
 		if code == http.StatusUnauthorized {
 			w.Header().Set("WWW-Authenticate", `Basic realm="moody"`)
 		}
@@ -72,8 +73,8 @@ func silent(_ http.ResponseWriter, r *http.Request) bool {
 	return true
 }
 
-// pushForeign puts an image for another platform into the registry.
-func pushForeign(t *testing.T, ref string) {
+// pushNew puts an image with a layer that no engine has into the registry.
+func pushNew(t *testing.T, ref, architecture string) {
 	t.Helper()
 	made, err := random.Image(64, 1)
 	if err != nil {
@@ -83,7 +84,7 @@ func pushForeign(t *testing.T, ref string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	config.OS, config.Architecture = "linux", "s390x"
+	config.OS, config.Architecture = "linux", architecture
 	made, err1 := mutate.ConfigFile(made, config)
 	tag, err2 := name.NewTag(ref)
 	if err := errors.Join(err1, err2); err != nil {
@@ -101,8 +102,10 @@ func TestFaultRegistry(t *testing.T) {
 	m := newMoody(t)
 	ref := m.address + "/team/web:good"
 	push(t, image("good-2"), ref)
-	pushForeign(t, m.address+"/team/web:foreign")
-	t.Cleanup(func() { exec.Command("docker", "image", "rm", ref, m.address+"/team/web:foreign").Run() })
+	foreign, damaged := m.address+"/team/web:foreign", m.address+"/team/web:damaged"
+	pushNew(t, foreign, "s390x")
+	pushNew(t, damaged, runtime.GOARCH)
+	t.Cleanup(func() { exec.Command("docker", "image", "rm", ref, foreign).Run() })
 	p.under("refuses", 0, func(p *faultPlace) {
 		for _, one := range []struct {
 			name  string
@@ -115,7 +118,6 @@ func TestFaultRegistry(t *testing.T) {
 			{"503", status(http.StatusServiceUnavailable), ref, []string{"pulling " + ref, "deploy again when the host reaches the registry"}},
 			{"missing tag", nil, m.address + "/team/web:missing", []string{"pulling " + m.address + "/team/web:missing", "the registry does not have it"}},
 			{"down", nil, "127.0.0.1:1/team/web:good", []string{"pulling 127.0.0.1:1/team/web:good", "deploy again when the host reaches the registry", "refused"}},
-			{"corrupt layer", corrupt, ref, []string{"pulling " + ref, "push the image again"}},
 		} {
 			p.t.Log(one.name)
 			m.becomes(func(w http.ResponseWriter, r *http.Request) bool { return one.front != nil && one.front(w, r) })
@@ -125,8 +127,12 @@ func TestFaultRegistry(t *testing.T) {
 				p.t.Errorf("%s: the registry was not asked", one.name)
 			}
 		}
+	})
+	p.under("damaged, and for another platform", 0, func(p *faultPlace) {
+		m.becomes(corrupt)
+		p.fails(p.to(damaged), deploy.Untouched, progress.ExitFailed, "pulling "+damaged, "push the image again", "nothing was stopped")
 		m.becomes(func(http.ResponseWriter, *http.Request) bool { return false })
-		p.fails(p.to(m.address+"/team/web:foreign"), deploy.Untouched, progress.ExitRefused, "is built for linux/s390x", "release.platforms", "nothing was stopped")
+		p.fails(p.to(foreign), deploy.Untouched, progress.ExitRefused, "is built for linux/s390x", "release.platforms", "nothing was stopped")
 	})
 	p.under("silent, and the run is cancelled", 0, func(p *faultPlace) {
 		m.becomes(silent)

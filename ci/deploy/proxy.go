@@ -28,14 +28,17 @@ type proxy struct {
 	networks  []string          // of the project
 }
 
-// newProxy returns the Traefik that runs on the host, by what proxies.sh wrote; nil
-// when there is none. One in none of the project's networks serves others.
+// newProxy returns the Traefik on the host that can reach the project's networks, by
+// what proxies.sh wrote; nil when there is none. Another project's Traefik may not
+// answer a probe, nor count requests.
 func newProxy(h Host, out string, networks []string) (*proxy, error) {
 	p := &proxy{scheme: map[string]string{}, client: askingClient(h), networks: networks}
 	for line := range strings.Lines(out) {
-		if err := p.add(line); err != nil {
-			return nil, err
+		var found foundProxy
+		if err := json.Unmarshal([]byte(line), &found); err != nil {
+			return nil, errors.New("looking for Traefik: the answer of docker inspect is not JSON")
 		}
+		p.add(found)
 	}
 	if len(p.addresses) == 0 {
 		return nil, nil
@@ -58,16 +61,15 @@ func askingClient(h Host) *http.Client {
 	}
 }
 
-// add takes one line of proxies.sh.
-func (p *proxy) add(line string) error {
-	var found struct {
-		Networks map[string]struct{ IPAddress string }
-		Ports    map[string]any
-		Args     []string
-	}
-	if err := json.Unmarshal([]byte(line), &found); err != nil {
-		return errors.New("looking for Traefik: the answer of docker inspect is not JSON")
-	}
+// foundProxy is a line of proxies.sh.
+type foundProxy struct {
+	Networks map[string]struct{ IPAddress string }
+	Ports    map[string]any
+	Args     []string
+}
+
+// add adds the addresses of a Traefik.
+func (p *proxy) add(found foundProxy) {
 	var hosts []string
 	for name, network := range found.Networks {
 		if network.IPAddress != "" && slices.Contains(p.networks, name) {
@@ -79,7 +81,7 @@ func (p *proxy) add(line string) error {
 		hosts = []string{"127.0.0.1"}
 	}
 	if len(hosts) == 0 {
-		return nil
+		return
 	}
 	slices.Sort(hosts)
 	ports := portsIn(found.Args)
@@ -88,7 +90,6 @@ func (p *proxy) add(line string) error {
 	for _, port := range slices.Compact(ports) {
 		p.addresses = append(p.addresses, net.JoinHostPort(hosts[0], port))
 	}
-	return nil
 }
 
 // portsIn returns the ports of the entry points in Traefik's arguments.

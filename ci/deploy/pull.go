@@ -34,10 +34,18 @@ func pin(ref string, images []Image) string {
 	return ref + "|" + images[i].ID + "|" + images[i].Digest
 }
 
+// pullWanted pulls what the target needs.
+func (r *run) pullWanted(ctx context.Context) error {
+	if err := r.pull(ctx, r.wanted(), r.o.Logins); err != nil {
+		return fmt.Errorf("%w; nothing was stopped", err)
+	}
+	return nil
+}
+
 // pullAttempts is how often a pull is tried when the error may be temporary.
 const pullAttempts = 3
 
-// pull puts every image on the host, before anything stops.
+// pull puts images on the host.
 func (r *run) pull(ctx context.Context, items []string, logins []registry.Login) error {
 	preamble := fmt.Sprintf("logins=%d\n", len(logins)) + login(logins)
 	err := retry.Do(ctx, retry.Sleep, func() error {
@@ -53,7 +61,7 @@ func (r *run) pull(ctx context.Context, items []string, logins []registry.Login)
 	if err == nil {
 		return nil
 	}
-	err = fmt.Errorf("pulling images: %w; nothing was stopped%s", err, remedy(err.Error()))
+	err = fmt.Errorf("pulling images: %w%s", err, remedy(err.Error()))
 	// Both of Docker's stores say so (moby, daemon/containerd/image_pull.go).
 	if strings.Contains(err.Error(), "no matching manifest for ") {
 		return progress.Refused("%w; an image is not built for the host's platform: add that to release.platforms in gitops.yml and release again", err)

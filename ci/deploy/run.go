@@ -138,7 +138,7 @@ func (r *run) prepare(ctx context.Context) error {
 	}{
 		{"look", r.look},
 		{"upload", r.upload},
-		{"pull", func(ctx context.Context) error { return r.pull(ctx, r.wanted(), r.o.Logins) }},
+		{"pull", r.pullWanted},
 		{"platform", r.fits},
 		{"network", r.lookAround},
 	}

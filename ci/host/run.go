@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"time"
 
@@ -143,6 +144,12 @@ func line(args ...string) (string, error) {
 // name is what messages call a command: its first words, so that they stay short.
 func name(args []string) string {
 	const shown = 4
+	args = slices.Clone(args[:min(len(args), shown+1)])
+	for i, word := range args {
+		if strings.Contains(word, "\n") {
+			args[i] = "…" // a script: nobody reads it in a message
+		}
+	}
 	if len(args) == 0 {
 		return "nothing"
 	}

@@ -37,7 +37,7 @@ func TestBadInputIsRefusedBeforeTheHostIsReached(t *testing.T) {
 		"reserved":         {func(o *Options) { o.Env = map[string]secret.Value{"DOCKER_HOST": {}} }, "another name"},
 		"project by name":  {func(o *Options) { o.Env = map[string]secret.Value{"COMPOSE_PROJECT_NAME": {}} }, "give that with --project"},
 		"reserved, needed": {func(o *Options) { o.Source = sourceOf(t, "services: {a: {image: x, hostname: $DOCKER_HOST}}") }, "the manifest needs DOCKER_HOST, and it cannot be given: variable DOCKER_HOST would change"},
-		"no image":         {func(o *Options) { o.Source = sourceOf(t, "services:\n  a: {image: x}\n  b: {build: .}\n") }, `reading docker-compose.yml:3:3: service "b" has no image: a deploy builds nothing`},
+		"no image":         {func(o *Options) { o.Source = sourceOf(t, "services:\n  a: {image: x}\n  b: {build: .}\n") }, `docker-compose.yml:3:3: service "b" has no image: a deploy builds nothing`},
 		"second document": {func(o *Options) {
 			o.Source = sourceOf(t, "services: {a: {image: x}}\n---\nservices: {b: {image: x, environment: {P: $PASSWORD}}}\n")
 		}, "needs PASSWORD, which is not set"},

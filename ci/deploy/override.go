@@ -113,6 +113,7 @@ func bindNode(v types.ServiceVolumeConfig) *yaml.Node {
 	}
 	for i := 0; i+1 < len(node.Content); i += 2 {
 		if bind := node.Content[i+1]; node.Content[i].Value == "bind" && v.Bind.CreateHostPath {
+			bind.Style = 0
 			bind.Content = append(bind.Content, text("create_host_path"), &yaml.Node{Kind: yaml.ScalarNode, Value: "true"})
 		}
 	}

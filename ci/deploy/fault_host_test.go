@@ -40,6 +40,7 @@ func TestFaultHost(t *testing.T) {
 		}
 	})
 	p.under("old release removed", 0, func(p *faultPlace) {
+		p.recovers() // so that there are two
 		state := p.status()
 		old := state.Releases[0].Name
 		if old == state.Current {

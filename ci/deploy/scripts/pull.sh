@@ -68,12 +68,14 @@ for pair in $wanted; do
 	docker pull --quiet "${pair%%|*}" >/dev/null 2>"$errors.$number" &
 	running="$running $!|$number|$pair" pulls="$pulls $!"
 done
-# When the run is gone, so is its lock: then the pulls end too.
+# The pulls end with their run. When it is killed its lock goes. When it is cancelled
+# nobody reads what this writes: sshd passes no signal on to a session of root.
 watch() {
-	while [ "$(sed -n 1p "$dir/lock" 2>/dev/null)" = "$token" ]; do sleep 1; done
+	trap '' PIPE
+	while [ "$(sed -n 1p "$dir/lock")" = "$token" ] && echo; do sleep 1 >/dev/null; done
 	kill $pulls
 }
-watch 9>&- >/dev/null 2>&1 &
+watch 9>&- 2>/dev/null &
 watcher=$!
 sort -u -o "$dir/images" "$dir/images"
 failed=0

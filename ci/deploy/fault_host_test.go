@@ -64,7 +64,7 @@ func TestFaultHost(t *testing.T) {
 		run(p.t, exec.Command("docker", "volume", "rm", p.project+"_data"))
 	})
 	if small {
-		p.underFullDisk("disk full while uploading", "", deploy.Untouched, "No space left on device")
+		p.underFullDisk("disk full before the deploy", "", deploy.Untouched, "0 KiB free: make room on the host")
 		p.underFullDisk("disk full at the end", "drain", deploy.Failed, "No space left on device", "it was not made the current release", "deploy it again")
 	}
 	p.under("web stopped", downtime, func(p *faultPlace) { run(p.t, exec.Command("docker", "stop", p.containers("web"))) })

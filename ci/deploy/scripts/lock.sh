@@ -20,5 +20,9 @@ if [ -e "$dir/lock" ]; then
 else
 	echo free
 fi
-printf '%s\n' "$token" "$owner" "$commit" "$(date -u +%Y-%m-%dT%H:%M:%SZ)" >"$dir/.lock.$token"
+if ! printf '%s\n' "$token" "$owner" "$commit" "$(date -u +%Y-%m-%dT%H:%M:%SZ)" 2>/dev/null >"$dir/.lock.$token"; then
+	rm -f "$dir/.lock.$token"
+	echo "$dir cannot be written to, and its disk has $(df -Pk "$dir" | awk 'NR == 2 { print $4 }') KiB free: make room on the host" >&2
+	exit 73
+fi
 mv -f "$dir/.lock.$token" "$dir/lock"

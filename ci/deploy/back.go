@@ -26,7 +26,7 @@ func (r *run) back(ctx context.Context, cause error) error {
 		return fmt.Errorf("%w\ngoing back failed too: %w\n%s", cause, err, r.whatNow(ctx))
 	}
 	r.receipt.Outcome = outcome
-	if services, _, err := r.containers(ctx); err == nil {
+	if services, err := r.containers(ctx); err == nil {
 		r.receipt.Services = changes(r.state.Services, services)
 	}
 	return fmt.Errorf("%w\n%s", cause, now)
@@ -109,7 +109,7 @@ func (r *run) troubled() []string {
 // whatNow says what runs after going back failed, and what to type.
 func (r *run) whatNow(ctx context.Context) string {
 	var now []string
-	services, _, err := r.containers(ctx)
+	services, err := r.containers(ctx)
 	for _, s := range services {
 		now = append(now, fmt.Sprintf("%s %s (%s)", s.Service, s.Ref, describe(s)))
 	}

@@ -38,7 +38,7 @@ func (r *run) bake(ctx context.Context) error {
 		}
 	}
 	if !has {
-		return errors.New("Traefik's metrics cannot be read any more")
+		return errors.New("reading Traefik's metrics: they are gone")
 	}
 	return nil
 }

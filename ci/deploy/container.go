@@ -27,13 +27,14 @@ type container struct {
 	}
 }
 
-// containers returns the project's containers and the host's time.
-func (m *remote) containers(ctx context.Context) ([]Service, string, error) {
+// containers returns the project's containers.
+func (m *remote) containers(ctx context.Context) ([]Service, error) {
 	out, err := m.script(ctx, "containers", "")
 	if err != nil {
-		return nil, "", fmt.Errorf("listing containers: %w", err)
+		return nil, fmt.Errorf("listing containers: %w", err)
 	}
-	return parseContainers(out)
+	services, _, err := parseContainers(out)
+	return services, err
 }
 
 // parseContainers reads what containers.sh prints: the host's time, and containers and

@@ -54,7 +54,7 @@ func Running(ctx context.Context, h Host, p Place, content []byte, env map[strin
 	if err != nil {
 		return Drift{}, err
 	}
-	services, _, err := m.containers(ctx)
+	services, err := m.containers(ctx)
 	if err != nil {
 		return Drift{}, err
 	}

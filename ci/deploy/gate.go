@@ -33,7 +33,7 @@ func (r *run) gate(ctx context.Context, names, leaving, forgiven []string, jobs 
 		since: map[string]time.Time{}, exits: map[string]int{}}
 	told := ""
 	for {
-		services, _, err := r.containers(ctx)
+		services, err := r.containers(ctx)
 		if err != nil {
 			return err
 		}

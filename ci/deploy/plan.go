@@ -79,7 +79,7 @@ func (r *run) plan(ctx context.Context, t target) ([]Action, error) {
 	services := r.services
 	if r.services = nil; services == nil {
 		var err error
-		if services, _, err = r.containers(ctx); err != nil {
+		if services, err = r.containers(ctx); err != nil {
 			return nil, err
 		}
 	}

@@ -134,7 +134,7 @@ func (r *run) recall(ctx context.Context, t target, folder string, containers []
 	}
 	if err != nil {
 		r.warn("a failed deploy could not go back to %s, which runs now: %v", t.name(), err)
-		return nil //nolint:nilerr // it is told, and the deploy may succeed
+		return nil
 	}
 	r.previous, r.running = &t, t.manifest.Project
 	return nil

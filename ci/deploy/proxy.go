@@ -149,7 +149,7 @@ func (p *proxy) get(ctx context.Context, address, host, path string) (*http.Resp
 		}
 		request.Host = host
 		response, err := p.client.Do(request)
-		if err == nil && !(scheme == "http" && response.StatusCode == http.StatusBadRequest) {
+		if err == nil && (scheme == "https" || response.StatusCode != http.StatusBadRequest) {
 			p.scheme[address] = scheme
 			return response, nil
 		}

@@ -277,7 +277,7 @@ func sumOf(folder string) (string, error) {
 		if err != nil || entry.IsDir() || entry.Name() == overrideFile || entry.Name() == "release.json" {
 			return err
 		}
-		content, err := os.ReadFile(p)
+		content, err := os.ReadFile(p) //nolint:gosec // a folder that this process has just made
 		if err != nil {
 			return err
 		}

@@ -38,7 +38,7 @@ func (r *run) culprit(ctx context.Context, cause error) Service {
 		return gate.service
 	}
 	// Compose itself gave up: on a service that failed, or else never got ready.
-	services, _, err := r.containers(ctx)
+	services, err := r.containers(ctx)
 	if err != nil {
 		return Service{}
 	}

@@ -127,7 +127,7 @@ func (r *reading) isHome(source string, n named) bool {
 	return err == nil && strings.HasPrefix(source, home) && strings.HasPrefix(n.text, "~")
 }
 
-// written finds the text in a compose file that stands for a path.
+// written finds the text in a compose file that means a path.
 func (r *reading) written(source, target, key string) named {
 	if r.places[key] == nil {
 		r.places[key] = r.textsFor(key)

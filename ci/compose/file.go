@@ -81,7 +81,7 @@ func withName(names []string, name string) []string {
 // maxFolder bounds what one bind mount brings along in bytes.
 const maxFolder = 50 << 20
 
-// inspect reports whether the path is a folder. What is missing is fs.ErrNotExist.
+// inspect reports whether the path is a folder. A missing path is fs.ErrNotExist.
 func (r *reading) inspect(n named) (folder bool, err error) {
 	if isAbove(n.path) {
 		return false, progress.Refused("%s: %s is above the repository, where a release has no files: move it into the repository", n.where, n.text)

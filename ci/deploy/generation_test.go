@@ -35,7 +35,7 @@ func TestLabelsOfAGeneration(t *testing.T) {
 			"traefik.http.routers.web-g8.rule=Host(`${HOST}`)\ntraefik.http.routers.web-g8.entrypoints=websecure\ntraefik.http.routers.web-g8.tls.certresolver=le\n" +
 				"traefik.http.routers.web-g8.service=web-g8\ntraefik.http.services.web-g8.loadbalancer.passhostheader=true\n" +
 				"traefik.http.routers.gitops-web-g8.entrypoints=websecure\ntraefik.http.routers.gitops-web-g8.tls=true\n" + marker + replaced},
-		"middlewares of its own and of others": {
+		"its own middlewares and those of others": {
 			"traefik.http.routers.web.rule=Host(`h`)\ntraefik.http.routers.web.middlewares=auth@docker, zip,all,limit@file\ntraefik.http.middlewares.auth.basicauth.users=${USERS}\n" +
 				"traefik.http.middlewares.all.chain.middlewares=auth,zip\ntraefik.http.services.w.loadbalancer.server.port=1\ntraefik.http.routers.web.service=w@docker",
 			"traefik.http.routers.web-g8.rule=Host(`h`)\ntraefik.http.routers.web-g8.middlewares=auth-g8,zip,all-g8,limit@file\ntraefik.http.middlewares.auth-g8.basicauth.users=${USERS}\n" +

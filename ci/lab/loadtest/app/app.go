@@ -100,7 +100,7 @@ func (a *app) events(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// upload reads what is sent and tells how much it was.
+// upload reads the request and tells its size.
 func (a *app) upload(w http.ResponseWriter, r *http.Request) {
 	size, err := io.Copy(io.Discard, http.MaxBytesReader(w, r.Body, mostUpload))
 	if err != nil {

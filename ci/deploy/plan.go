@@ -68,7 +68,8 @@ type planner struct {
 	*run
 	target   target
 	services []Service // the containers as they are
-	status   map[string]map[string]string
+	// same has, by service, the hash of those that are the target's definition.
+	same map[string]string
 }
 
 // plan compares a target with what runs, and returns what to do with each service,
@@ -83,7 +84,7 @@ func (r *run) plan(ctx context.Context, t target) ([]Action, error) {
 			return nil, err
 		}
 	}
-	p := planner{run: r, target: t, services: services}
+	p := planner{run: r, target: t, services: services, same: map[string]string{}}
 	actions := make([]Action, 0, len(t.manifest.Starts()))
 	for _, name := range t.manifest.Starts() {
 		actions = append(actions, Action{Service: name})
@@ -131,28 +132,21 @@ func (p *planner) match(ctx context.Context, actions []Action) error {
 		for _, c := range candidates {
 			all := groups(p.services, c.Service)
 			if p.matched(c.Service) == nil && round < len(all) && all[round].stays(status) {
-				p.found(c.Service, all[round].hash)
+				p.same[c.Service] = all[round].hash
 			}
 		}
 	}
 }
 
-// found and matched keep the definition that a service's containers share with the
-// target.
-func (p *planner) found(service, hash string) {
-	if p.status == nil {
-		p.status = map[string]map[string]string{}
-	}
-	p.status[service] = map[string]string{"hash": hash}
-}
-
+// matched returns the containers of a service whose definition is the target's; nil
+// when there are none.
 func (p *planner) matched(service string) *group {
-	found, ok := p.status[service]
+	hash, ok := p.same[service]
 	if !ok {
 		return nil
 	}
 	for _, g := range groups(p.services, service) {
-		if g.hash == found["hash"] {
+		if g.hash == hash {
 			return &g
 		}
 	}

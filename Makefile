@@ -51,7 +51,7 @@ test-race-quick: ## Those of them that take seconds
 	.ci/race $(RACE_QUICK)
 
 test-faults: ## Deploys during which something breaks, under load, in every step; needs a Docker engine
-	GITOPS_FAULTS_ALL=true $(GO) test -count 1 -timeout $(TEST_TIMEOUT) -run '^TestFault' ./ci/deploy
+	$(GO) test -tags faults -count 1 -timeout $(TEST_TIMEOUT) -run '^TestFault' ./ci/deploy
 
 test-backend: ## Tests of the backend
 	cd app/backend && $(GO) vet ./... && ../../.ci/tool $(gotestsum) -- -timeout $(TEST_TIMEOUT) ./...

@@ -1,3 +1,5 @@
+//go:build faults
+
 package deploy_test
 
 import (
@@ -13,21 +15,11 @@ import (
 // rollSteps are the steps of a deploy that rolls web behind Traefik.
 var rollSteps = []string{"check", "lock", "look", "upload", "pull", "platform", "network", "plan", "start web", "gate", "traefik", "drain", "switch", "prune"}
 
-// decisiveSteps are those in which containers come and go.
-var decisiveSteps = []string{"upload", "start web", "gate", "traefik", "drain", "switch"}
-
-func stepsToTry() []string {
-	if quick() {
-		return decisiveSteps
-	}
-	return rollSteps
-}
-
 // A client that is killed in any step: Traefik goes on serving what it has, and the
 // next deploy needs nobody's help.
 func TestFaultClientKilled(t *testing.T) {
 	p := newFaultPlace(t)
-	for _, step := range stepsToTry() {
+	for _, step := range rollSteps {
 		p.under(step, 0, func(p *faultPlace) {
 			manifest := p.manifest(image(p.other()))
 			cmd := p.deployUntil(step+" …", p.commit(), manifest)
@@ -64,7 +56,7 @@ func (p *faultPlace) cutAt(step string, o deploy.Options, w *wire, harm func()) 
 // do.
 func TestFaultNetworkCut(t *testing.T) {
 	p := newFaultPlace(t)
-	for _, step := range stepsToTry() {
+	for _, step := range rollSteps {
 		p.under(step, 0, func(p *faultPlace) {
 			w := &wire{}
 			receipt, took, err := p.cutAt(step, p.to(image(p.other())), w, w.cut)
@@ -93,9 +85,8 @@ func saysOneOf(err error, words ...string) bool {
 
 // A network that stands still for 10 seconds: the deploy goes on afterwards.
 func TestFaultNetworkStandsStill(t *testing.T) {
-	onlyAll(t)
 	p := newFaultPlace(t)
-	for _, step := range stepsToTry() {
+	for _, step := range rollSteps {
 		p.under(step, 0, func(p *faultPlace) {
 			w, next := &wire{}, p.other()
 			o := p.to(image(next))

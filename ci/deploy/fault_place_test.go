@@ -1,3 +1,5 @@
+//go:build faults
+
 package deploy_test
 
 import (
@@ -8,7 +10,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -25,7 +26,7 @@ const traefikImage = "traefik:v3.7.12"
 
 // faultImages are what web runs in the tests of faults: two good images that know
 // nothing of drains, and bad ones (see testdata/app).
-var faultImages = []string{"good-1", "good-2", "late", "ends", "dies", "broken"}
+func init() { faultImages = []string{"good-1", "good-2", "late", "ends", "dies", "broken"} }
 
 // faultPlace is a lab with a real Traefik before web and api, and a database with a
 // volume.
@@ -234,18 +235,4 @@ func (p *faultPlace) hostFiles() []string {
 	checks, _ := filepath.Glob("/tmp/gitops-check-*")
 	logins, _ := filepath.Glob("/dev/shm/gitops-*")
 	return append(append([]string{p.dir}, checks...), logins...)
-}
-
-// quick reports whether only the steps that matter most are tried.
-func quick() bool {
-	all, _ := strconv.ParseBool(os.Getenv("GITOPS_FAULTS_ALL"))
-	return !all
-}
-
-// onlyAll skips a test that takes long unless all faults are wanted.
-func onlyAll(t *testing.T) {
-	t.Helper()
-	if quick() {
-		t.Skip("takes minutes: make test-faults runs it")
-	}
 }

@@ -116,6 +116,9 @@ func buildImages(t *testing.T) {
 // behaviours are what the services of the tests do; see testdata/app.
 var behaviours = []string{"v1", "v2", "crash", "sick"}
 
+// faultImages are those of the tests with the build tag faults.
+var faultImages []string
+
 func removeImages() {
 	for _, behaviour := range slices.Concat(behaviours, publicBehaviours, faultImages) {
 		exec.Command("docker", "image", "rm", image(behaviour)).Run()

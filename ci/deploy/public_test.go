@@ -25,7 +25,7 @@ const publicFolder = "../compose/testdata/public"
 
 // usual are those that go test tries: the most different. GITOPS_MANIFESTS=all tries
 // them all, as make test-manifests does.
-var usual = []string{"configs-inline", "jobs", "umami", "vaultwarden"}
+var usual = []string{"configs-inline", "umami"}
 
 // Public manifests are planned, deployed, deployed unchanged, changed and rolled
 // back, and what the plan says is what happens.

@@ -97,7 +97,7 @@ func (b *bump) set(service, ref string) (bool, error) {
 	}
 	value, ok := strings.CutPrefix(ref, before)
 	if !ok || value == "" {
-		return false, progress.Invalid("%s: image of service %q is %s: %s sets its tag alone, and what was asked for has another name or no tag",
+		return false, progress.Invalid("%s: image of service %q is %s: %s sets its tag alone, and the new ref has another name or no tag",
 			where, service, image, b.o.ValuesFile)
 	}
 	return true, b.assign(service, where, name, value, manifest.Change{Service: service, Old: b.running(image), New: ref})

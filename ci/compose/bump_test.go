@@ -110,7 +110,7 @@ func TestBumpRefuses(t *testing.T) {
 		"default of another":   {"r/web:${A:-${TAG}}", "TAG=planted\n", web, ".env does not set A"},
 		"digest":               {"r/web@${TAG}", "TAG=planted\n", web, "its tag is not one variable"},
 		"name has no value":    {"${REG}/web:${TAG}", "TAG=planted\n", web, ".env has to set every variable before the tag"},
-		"other name":           {"${REG}/web:${TAG}", "TAG=1\nREG=planted\n", web, ".env sets its tag alone, and what was asked for has another name or no tag"},
+		"other name":           {"${REG}/web:${TAG}", "TAG=1\nREG=planted\n", web, ".env sets its tag alone, and the new ref has another name or no tag"},
 		"no tag asked":         {"r/web:${TAG}", "TAG=planted\n", map[string]string{"web": "r/web@" + digest}, "another name or no tag"},
 		"twice in the image":   {"${TAG}/web:${TAG}", "TAG=planted\n", web, "has to set every variable before the tag"},
 		"invalid ref":          {"r/web:${TAG}", "TAG=planted\n", map[string]string{"web": "r/web:$x"}, "invalid image reference"},
@@ -143,8 +143,7 @@ func TestBumpRefuses(t *testing.T) {
 	}
 }
 
-// What is changed in a file is read back by Docker Compose's parser with this one
-// change.
+// Docker Compose's parser reads the changed file back, with this one change.
 func TestBumpFiles(t *testing.T) {
 	folder := t.TempDir()
 	path, env := filepath.Join(folder, "compose.yml"), filepath.Join(folder, "images.env")

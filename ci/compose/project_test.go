@@ -1,11 +1,14 @@
 package compose
 
 import (
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 
 	"gitops/ci/progress"
+	"gitops/ci/secret"
 )
 
 func project(t *testing.T, text string) *Project {
@@ -15,6 +18,16 @@ func project(t *testing.T, text string) *Project {
 		t.Fatal(err)
 	}
 	return p
+}
+
+// alone returns a manifest in a folder that it is alone in.
+func alone(t *testing.T, text string) Source {
+	t.Helper()
+	folder := t.TempDir()
+	if err := os.WriteFile(filepath.Join(folder, "compose.yml"), []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return Source{Root: folder, Manifests: []string{"compose.yml"}}
 }
 
 // lookup returns the variables that pairs of names and values give.
@@ -52,9 +65,6 @@ func TestStarts(t *testing.T) {
 			if got := strings.Join(p.Starts(set), " "); got != c.want {
 				t.Errorf("starts %s, want %s", got, c.want)
 			}
-			if err := p.CheckImages(set); err != nil {
-				t.Errorf("all have an image: %v", err)
-			}
 		})
 	}
 }
@@ -85,9 +95,12 @@ func TestMissing(t *testing.T) {
 		"in a key":                 {service("    labels: {$A: b}\n"), ""},
 	} {
 		t.Run(name, func(t *testing.T) {
-			got := project(t, c.text).Missing(lookup("SET", "x", "EMPTY", ""))
-			if strings.Join(got, " ") != c.want {
-				t.Errorf("missing %s, want %s", got, c.want)
+			source := alone(t, c.text)
+			source.Env = map[string]secret.Value{"SET": secret.New("x"), "EMPTY": secret.New("")}
+			_, err := Load(t.Context(), source)
+			want := "the manifest needs " + strings.ReplaceAll(c.want, " ", ", ") + ", which"
+			if c.want == "" && err != nil || c.want != "" && (err == nil || !strings.Contains(err.Error(), want)) {
+				t.Errorf("got %v, want that it needs %q", err, c.want)
 			}
 		})
 	}
@@ -99,16 +112,16 @@ func TestCheckImages(t *testing.T) {
 		"services:\n  a: {image: a}\n  b: {extends: a, image: !reset null, build: .}\n": `compose.yml:3:3: service "b" has no image`,
 		"services:\n  a: {image: a}\n---\nservices:\n  a: !override {build: .}\n":       `compose.yml:5:3: service "a" has no image`,
 	} {
-		err := project(t, text).CheckImages(lookup())
+		_, err := Load(t.Context(), alone(t, text))
 		if progress.ExitCode(err) != progress.ExitInvalid || !strings.Contains(err.Error(), want) {
 			t.Errorf("%q: %v", text, err)
 		}
 	}
 	for _, text := range []string{
-		"services: {web: {image: $ANY}}",
+		"services: {web: {image: '${ANY:-a}'}}",
 		"services: {web: {image: a}, tool: {build: ., profiles: [x]}, never: {build: ., scale: 0}, cloud: {provider: {type: x}}}",
 	} {
-		if err := project(t, text).CheckImages(lookup()); err != nil {
+		if _, err := Load(t.Context(), alone(t, text)); err != nil {
 			t.Errorf("%q: %v", text, err)
 		}
 	}
@@ -156,8 +169,11 @@ func TestReadRefuses(t *testing.T) {
 }
 
 func TestTemplates(t *testing.T) {
-	p := project(t, "x-e: &e {A: $A}\nservices: {a: {image: a, environment: {<<: *e, B: , N: 5}, labels: [x=$X, y]}}")
-	environment, labels := p.Templates("a")
+	w, err := ReadWritten(t.Context(), alone(t, "x-e: &e {A: $A}\nservices: {a: {image: a, environment: {<<: *e, B: , N: 5}, labels: [x=$X, y]}}"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	environment, labels := w.Templates("a")
 	var got []string
 	for name, text := range environment {
 		got = append(got, name+" "+text)
@@ -166,7 +182,7 @@ func TestTemplates(t *testing.T) {
 		got = append(got, "label "+name+" "+text)
 	}
 	slices.Sort(got)
-	if want := "A $A,B ${B},N 5,label x $X,label y ${y}"; strings.Join(got, ",") != want {
+	if want := "A $A,B ${B},N 5,label x $X,label y "; strings.Join(got, ",") != want {
 		t.Errorf("got %s, want %s", strings.Join(got, ","), want)
 	}
 }

@@ -50,9 +50,6 @@ type Action struct {
 	unmarked bool
 }
 
-// Gap reports whether the service answers nobody for a while.
-func (a Action) Gap() bool { return a.Action == Recreate }
-
 // switches reports whether Traefik moves requests from old containers to new ones.
 func (a Action) switches() bool { return a.Action == Roll && a.Switch == SwitchTraefik }
 

@@ -169,22 +169,22 @@ func buildPublicImages(t *testing.T) {
 	t.Helper()
 	builtPublic.Do(func() {
 		dir := t.TempDir()
-		build := exec.Command("go", "build", "-o", dir+"/root/app", "./testdata/app")
+		build := exec.Command("go", "build", "-o", dir+"/image/app", "./testdata/app")
 		build.Env = append(os.Environ(), "CGO_ENABLED=0")
 		run(t, build)
-		for _, path := range []string{"root/bin", "root/etc"} {
+		for _, path := range []string{"image/bin", "image/etc"} {
 			if err := os.MkdirAll(filepath.Join(dir, path), 0o755); err != nil {
 				t.Fatal(err)
 			}
 		}
 		for _, program := range []string{"sh", "pg_isready", "redis-cli", "curl", "wget", "nc"} {
-			if err := os.Symlink("/app", filepath.Join(dir, "root/bin", program)); err != nil {
+			if err := os.Symlink("/app", filepath.Join(dir, "image/bin", program)); err != nil {
 				t.Fatal(err)
 			}
 		}
 		for path, content := range map[string]string{
-			"root/etc/passwd": "root:x:0:0::/:/bin/sh\npostgres:x:70:70::/:/bin/sh\n",
-			"Dockerfile":      "FROM scratch\nCOPY root /\nEXPOSE 8080\nARG BEHAVIOUR\nENV BEHAVIOUR=$BEHAVIOUR\nENTRYPOINT [\"/app\"]\n",
+			"image/etc/passwd": "root:x:0:0::/:/bin/sh\npostgres:x:70:70::/:/bin/sh\n",
+			"Dockerfile":       "FROM scratch\nCOPY image /\nEXPOSE 8080\nARG BEHAVIOUR\nENV BEHAVIOUR=$BEHAVIOUR\nENTRYPOINT [\"/app\"]\n",
 		} {
 			if err := os.WriteFile(filepath.Join(dir, path), []byte(content), 0o600); err != nil {
 				t.Fatal(err)

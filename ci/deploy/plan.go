@@ -398,7 +398,7 @@ func (p *planner) check(a *Action, out string) {
 			a.next.check = ports[0]
 			continue
 		}
-		p.warn("service %s has no health check and its image no shell for one: Traefik sends it requests before it listens; give it a healthcheck", a.Service)
+		p.warn("service %s has no health check, and its image no shell or no port for one: Traefik sends it requests before it listens; give it a healthcheck", a.Service)
 	}
 }
 

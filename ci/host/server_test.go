@@ -145,7 +145,7 @@ func (s *server) client(known ...ssh.Signer) host.Config {
 		lines = append(lines, knownhosts.Line([]string{s.address}, key.PublicKey()))
 	}
 	return host.Config{Address: s.address, User: "ubuntu", Key: s.login,
-		KnownHosts: []byte(strings.Join(lines, "\n") + "\n"), Timeout: 5 * time.Second}
+		KnownHosts: []byte(strings.Join(lines, "\n") + "\n"), Timeout: time.Minute}
 }
 
 func signer(t *testing.T, kind string) ssh.Signer {

@@ -45,6 +45,7 @@ type Action struct {
 	old    []Service  // containers that go
 	pin    string     // the image by the name that it has now, where only the tag moved
 	forced bool       // its definition is the same, and its containers have to go
+	scale  int        // containers that run beside each other, for one that rolls
 	// unmarked is whether it has only TCP routers: no request over HTTP can tell
 	// whether Traefik has them.
 	unmarked bool

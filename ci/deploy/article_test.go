@@ -3,19 +3,13 @@ package deploy_test
 import (
 	"context"
 	"fmt"
-	"io"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"sync"
-	"sync/atomic"
 	"testing"
-	"time"
 
 	"gitops/ci/deploy"
-	"gitops/ci/host"
 	"gitops/ci/progress"
 	"gitops/ci/secret"
 )
@@ -146,87 +140,5 @@ func TestContainersWithoutAManifestAreNotTouched(t *testing.T) {
 	receipt, err := deploy.Deploy(context.Background(), l.client, l.options(commitA, l.manifest(image("v1"))))
 	if progress.ExitCode(err) != progress.ExitRefused || receipt.Outcome != deploy.Untouched || l.containers("old") != old {
 		t.Errorf("exit %d, outcome %s, %v", progress.ExitCode(err), receipt.Outcome, err)
-	}
-}
-
-// cable is a connection that can be cut.
-type cable struct {
-	address string
-	mu      sync.Mutex
-	conns   []net.Conn
-}
-
-func newCable(t *testing.T, to string) *cable {
-	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { listener.Close() })
-	c := &cable{address: listener.Addr().String()}
-	go func() {
-		for {
-			near, err := listener.Accept()
-			if err != nil {
-				return
-			}
-			far, err := net.Dial("tcp", to)
-			if err != nil {
-				near.Close()
-				continue
-			}
-			c.mu.Lock()
-			c.conns = append(c.conns, near, far)
-			c.mu.Unlock()
-			go io.Copy(near, far)
-			go io.Copy(far, near)
-		}
-	}()
-	return c
-}
-
-func (c *cable) cut() {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	for _, conn := range c.conns {
-		conn.Close()
-	}
-}
-
-// A connection that is lost for good: the run ends soon and says what is known;
-// the next deploy brings the host to where it should be.
-func TestLostConnection(t *testing.T) {
-	l := newLab(t)
-	l.deploy(l.options(commitA, l.manifest(image("v1"))))
-	for _, step := range []string{"pull", "start web", "gate"} {
-		cable := newCable(t, l.sshd.Address)
-		config := l.sshd.Config()
-		line, err := host.KnownHostsLine(cable.address, l.sshd.HostPublicKey)
-		if err != nil {
-			t.Fatal(err)
-		}
-		config.Address, config.KnownHosts = cable.address, []byte(line+"\n")
-		client, err := host.Dial(context.Background(), config)
-		if err != nil {
-			t.Fatal(err)
-		}
-		var cuts atomic.Int32
-		options := l.options(commitB, l.manifest(image("sick")))
-		options.Progress = progress.NewProgress(writerFunc(func(line string) {
-			if strings.HasPrefix(line, step+" …") {
-				time.AfterFunc(200*time.Millisecond, func() { cuts.Add(1); cable.cut() })
-			}
-		}))
-		begun := time.Now()
-		receipt, err := deploy.Deploy(context.Background(), client, options)
-		client.Close()
-		if err == nil || cuts.Load() == 0 || time.Since(begun) > time.Minute {
-			t.Errorf("cut %d times at %s: ended after %s with %v", cuts.Load(), step, progress.Seconds(time.Since(begun)), err)
-		}
-		if receipt.Outcome == deploy.Failed && !strings.Contains(err.Error(), "what runs now: not known, because the host does not answer") {
-			t.Errorf("cut at %s: the message is %v", step, err)
-		}
-		l.deploy(l.options(commitC, l.manifest(image("v1"))+"# after "+step+"\n"))
-		l.runs(image("v1"))
 	}
 }

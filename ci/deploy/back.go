@@ -10,13 +10,20 @@ import (
 // back brings back what ran before the run failed with cause, also when the run
 // was cancelled, and returns the error to show.
 func (r *run) back(ctx context.Context, cause error) error {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), r.o.GateTimeout*2+tidyPatience)
+	lost := cutOff(cause) || cutOff(context.Cause(ctx))
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), r.o.GateTimeout*3+tidyPatience)
 	defer cancel()
 	doing := "deploying"
 	if r.receipt.Kind == KindRollback {
 		doing = "rolling back to"
 	}
 	cause = fmt.Errorf("%s %s: %w%s", doing, short(r.target.commit), cause, r.receipt.Failure.words())
+	if lost {
+		if err := r.reachAgain(ctx); err != nil {
+			r.receipt.Outcome = Failed
+			return fmt.Errorf("%w\ngoing back was not possible: %w\n%s", cause, err, leftAlone)
+		}
+	}
 	outcome, work, now := Restored, r.restore, "what ran before runs again: "+r.wasRunning()
 	if r.previous == nil {
 		outcome, work, now = Removed, r.remove, "it was the first deploy: what it had started was removed"

@@ -90,21 +90,21 @@ func (r *run) probe(ctx context.Context) error {
 		return errors.New("a probe goes through Traefik, and none runs on the host")
 	}
 	for _, p := range r.o.Probes {
-		if err := r.answered(ctx, p); err != nil {
+		if err := r.answered(ctx, p, nil); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (r *run) answered(ctx context.Context, p Probe) error {
+func (r *run) answered(ctx context.Context, p Probe, trial http.Header) error {
 	for deadline := time.Now().Add(probePatience); ; {
-		said := r.proxy.answers(ctx, p)
-		if said == "" {
+		wrong := r.proxy.answers(ctx, p, trial)
+		if wrong == nil {
 			return nil
 		}
 		if time.Now().After(deadline) {
-			return fmt.Errorf("probe %s%s: %s, not %d", p.Host, p.Path, said, p.Status)
+			return wrong
 		}
 		if err := retry.Sleep(ctx, switchPoll); err != nil {
 			return fmt.Errorf("probing %s: %w", p.Path, err)
@@ -112,23 +112,46 @@ func (r *run) answered(ctx context.Context, p Probe) error {
 	}
 }
 
-// answers returns what Traefik said instead of the expected; empty when an entry
-// point answers as expected.
-func (p *proxy) answers(ctx context.Context, probe Probe) string {
+// probeError is a probe that was not answered as expected.
+type probeError struct {
+	probe Probe
+	said  string
+	trial string // the service whose container on trial answered
+}
+
+func (e *probeError) Error() string {
+	return fmt.Sprintf("probe %s%s: %s, not %d", e.probe.Host, e.probe.Path, e.said, e.probe.Status)
+}
+
+// answers returns what Traefik said instead of the expected; nil when an entry point
+// answers as expected. With the header of a trial, only its answers count.
+func (p *proxy) answers(ctx context.Context, probe Probe, header http.Header) *probeError {
+	wrong, answered := &probeError{probe: probe}, false
 	var said []string
 	for _, address := range p.addresses {
-		response, err := p.get(ctx, address, probe.Host, probe.Path)
+		response, err := p.getWith(ctx, address, probe.Host, probe.Path, header)
 		if err != nil {
 			continue
 		}
 		response.Body.Close()
-		if response.StatusCode == probe.Status {
-			return ""
+		answered = true
+		trial := response.Header.Get(trialHeader)
+		if header != nil && trial == "" {
+			continue
 		}
+		if response.StatusCode == probe.Status {
+			return nil
+		}
+		wrong.trial = trial
 		said = append(said, fmt.Sprintf("%s answered %d %s", address, response.StatusCode, http.StatusText(response.StatusCode)))
 	}
-	if len(said) == 0 {
-		return "no entry point of Traefik answered"
+	switch {
+	case len(said) > 0:
+		wrong.said = strings.Join(said, ", ")
+	case answered && header != nil:
+		return nil
+	default:
+		wrong.said = "no entry point of Traefik answered"
 	}
-	return strings.Join(said, ", ")
+	return wrong
 }

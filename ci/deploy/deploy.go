@@ -12,8 +12,10 @@ import (
 	"context"
 	"io/fs"
 	"net"
+	"time"
 
 	"gitops/ci/host"
+	"gitops/ci/progress"
 )
 
 // Host is the server that a deploy works on. *host.Client is one.
@@ -26,6 +28,9 @@ type Host interface {
 	Upload(ctx context.Context, path string, mode fs.FileMode, content []byte) error
 	// Dial makes a TCP connection from the host.
 	Dial(ctx context.Context, network, address string) (net.Conn, error)
+	// Recover makes the connection anew, within a time, and waits until what is needed
+	// is ready.
+	Recover(ctx context.Context, n host.Needs, within time.Duration, p *progress.Progress) error
 }
 
 // Check reports what is wrong with the options and the manifest of a deploy. It needs

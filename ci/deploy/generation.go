@@ -38,6 +38,9 @@ type generation struct {
 	number   int
 	replaces []string // routers of older containers, as "http backend"
 	check    string   // port of the health check that this roll adds
+	// trial is the value of the header that leads a request to the containers; empty
+	// where every request goes there.
+	trial string
 }
 
 // generationOf reads the labels of a container.
@@ -105,14 +108,17 @@ const markerPrefix = "gitops-"
 // qualified names a service among those of all projects, which one Traefik may serve.
 func qualified(service, project string) string { return service + "-" + project }
 
-// markerPath is where Traefik answers 418 once it has the generation: its service
-// noop@internal does that.
-func markerPath(service string, number int) string {
-	return fmt.Sprintf("/.gitops/%s-g%d", service, number)
-}
+// marker is where Traefik answers 418 once it has the generation of a service: its
+// service noop@internal does that.
+func (g generation) marker(service string) string { return "/.gitops/" + g.rename(service) }
 
-// rename returns what a name of the manifest is called in generation number.
-func (g generation) rename(name string) string { return fmt.Sprintf("%s-g%d", name, g.number) }
+// rename returns what a name of the manifest is called in the generation.
+func (g generation) rename(name string) string {
+	if g.trial != "" {
+		return fmt.Sprintf("%s-g%d-trial", name, g.number)
+	}
+	return fmt.Sprintf("%s-g%d", name, g.number)
+}
 
 // labels returns a service's labels in generation g. Generation 0 has those of the
 // manifest. The service's name is qualified.
@@ -136,6 +142,9 @@ func (g generation) labels(service string, manifest map[string]string) map[strin
 	w.connect(out)
 	w.mark(out)
 	w.replace(out)
+	if g.trial != "" {
+		w.restrict(out)
+	}
 	return out
 }
 
@@ -254,7 +263,7 @@ func (w rewriter) mark(labels map[string]string) {
 			set("tls", "true") // no certificate is asked for the marker
 		}
 	}
-	set("rule", "Path(`"+markerPath(w.service, w.number)+"`)")
+	set("rule", "Path(`"+w.marker(w.service)+"`)")
 	set("priority", "1000000")
 	set("service", "noop@internal")
 }
@@ -270,7 +279,7 @@ func (w rewriter) replace(labels map[string]string) {
 		set := func(rest, value string) { labels[label{protocol, "routers", name, rest}.String()] = value }
 		switch protocol {
 		case "http":
-			set("rule", "Path(`"+markerPath(w.service, w.number)+"/replaced`)")
+			set("rule", "Path(`"+w.marker(w.service)+"/replaced`)")
 			set("service", "noop@internal")
 		case "tcp":
 			// A rule of TCP's that meets nothing would make the entry point read TLS first.

@@ -58,7 +58,7 @@ func (r *run) lock(ctx context.Context, lost func(error)) (*hold, error) {
 	r.token = rand.Text()
 	deadline := time.Now().Add(r.o.LockWait)
 	for {
-		state, other, err := r.tryLock(ctx)
+		state, other, err := r.tryLock(ctx, "")
 		if err != nil {
 			return nil, fmt.Errorf("taking the deploy lock: %w", err)
 		}
@@ -80,9 +80,11 @@ func (r *run) lock(ctx context.Context, lost func(error)) (*hold, error) {
 // lockPoll is how often a waiting deploy looks at the lock.
 const lockPoll = 2 * time.Second
 
-func (r *run) tryLock(ctx context.Context) (state string, other Lock, err error) {
+// tryLock asks for the lock; earlier is the token that this run had before, if it had
+// one.
+func (r *run) tryLock(ctx context.Context, earlier string) (state string, other Lock, err error) {
 	ttl := strconv.Itoa(int(max(r.o.LockTTL.Seconds(), 1)))
-	out, err := r.script(ctx, "lock", "", ttl, r.o.Actor, r.target.commit)
+	out, err := r.script(ctx, "lock", "", ttl, r.o.Actor, r.target.commit, earlier)
 	lines := strings.Split(strings.TrimRight(out, "\n"), "\n")
 	if err != nil || len(lines) < 2 {
 		return lines[0], Lock{}, err
@@ -113,6 +115,23 @@ func (r *run) keep(ctx context.Context, state string, other Lock, lost func(erro
 	return h
 }
 
+// relock takes the lock again after the connection was lost, unless another run had it
+// meanwhile.
+func (r *run) relock(ctx context.Context) error {
+	earlier := r.token
+	r.token = rand.Text()
+	state, _, err := r.tryLock(ctx, earlier)
+	switch {
+	case err != nil:
+		return fmt.Errorf("taking the deploy lock again: %w", err)
+	case state != "kept":
+		return errors.New("another deploy had the lock while the host could not be reached")
+	}
+	r.held.abandon()
+	r.held = r.keep(ctx, state, Lock{}, func(error) {})
+	return nil
+}
+
 func (h *hold) beat(every time.Duration) {
 	defer close(h.stopped)
 	tick := time.NewTicker(every)
@@ -132,15 +151,26 @@ func (h *hold) beat(every time.Duration) {
 // releasePatience bounds the wait for the lock to be gone from the host.
 const releasePatience = 15 * time.Second
 
-// release gives the lock back.
-func (h *hold) release() error {
+// abandon ends the heartbeats of a lost connection.
+func (h *hold) abandon() {
 	close(h.stop)
 	h.beats.Close()
 	<-h.stopped
+}
+
+// release gives the lock back.
+func (h *hold) release() error {
+	close(h.stop)
+	go func() {
+		<-h.stopped
+		_, _ = io.WriteString(h.beats, "done\n") // the script ends with the connection, too
+		h.beats.Close()
+	}()
 	select {
 	case err := <-h.ended:
 		return err
 	case <-time.After(releasePatience):
+		h.beats.Close()
 		return errors.New("the host does not answer; the lock expires")
 	}
 }

@@ -137,6 +137,11 @@ func (p *proxy) has(ctx context.Context, path string) (bool, error) {
 
 // get asks an entry point over HTTP, or over TLS where it wants that.
 func (p *proxy) get(ctx context.Context, address, host, path string) (*http.Response, error) {
+	return p.getWith(ctx, address, host, path, nil)
+}
+
+// getWith is get with more headers.
+func (p *proxy) getWith(ctx context.Context, address, host, path string, header http.Header) (*http.Response, error) {
 	schemes := []string{"http", "https"}
 	if known := p.scheme[address]; known != "" {
 		schemes = []string{known}
@@ -148,6 +153,9 @@ func (p *proxy) get(ctx context.Context, address, host, path string) (*http.Resp
 			return nil, err
 		}
 		request.Host = host
+		for key, values := range header {
+			request.Header[key] = values
+		}
 		response, err := p.client.Do(request)
 		if err == nil && (scheme == "https" || response.StatusCode != http.StatusBadRequest) {
 			p.scheme[address] = scheme
@@ -182,7 +190,12 @@ func (r *run) switched(ctx context.Context, a Action) error {
 	if a.unmarked {
 		return retry.Sleep(ctx, unasked)
 	}
-	path, deadline := markerPath(qualified(a.Service, r.Project), a.next.number), time.Now().Add(switchPatience)
+	return r.marked(ctx, a.Service, a.next)
+}
+
+// marked waits until Traefik has a generation of a service.
+func (r *run) marked(ctx context.Context, service string, g generation) error {
+	path, deadline := g.marker(qualified(service, r.Project)), time.Now().Add(switchPatience)
 	for {
 		has, err := r.proxy.has(ctx, path)
 		switch {
@@ -194,7 +207,7 @@ func (r *run) switched(ctx context.Context, a Action) error {
 		case time.Now().After(deadline):
 			return fmt.Errorf("service %s: Traefik does not have the new container after %s, though it is healthy: %s is not answered at %s; "+
 				"compare its networks, its traefik.docker.network and its entry points with Traefik's, and read Traefik's log",
-				a.Service, switchPatience, path, strings.Join(r.proxy.addresses, ", "))
+				service, switchPatience, path, strings.Join(r.proxy.addresses, ", "))
 		}
 		if err := retry.Sleep(ctx, switchPoll); err != nil {
 			return fmt.Errorf("waiting for Traefik: %w", err)

@@ -19,13 +19,18 @@ func (r *run) roll(ctx context.Context) error {
 	err := r.converge(ctx, r.target, "", nil)
 	if err != nil {
 		r.lastWords(ctx, err)
+		r.endTrials(ctx)
 		return r.back(ctx, err)
 	}
 	// It runs: the rest is done even if the run is cancelled now.
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), tidyPatience)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), r.o.GateTimeout+tidyPatience)
 	defer cancel()
 	r.count(ctx)
-	if err := r.step(ctx, "switch", r.makeCurrent); err != nil {
+	err = r.step(ctx, "switch", r.makeCurrent)
+	if cutOff(err) && r.reachAgain(ctx) == nil {
+		err = r.step(ctx, "switch", r.makeCurrent)
+	}
+	if err != nil {
 		r.receipt.Outcome = Failed
 		return fmt.Errorf("%s is healthy, but it was not made the current release: %w; deploy it again", short(r.target.commit), err)
 	}
@@ -77,7 +82,23 @@ func (r *run) rollLevel(ctx context.Context, t target, actions []Action, prefix 
 	if !slices.ContainsFunc(actions, func(a Action) bool { return a.Action != Keep || len(a.old) > 0 }) {
 		return nil
 	}
-	names, shown := serviceNames(actions), r.track(prefix, actions)
+	shown := r.track(prefix, actions)
+	var err error
+	if prefix == "" {
+		err = r.tryOut(ctx, t, actions, shown)
+	}
+	names := serviceNames(actions)
+	for _, batch := range batches(t.manifest.Project, actions) {
+		if err == nil {
+			err = r.rollBatch(ctx, t, batch, names, prefix, forgiven, shown)
+		}
+	}
+	shown.end(err)
+	return err
+}
+
+// rollBatch starts new containers, waits until requests go there, and lets old ones go.
+func (r *run) rollBatch(ctx context.Context, t target, actions []Action, names []string, prefix string, forgiven []string, shown tracks) error {
 	shown.phase("starting")
 	err := r.step(ctx, prefix+"start "+strings.Join(changing(actions), ", "), func(ctx context.Context) error { return r.start(ctx, t, actions) })
 	if err == nil {
@@ -93,7 +114,6 @@ func (r *run) rollLevel(ctx context.Context, t target, actions []Action, prefix 
 		shown.phase("draining the old container")
 		err = r.step(ctx, prefix+"drain", func(ctx context.Context) error { return r.drain(ctx, actions) })
 	}
-	shown.end(err)
 	return err
 }
 
@@ -182,7 +202,7 @@ func (r *run) start(ctx context.Context, t target, actions []Action) error {
 	for _, a := range actions {
 		switch a.Action {
 		case Roll:
-			beside = append(beside, "--scale", a.Service+"="+strconv.Itoa(r.alive(a)+scaleOf(t.manifest.Project.Services[a.Service])))
+			beside = append(beside, "--scale", a.Service+"="+strconv.Itoa(a.scale))
 			started = append(started, a.Service)
 		case Create, Start:
 			started = append(started, a.Service)
@@ -205,16 +225,6 @@ func (r *run) start(ctx context.Context, t target, actions []Action) error {
 		}
 	}
 	return nil
-}
-
-// alive counts the containers of a service that stay until the new ones serve.
-func (r *run) alive(a Action) (n int) {
-	for _, s := range a.old {
-		if !s.stopped() {
-			n++
-		}
-	}
-	return n
 }
 
 // clear removes containers of rolling services that do not run: Compose would start

@@ -42,6 +42,8 @@ type run struct {
 	counted  bool              // it counts them
 	written  []byte            // the override that the host has
 	only     bool              // a plan is wanted, and nothing else
+	held     *hold             // the lock
+	trials   []Service         // containers on trial
 }
 
 func newRun(h Host, o Options, kind string) *run {
@@ -97,17 +99,16 @@ func (r *run) do(ctx context.Context) (Receipt, error) {
 	}
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	var held *hold
 	err := r.step(ctx, "lock", func(ctx context.Context) (err error) {
-		held, err = r.lock(ctx, cancel)
+		r.held, err = r.lock(ctx, cancel)
 		return err
 	})
 	if err != nil {
 		return r.receipt, err
 	}
-	r.receipt.TookOver = held.tookOver
+	r.receipt.TookOver = r.held.tookOver
 	err = r.locked(ctx)
-	if lost := held.release(); lost != nil {
+	if lost := r.held.release(); lost != nil {
 		r.warn("giving back the deploy lock: %v", lost)
 	}
 	return r.receipt, err

@@ -14,15 +14,20 @@ import (
 // *ConnectionError, which says so when the host's sshd forbids forwarding; when
 // ctx ends first, it is the cause of that.
 func (c *Client) Dial(ctx context.Context, network, address string) (net.Conn, error) {
-	conn, err := c.ssh.DialContext(ctx, network, address)
+	return c.link.Load().dial(ctx, c.address, network, address)
+}
+
+// dial connects to address from the host, whose own address is for errors.
+func (l *link) dial(ctx context.Context, host, network, address string) (net.Conn, error) {
+	conn, err := l.ssh.DialContext(ctx, network, address)
 	if err == nil {
 		return conn, nil
 	}
-	doing := fmt.Sprintf("connecting to %s from %s", address, c.address)
+	doing := fmt.Sprintf("connecting to %s from %s", address, host)
 	if ctx.Err() != nil {
 		return nil, fmt.Errorf("%s: %w", doing, context.Cause(ctx))
 	}
-	return nil, &ConnectionError{Address: c.address, Phase: PhaseForward, Doing: doing, Err: forwardError(network, err)}
+	return nil, &ConnectionError{Address: host, Phase: PhaseForward, Doing: doing, Err: forwardError(network, err)}
 }
 
 // forwardError adds the remedy to a refusal of sshd's. One without a reason code

@@ -61,25 +61,33 @@ type Config struct {
 // Client is a connection to one host. It is safe for concurrent use; each
 // command has its own session.
 type Client struct {
-	ssh     *ssh.Client
+	config  Config
 	address string
-	knownAs string  // the address that known_hosts has
-	jump    *Client // what the connection goes through; nil without
-	close   sync.Once
-	closed  chan struct{}
+	knownAs string // the address that known_hosts has
+	link    atomic.Pointer[link]
+}
+
+// link is a connection of a Client's, which Recover replaces.
+type link struct {
+	ssh    *ssh.Client
+	jump   *link // what the connection goes through; nil without
+	close  sync.Once
+	closed chan struct{}
 }
 
 // Address returns "host:port" of the host.
 func (c *Client) Address() string { return c.address }
 
 // Close ends the connection and every command that still runs on it.
-func (c *Client) Close() error {
+func (c *Client) Close() error { return c.link.Load().Close() }
+
+func (l *link) Close() error {
 	var err error
-	c.close.Do(func() {
-		close(c.closed)
-		err = c.ssh.Close()
-		if c.jump != nil {
-			err = errors.Join(err, c.jump.Close())
+	l.close.Do(func() {
+		close(l.closed)
+		err = l.ssh.Close()
+		if l.jump != nil {
+			err = errors.Join(err, l.jump.Close())
 		}
 	})
 	return err
@@ -87,6 +95,7 @@ func (c *Client) Close() error {
 
 // target is a Config that was found complete.
 type target struct {
+	config     Config
 	address    string
 	knownAs    string // the address that known_hosts has
 	user       string
@@ -115,7 +124,7 @@ func (c Config) target() (*target, error) {
 			return nil, err
 		}
 	}
-	t := &target{address: address, knownAs: knownAs, user: c.User, knownHosts: known, connect: c.Dial}
+	t := &target{config: c, address: address, knownAs: knownAs, user: c.User, knownHosts: known, connect: c.Dial}
 	if t.connect == nil {
 		t.connect = new(net.Dialer).DialContext
 	}
@@ -180,29 +189,42 @@ func Dial(ctx context.Context, c Config) (*Client, error) {
 }
 
 func (t *target) dial(ctx context.Context, timeout time.Duration) (*Client, error) {
+	link, err := t.connection(ctx, timeout)
+	if err != nil {
+		return nil, err
+	}
+	c := &Client{config: t.config, address: t.address, knownAs: t.knownAs}
+	c.link.Store(link)
+	return c, nil
+}
+
+func (t *target) connection(ctx context.Context, timeout time.Duration) (*link, error) {
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 	connect := t.connect
-	var jump *Client
+	var jump *link
 	if t.jump != nil {
 		var err error
-		if jump, err = t.jump.dial(ctx, timeout); err != nil {
+		if jump, err = t.jump.connection(ctx, timeout); err != nil {
 			return nil, fmt.Errorf("jump host: %w", err)
 		}
-		connect = jump.Dial
+		connect = func(ctx context.Context, network, address string) (net.Conn, error) {
+			return jump.dial(ctx, t.jump.address, network, address)
+		}
 	}
-	client, err := t.login(ctx, connect, timeout)
-	if err != nil && jump != nil {
-		jump.Close()
+	l, err := t.login(ctx, connect, timeout)
+	if err != nil {
+		if jump != nil {
+			jump.Close()
+		}
+		return nil, err
 	}
-	if err == nil {
-		client.jump = jump
-		go client.keepAlive()
-	}
-	return client, err
+	l.jump = jump
+	go l.keepAlive()
+	return l, nil
 }
 
-func (t *target) login(ctx context.Context, connect func(context.Context, string, string) (net.Conn, error), timeout time.Duration) (*Client, error) {
+func (t *target) login(ctx context.Context, connect func(context.Context, string, string) (net.Conn, error), timeout time.Duration) (*link, error) {
 	conn, err := connect(ctx, "tcp", t.address)
 	if err != nil {
 		return nil, t.lost(ctx, PhaseTCP, timeout, err)
@@ -211,7 +233,7 @@ func (t *target) login(ctx context.Context, connect func(context.Context, string
 }
 
 // handshake agrees on keys, checks the host's and logs in, all before ctx ends.
-func (t *target) handshake(ctx context.Context, conn net.Conn, timeout time.Duration) (*Client, error) {
+func (t *target) handshake(ctx context.Context, conn net.Conn, timeout time.Duration) (*link, error) {
 	// The SSH library takes no context: closing the connection is what ends it.
 	stop := context.AfterFunc(ctx, func() { conn.Close() })
 	// Set by a goroutine of the library, which may still run when it gives up.
@@ -230,7 +252,7 @@ func (t *target) handshake(ctx context.Context, conn net.Conn, timeout time.Dura
 		}
 		return nil, t.explain(ctx, phase, timeout, err)
 	}
-	return &Client{ssh: ssh.NewClient(sshConn, channels, requests), address: t.address, knownAs: t.knownAs, closed: make(chan struct{})}, nil
+	return &link{ssh: ssh.NewClient(sshConn, channels, requests), closed: make(chan struct{})}, nil
 }
 
 func (t *target) clientConfig(hostKeyAccepted func()) *ssh.ClientConfig {

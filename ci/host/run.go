@@ -61,7 +61,7 @@ func (c *Client) Script(ctx context.Context, script string, args ...string) (Out
 }
 
 func (c *Client) run(ctx context.Context, line, name string, cmd Command) (Output, error) {
-	session, err := c.ssh.NewSession()
+	session, err := c.link.Load().ssh.NewSession()
 	if err != nil {
 		return Output{}, c.broken(ctx, name, err)
 	}

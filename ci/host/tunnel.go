@@ -25,7 +25,7 @@ type Tunnel struct {
 // Tunnel opens a tunnel to the host itself. Close it before the Client. It is an
 // error for a host that was reached without a jump host.
 func (c *Client) Tunnel(ctx context.Context) (*Tunnel, error) {
-	if c.jump == nil {
+	if c.link.Load().jump == nil {
 		return nil, errors.New("opening a tunnel: the host has no jump host")
 	}
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
@@ -54,7 +54,7 @@ func (t *Tunnel) accept(ctx context.Context, c *Client) {
 		}
 		t.carried.Go(func() {
 			defer near.Close()
-			far, err := c.jump.Dial(ctx, "tcp", c.address)
+			far, err := c.link.Load().jump.dial(ctx, "the jump host", "tcp", c.address)
 			if err != nil {
 				return // the program sees that its connection ends
 			}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"io"
 	"net"
 	"os"
 	"path/filepath"
@@ -280,5 +281,32 @@ func TestWaitAfterALostConnection(t *testing.T) {
 	client.Close()
 	if s.logins.Load() < 2 {
 		t.Errorf("%d logins, want a second one", s.logins.Load())
+	}
+}
+
+func TestRecover(t *testing.T) {
+	t.Parallel()
+	key := signer(t, "ed25519")
+	s := newServer(t, key)
+	var once sync.Once
+	s.exec = func(_ string, channel ssh.Channel) (exit int, err error) {
+		once.Do(func() { err = errCut })
+		_, _ = io.WriteString(channel, "done")
+		return 0, err
+	}
+	client, err := host.Dial(t.Context(), s.client(key))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer client.Close()
+	var lost *host.ConnectionError
+	if _, err := client.Script(t.Context(), "true"); !errors.As(err, &lost) {
+		t.Fatalf("got %v, want a lost connection", err)
+	}
+	if err := client.Recover(t.Context(), host.Needs{}, time.Minute, nil); err != nil {
+		t.Fatal(err)
+	}
+	if out, err := client.Script(t.Context(), "true"); err != nil || out.Stdout != "done" {
+		t.Errorf("got %q and %v after Recover", out.Stdout, err)
 	}
 }

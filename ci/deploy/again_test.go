@@ -1,0 +1,151 @@
+package deploy_test
+
+import (
+	"context"
+	"errors"
+	"net"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"gitops/ci/deploy"
+	"gitops/ci/host"
+	"gitops/ci/progress"
+)
+
+// line is a network that breaks and comes back.
+type line struct {
+	mu    sync.Mutex
+	conns []net.Conn
+	down  bool
+}
+
+func (n *line) dial(ctx context.Context, network, address string) (net.Conn, error) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.down {
+		return nil, errors.New("the network is down")
+	}
+	conn, err := new(net.Dialer).DialContext(ctx, network, address)
+	n.conns = append(n.conns, conn)
+	return conn, err
+}
+
+// cut ends the connections; up lets new ones begin.
+func (n *line) cut() {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.down = true
+	for _, conn := range n.conns {
+		conn.Close()
+	}
+	n.conns = nil
+}
+
+func (n *line) up() {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.down = false
+}
+
+// deployOver deploys over a connection that is lost when a step begins, and does then,
+// which says whether the host can be reached again.
+func (l *lab) deployOver(step string, o deploy.Options, then func() bool) (deploy.Receipt, error) {
+	l.t.Helper()
+	var n line
+	config := l.sshd.Config()
+	config.Dial = n.dial
+	client, err := host.Dial(context.Background(), config)
+	if err != nil {
+		l.t.Fatal(err)
+	}
+	defer client.Close()
+	var once sync.Once
+	o.Progress = progress.NewProgress(writerFunc(func(text string) {
+		l.log.WriteString(text)
+		if strings.HasPrefix(text, step+" …") {
+			once.Do(func() {
+				n.cut()
+				go func() {
+					if then() {
+						n.up()
+					}
+				}()
+			})
+		}
+	}))
+	return deploy.Deploy(context.Background(), client, o)
+}
+
+func back() bool { return true }
+
+// A run whose connection breaks reaches the host again by itself: it goes back, or
+// makes the release current that runs already.
+func TestLostConnection(t *testing.T) {
+	l := newLab(t)
+	first := l.deploy(l.options(commitA, l.manifest(image("v1"))))
+	for _, step := range []string{"plan", "start web", "gate", "drain"} {
+		receipt, err := l.deployOver(step, l.options(commitB, l.manifest(image("v2"))), back)
+		if err == nil || receipt.Outcome != deploy.Restored {
+			t.Fatalf("%s: %s and %v, want restored", step, receipt.Outcome, err)
+		}
+		if !strings.Contains(err.Error(), "the connection was lost") || !strings.Contains(err.Error(), "runs again") {
+			t.Errorf("%s: %v", step, err)
+		}
+		l.runs(image("v1"))
+		if state := l.status(); state.Current != first.Release || state.Lock != nil {
+			t.Errorf("%s: current %s, lock %v", step, state.Current, state.Lock)
+		}
+	}
+	receipt, err := l.deployOver("switch", l.options(commitB, l.manifest(image("v2"))), back)
+	if err != nil || receipt.Outcome != deploy.Deployed {
+		t.Fatalf("switch: %s and %v, want deployed", receipt.Outcome, err)
+	}
+	l.runs(image("v2"))
+	if state := l.status(); state.Current != receipt.Release || state.Lock != nil {
+		t.Errorf("current %s, lock %v", state.Current, state.Lock)
+	}
+	if left := l.leftovers(); left != "" {
+		t.Errorf("left behind: %s", left)
+	}
+}
+
+// A run that comes back after another one has deployed leaves that alone.
+func TestLostConnectionAndAnotherDeploy(t *testing.T) {
+	l := newLab(t)
+	l.deploy(l.options(commitA, l.manifest(image("v1"))))
+	var other deploy.Receipt
+	receipt, err := l.deployOver("gate", l.options(commitB, l.manifest(image("v2"))), func() bool {
+		other = l.deploy(l.options(commitC, l.manifest(image("v2"))+"# another one\n"))
+		return true
+	})
+	if err == nil || receipt.Outcome != deploy.Failed || !strings.Contains(err.Error(), "another deploy had the lock") {
+		t.Errorf("%s and %v", receipt.Outcome, err)
+	}
+	l.runs(image("v2"))
+	if state := l.status(); state.Current != other.Release || state.Lock != nil {
+		t.Errorf("current %s, lock %v", state.Current, state.Lock)
+	}
+}
+
+// A connection that is lost for good: the run ends soon, says what is left and what to
+// do, and the next deploy does the rest.
+func TestConnectionLostForGood(t *testing.T) {
+	l := newLab(t)
+	l.deploy(l.options(commitA, l.manifest(image("v1"))))
+	for _, step := range []string{"pull", "start web", "gate"} {
+		o := l.options(commitB, l.manifest(image("sick")))
+		o.GateTimeout = 5 * time.Second
+		begun := time.Now()
+		receipt, err := l.deployOver(step, o, func() bool { return false })
+		if err == nil || time.Since(begun) > time.Minute {
+			t.Errorf("%s: ended after %s with %v", step, progress.Seconds(time.Since(begun)), err)
+		}
+		if step != "pull" && (receipt.Outcome != deploy.Failed || !strings.Contains(err.Error(), "nothing more was touched")) {
+			t.Errorf("%s: %s and %v", step, receipt.Outcome, err)
+		}
+		l.deploy(l.options(commitC, l.manifest(image("v1"))+"# after "+step+"\n"))
+		l.runs(image("v1"))
+	}
+}

@@ -15,12 +15,18 @@ import (
 	"gitops/ci/progress"
 )
 
-// newFaultEngine is a place on a machine whose engine is the test's alone.
-func newFaultEngine(t *testing.T) *faultPlace {
+// needsOwnEngine skips a test where others have containers.
+func needsOwnEngine(t *testing.T) {
 	t.Helper()
 	if os.Getenv(engines.OwnEngineVariable) == "" {
 		t.Skip("needs a Docker engine that may be stopped: run it by -exec 'rehearse on-host --'")
 	}
+}
+
+// newFaultEngine is a place on a machine whose engine is the test's alone.
+func newFaultEngine(t *testing.T) *faultPlace {
+	t.Helper()
+	needsOwnEngine(t)
 	return newLabAlone(t).faultPlace()
 }
 
@@ -45,12 +51,12 @@ func (p *faultPlace) awaitEngine() {
 	p.t.Errorf("the engine does not come back:\n%s", log)
 }
 
-// during deploys web's other image and does something to the host once a step began. All
-// of that is an outage, until Traefik answers again.
+// during deploys web's other image and does something to the host once a step began,
+// which is an outage until Traefik answers again.
 func (p *faultPlace) during(step string, harm func()) (receipt deploy.Receipt, err error) {
 	p.t.Helper()
 	next := p.other()
-	o, done := p.to(image(next)), make(chan time.Time, 1)
+	o, done := p.to(image(next)), make(chan outage, 1)
 	begun := false
 	o.Progress = progress.NewProgress(writerFunc(func(line string) {
 		if !begun && strings.HasPrefix(line, step+" …") {
@@ -58,7 +64,8 @@ func (p *faultPlace) during(step string, harm func()) (receipt deploy.Receipt, e
 			go func() {
 				from := time.Now()
 				harm()
-				done <- from
+				p.answersWithin(time.Minute)
+				done <- outage{from, time.Now()}
 			}()
 		}
 	}))
@@ -68,10 +75,10 @@ func (p *faultPlace) during(step string, harm func()) (receipt deploy.Receipt, e
 	if !begun {
 		p.t.Fatalf("the deploy has no step %s: %v", step, err)
 	}
-	from := <-done
+	down := <-done
 	p.awaitTraefik()
-	p.outages = append(p.outages, outage{from, time.Now()})
-	p.t.Logf("%s after %s, the outage %s: %v", receipt.Outcome, progress.Seconds(took), progress.Seconds(time.Since(from)), err)
+	p.outages = append(p.outages, down)
+	p.t.Logf("%s after %s, the outage %s: %v", receipt.Outcome, progress.Seconds(took), progress.Seconds(down.to.Sub(down.from)), err)
 	if err == nil {
 		p.current = next
 	}

@@ -197,13 +197,18 @@ func (p *faultPlace) url() string { return "http://127.0.0.1:" + p.port }
 // awaitTraefik waits until Traefik answers for web and api.
 func (p *faultPlace) awaitTraefik() {
 	p.t.Helper()
-	for range 200 {
-		if answers(p.url()+"/") && answers(p.url()+"/api/version") {
-			return
-		}
-		time.Sleep(200 * time.Millisecond)
+	if !p.answersWithin(time.Minute) {
+		p.t.Fatal("Traefik does not answer for web and api")
 	}
-	p.t.Fatal("Traefik does not answer for web and api")
+}
+
+func (p *faultPlace) answersWithin(limit time.Duration) bool {
+	for deadline := time.Now().Add(limit); time.Now().Before(deadline); time.Sleep(200 * time.Millisecond) {
+		if answers(p.url()+"/") && answers(p.url()+"/api/version") {
+			return true
+		}
+	}
+	return false
 }
 
 // recovers deploys a good image over a new connection and checks that it runs, alone,

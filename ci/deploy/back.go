@@ -28,7 +28,13 @@ func (r *run) back(ctx context.Context, cause error) error {
 	if r.previous == nil {
 		outcome, work, now = Removed, r.remove, "it was the first deploy: what it had started was removed"
 	}
-	if err := r.step(ctx, "back", work); err != nil {
+	err := r.step(ctx, "back", func(ctx context.Context) error {
+		if err := r.awaitEngine(ctx); err != nil {
+			return err
+		}
+		return work(ctx)
+	})
+	if err != nil {
 		r.receipt.Outcome = Failed
 		return fmt.Errorf("%w\ngoing back failed too: %w\n%s", cause, err, r.whatNow(ctx))
 	}
@@ -122,6 +128,8 @@ func (r *run) whatNow(ctx context.Context) string {
 	}
 	runs := strings.Join(now, ", ")
 	switch {
+	case exitOf(err) != 0: // the script ran, and Docker told it nothing
+		runs = "not known, because Docker on the host does not answer"
 	case err != nil:
 		runs = "not known, because the host does not answer"
 	case len(now) == 0:

@@ -58,7 +58,7 @@ func badImages() []fault {
 		{"answers 500", "broken", 60 * rate, func(o *deploy.Options) {
 			o.Probes = []deploy.Probe{{Path: "/", Status: 200}}
 		}, []string{"probe /:", "answered 500", "not 200", wentBack}},
-		{"crashes when it serves", "dies", 60 * rate, func(o *deploy.Options) { o.Watch = 20 * time.Second }, []string{"5xx", wentBack}},
+		{"crashes when it serves", "dies", 60 * rate, func(o *deploy.Options) { o.Watch = time.Minute }, []string{"5xx", wentBack}},
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"encoding/base64"
 	"net/http"
 	"os/exec"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -54,7 +55,7 @@ func (p *faultPlace) under(name string, allowed int, fault func(*faultPlace)) {
 				t.Errorf("a process list showed a secret: %s", line)
 			}
 			result := load.Stop()
-			if failed := len(result.Failed()); failed > allowed || len(result.Requests) < 10 {
+			if failed := len(inside.outside(result)); failed > allowed || len(result.Requests) < 10 {
 				t.Errorf("%d requests failed, %d may: %s", failed, allowed, result)
 			} else {
 				t.Logf("load: %s", result)
@@ -68,6 +69,18 @@ func (p *faultPlace) under(name string, allowed int, fault func(*faultPlace)) {
 	if !ran {
 		p.t.Logf("%s failed; the faults after it begin from what it left", name)
 	}
+}
+
+// outage is a time in which nothing can answer.
+type outage struct{ from, to time.Time }
+
+// outside returns the requests that failed, and had no part in an outage.
+func (p *faultPlace) outside(r loadtest.Result) []loadtest.Request {
+	return slices.DeleteFunc(r.Failed(), func(one loadtest.Request) bool {
+		return slices.ContainsFunc(p.outages, func(o outage) bool {
+			return !r.Begun.Add(one.End).Before(o.from) && !r.Begun.Add(one.Start).After(o.to)
+		})
+	})
 }
 
 // secrets are the planted value, raw and encoded.

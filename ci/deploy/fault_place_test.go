@@ -35,12 +35,20 @@ type faultPlace struct {
 	port    string
 	current string // the good image that web runs
 	count   int    // of deploys, so that each manifest is another one
+	idle    int    // services that nobody asks
+	outages []outage
 }
 
 // newFaultPlace deploys everything once, into a folder that was prepared.
 func newFaultPlace(t *testing.T, prepare ...func(*faultPlace)) *faultPlace {
 	t.Helper()
-	p := &faultPlace{lab: newLab(t), current: "good-1"}
+	return newLab(t).faultPlace(prepare...)
+}
+
+func (l *lab) faultPlace(prepare ...func(*faultPlace)) *faultPlace {
+	t := l.t
+	t.Helper()
+	p := &faultPlace{lab: l, current: "good-1"}
 	p.password = fmt.Sprintf("planted-fault-%d-%d", os.Getpid(), time.Now().UnixNano())
 	provideTraefik(t)
 	buildFaultImages(t)
@@ -146,20 +154,29 @@ services:
     restart: unless-stopped
     volumes: ["data:/data"]
     networks: [inner]
-%s%snetworks:
+%s%s%snetworks:
   inner: {}
   web: {external: true, name: %s}
 volumes:
   data: {}
 `, p.count, traefikImage, p.project, p.network, p.port, image("v1"),
-		routed("web", web, "", 1, 2), routed("api", image("good-1"), "/api", 100, 5), p.network)
+		routed("web", web, "", 1, 2), routed("api", image("good-1"), "/api", 100, 5), p.idlers(), p.network)
+}
+
+// idlers are the services that nobody asks.
+func (p *faultPlace) idlers() string {
+	var b strings.Builder
+	for i := range p.idle {
+		fmt.Fprintf(&b, "  idle-%d:\n    image: %s\n    networks: [inner]\n", i, image("v1"))
+	}
+	return b.String()
 }
 
 // to returns the options of a deploy that gives web an image.
 func (p *faultPlace) to(web string) deploy.Options {
 	manifest := p.manifest(web)
 	o := p.lab.options(p.commit(), manifest)
-	o.Restarts, o.Drain, o.GateTimeout = 1, 5*time.Second, 90*time.Second
+	o.Restarts, o.Drain, o.GateTimeout = 1, 5*time.Second, 90*time.Second+time.Duration(p.idle)*2*time.Second
 	return o
 }
 
@@ -180,13 +197,18 @@ func (p *faultPlace) url() string { return "http://127.0.0.1:" + p.port }
 // awaitTraefik waits until Traefik answers for web and api.
 func (p *faultPlace) awaitTraefik() {
 	p.t.Helper()
-	for range 200 {
-		if answers(p.url()+"/") && answers(p.url()+"/api/version") {
-			return
-		}
-		time.Sleep(200 * time.Millisecond)
+	if !p.answersWithin(time.Minute) {
+		p.t.Fatal("Traefik does not answer for web and api")
 	}
-	p.t.Fatal("Traefik does not answer for web and api")
+}
+
+func (p *faultPlace) answersWithin(limit time.Duration) bool {
+	for deadline := time.Now().Add(limit); time.Now().Before(deadline); time.Sleep(200 * time.Millisecond) {
+		if answers(p.url()+"/") && answers(p.url()+"/api/version") {
+			return true
+		}
+	}
+	return false
 }
 
 // recovers deploys a good image over a new connection and checks that it runs, alone,

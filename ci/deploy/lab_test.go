@@ -43,12 +43,17 @@ type lab struct {
 
 func newLab(t *testing.T) *lab {
 	t.Helper()
-	if testing.Short() {
-		t.Skip("needs more time than -short gives")
-	}
 	needsDocker(t)
 	// Each has its own host, project and network, and mostly waits.
 	t.Parallel()
+	return newLabAlone(t)
+}
+
+// newLabAlone has the engine for itself: a test that is not parallel runs before those
+// that are.
+func newLabAlone(t *testing.T) *lab {
+	t.Helper()
+	needsDocker(t)
 	l := &lab{t: t, sshd: hosttest.Start(t), dir: filepath.Join(t.TempDir(), "deploy"), password: "planted-secret-1", log: &bytes.Buffer{}}
 	l.project = fmt.Sprintf("gitops-test-%d-%d", os.Getpid(), time.Now().UnixNano()%1e9)
 	l.network = l.project + "-web"
@@ -60,6 +65,9 @@ func newLab(t *testing.T) *lab {
 
 func needsDocker(t *testing.T) {
 	t.Helper()
+	if testing.Short() {
+		t.Skip("needs more time than -short gives")
+	}
 	if err := exec.Command("docker", "version").Run(); err != nil {
 		t.Skip("needs a Docker engine")
 	}

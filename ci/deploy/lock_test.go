@@ -35,6 +35,7 @@ type order struct {
 	Address, User, Key, KnownHosts string
 	Dir, Project, Network          string
 	Commit, Root, Password         string
+	Plan                           bool
 }
 
 func deployFrom(path string) int {
@@ -48,23 +49,42 @@ func deployFrom(path string) int {
 	}
 	told := progress.NewProgress(os.Stdout)
 	client, err := host.Dial(context.Background(), host.Config{Address: o.Address, User: o.User, Key: secret.New(o.Key), KnownHosts: []byte(o.KnownHosts)})
-	if err == nil {
-		_, err = deploy.Deploy(context.Background(), client, deploy.Options{
-			Dir: o.Dir, Project: o.Project, Network: o.Network, Commit: o.Commit, Source: compose.Source{Root: o.Root, Manifests: []string{"docker-compose.yml"}}, Actor: "killed",
-			Env: map[string]secret.Value{"PASSWORD": secret.New(o.Password)}, Progress: told, LockTTL: 4 * time.Second, Drain: 5 * time.Second,
-		})
+	options := deploy.Options{
+		Dir: o.Dir, Project: o.Project, Network: o.Network, Commit: o.Commit, Source: compose.Source{Root: o.Root, Manifests: []string{"docker-compose.yml"}}, Actor: "killed",
+		Env: map[string]secret.Value{"PASSWORD": secret.New(o.Password)}, Progress: told, LockTTL: 4 * time.Second, Drain: 5 * time.Second,
 	}
+	switch {
+	case err != nil:
+	case o.Plan:
+		var plan deploy.Plan
+		plan, err = deploy.Preview(context.Background(), client, options)
+		told.Say("%s", plan)
+	default:
+		_, err = deploy.Deploy(context.Background(), client, options)
+	}
+	told.Say("peak memory: %s", peakMemory())
 	told.Say("ended: %v", err)
 	return progress.ExitCode(err)
 }
 
-// deployUntil starts a deploy in another process and returns it once it has
-// said a line that starts with words.
-func (l *lab) deployUntil(words, commit, manifest string) *exec.Cmd {
+// peakMemory is how much memory this process had at most. The kernel's count for
+// children that ended has the memory of their parent in it.
+func peakMemory() string {
+	status, _ := os.ReadFile("/proc/self/status")
+	for line := range strings.Lines(string(status)) {
+		if most, found := strings.CutPrefix(line, "VmHWM:"); found {
+			return strings.TrimSpace(most)
+		}
+	}
+	return "not known"
+}
+
+// elsewhere returns a deploy, or a plan of one, as another process.
+func (l *lab) elsewhere(commit, manifest string, plan bool) *exec.Cmd {
 	l.t.Helper()
 	content, err := json.Marshal(order{
 		l.sshd.Address, l.sshd.User, l.sshd.Key.Reveal(), string(l.sshd.KnownHosts),
-		l.dir, l.project, l.network, commit, source(l.t, manifest).Root, l.password,
+		l.dir, l.project, l.network, commit, source(l.t, manifest).Root, l.password, plan,
 	})
 	if err != nil {
 		l.t.Fatal(err)
@@ -75,6 +95,14 @@ func (l *lab) deployUntil(words, commit, manifest string) *exec.Cmd {
 	}
 	cmd := exec.Command(os.Args[0])
 	cmd.Env = append(os.Environ(), "GITOPS_TEST_DEPLOY="+path)
+	return cmd
+}
+
+// deployUntil starts a deploy in another process and returns it once it has
+// said a line that starts with words.
+func (l *lab) deployUntil(words, commit, manifest string) *exec.Cmd {
+	l.t.Helper()
+	cmd := l.elsewhere(commit, manifest, false)
 	out, err := cmd.StdoutPipe()
 	if err != nil {
 		l.t.Fatal(err)

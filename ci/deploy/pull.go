@@ -74,6 +74,8 @@ var remedies = []struct {
 	words *regexp.Regexp
 	do    string
 }{
+	{regexp.MustCompile(`Cannot connect to the Docker daemon`), "deploy again when Docker on the host runs"},
+	{regexp.MustCompile(`no space left on device`), "make room on the host, and deploy again"},
 	{regexp.MustCompile(`(?i)no basic auth credentials|unauthorized|authentication required|denied`),
 		"give a login for the registry that may read the image"},
 	{regexp.MustCompile(`(?i)HTTP 429|too ?many ?requests`), "the registry limits how often it is asked: log in to it, or deploy again later"},

@@ -15,6 +15,8 @@ func TestRemedyForWhatARegistryAnswers(t *testing.T) {
 		"filesystem layer verification failed for digest sha256:00":                  "push the image again",
 		"received unexpected HTTP status: 503 Service Unavailable":                   "reaches the registry",
 		"dial tcp 127.0.0.1:1: connect: connection refused":                          "reaches the registry",
+		"Cannot connect to the Docker daemon at unix:///var/run/docker.sock.":        "Docker on the host runs",
+		"failed to copy: write /var/lib/docker/ingest: no space left on device":      "make room",
 		"pulling 127.0.0.1:5000/team/web:504: something else":                        "",
 	} {
 		if got := remedy(said); !strings.Contains(got, want) || want == "" && got != "" {

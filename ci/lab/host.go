@@ -16,6 +16,10 @@ import (
 // behave as Ubuntu's 29.1 does, trixie has 26.1 as it is.
 const HostVariable = "GITOPS_LAB_HOST"
 
+// OwnEngineVariable is set for a command on a new host stand-in: the engine and all
+// other processes there are the command's, which may end them.
+const OwnEngineVariable = "GITOPS_LAB_OWN_ENGINE"
+
 // hostBases has the image that the host is built from, by suite.
 var hostBases = map[string]string{suite: images.Debian, forky: images.DebianTesting}
 
@@ -86,7 +90,7 @@ func (d *Docker) OnHost(ctx context.Context, args []string) ([]string, error) {
 		return nil, fmt.Errorf("making the host: %w", err)
 	}
 	l := Lab{ID: strings.ToLower(password().Reveal()[:8])}
-	options := append([]string{"run", "--rm", "--interactive"}, append(l.labels(), nestedEngine()...)...)
+	options := slices.Concat([]string{"run", "--rm", "--interactive", "--env", OwnEngineVariable + "=1"}, l.labels(), nestedEngine())
 	for _, more := range []func(context.Context) ([]string, error){d.folders, d.goSettings, goRoot} {
 		found, err := more(ctx)
 		if err != nil {

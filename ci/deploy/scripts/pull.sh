@@ -25,7 +25,7 @@ refused() {
 	temporary "$errors" && exit 75
 	exit 77
 }
-temporary() { grep -qiE 'timeout|timed out|too ?many ?requests|toomanyrequests|HTTP 429|connection re(set|fused)|unexpected EOF|50[0234] |temporary|TLS handshake' "$1"; }
+temporary() { grep -qiE 'timeout|timed out|too ?many ?requests|toomanyrequests|HTTP 429|connection re(set|fused)|unexpected EOF|50[0234] |temporary|TLS handshake|Cannot connect to the Docker daemon' "$1"; }
 identity() { docker image inspect --format '{{.Id}}' "$1" 2>/dev/null || true; }
 
 # settle decides what becomes of one image: wanted lists what has to be pulled.

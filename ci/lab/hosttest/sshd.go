@@ -34,8 +34,9 @@ type SSHD struct {
 	// Home is the home folder of who logs in.
 	Home string
 
-	cmd *exec.Cmd
-	log bytes.Buffer
+	binary, config string
+	cmd            *exec.Cmd
+	log            bytes.Buffer
 }
 
 // Config returns what host.Dial needs to reach the server.
@@ -78,17 +79,23 @@ func Launch(dir string, settings ...string) (*SSHD, error) {
 	if err != nil {
 		return nil, fmt.Errorf("preparing sshd: %w", err)
 	}
+	server.binary, server.config = binary, config
+	return server, server.Restart()
+}
+
+// Restart starts a server that has ended, at the same address and with the same keys.
+func (s *SSHD) Restart() error {
 	// No context ends it: clients are closed after the test's has ended.
-	server.cmd = exec.Command(binary, "-D", "-e", "-f", config)
-	server.cmd.Stderr = &server.log
-	if err := server.cmd.Start(); err != nil {
-		return nil, fmt.Errorf("starting sshd: %w", err)
+	s.cmd = exec.Command(s.binary, "-D", "-e", "-f", s.config)
+	s.cmd.Stderr = &s.log
+	if err := s.cmd.Start(); err != nil {
+		return fmt.Errorf("starting sshd: %w", err)
 	}
-	if err := await(server.Address); err != nil {
-		server.Close()
-		return nil, fmt.Errorf("starting sshd: %w: %s", err, server.log.String())
+	if err := await(s.Address); err != nil {
+		s.Close()
+		return fmt.Errorf("starting sshd: %w: %s", err, s.log.String())
 	}
-	return server, nil
+	return nil
 }
 
 // Close ends the server.

@@ -13,8 +13,13 @@ import (
 	"time"
 )
 
-// lifetime is how long a service lives that crashes later.
-const lifetime = 5 * time.Second
+// lifetime is how long a service lives that crashes before it is healthy, and service
+// how long one serves, from its first request on, that crashes then: on a busy machine
+// too, a deploy has to have found it healthy before.
+const (
+	lifetime = 5 * time.Second
+	service  = 15 * time.Second
+)
 
 func main() {
 	behaviour := os.Getenv("BEHAVIOUR")
@@ -46,7 +51,8 @@ func main() {
 		os.Exit(3)
 	case "dies": // it crashes when it serves
 		go serve(http.StatusOK)
-		time.Sleep(lifetime)
+		<-asked
+		time.Sleep(service)
 		os.Exit(3)
 	case "broken":
 		go serve(http.StatusInternalServerError)
@@ -63,9 +69,16 @@ func isExec() bool {
 	return os.Getpid() != 1 && os.Getppid() == 0 && !healthy
 }
 
+// asked has an element from the first request on.
+var asked = make(chan struct{}, 1)
+
 // serve answers every request with a status.
 func serve(status int) {
 	err := http.ListenAndServe(":8000", http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		select {
+		case asked <- struct{}{}:
+		default:
+		}
 		w.WriteHeader(status)
 		fmt.Fprintln(w, "<title>app</title>")
 	}))

@@ -3,19 +3,14 @@ package deploy
 import (
 	"context"
 	"errors"
-	"strings"
 
 	"gitops/ci/host"
 )
 
-// cutOff reports whether err comes from a lost connection, or from a Docker engine that
-// does not answer: the host has to be reached again before anything else.
+// cutOff reports whether err comes from a lost connection.
 func cutOff(err error) bool {
-	if err == nil {
-		return false
-	}
 	var lost *host.ConnectionError
-	return errors.As(err, &lost) || strings.Contains(err.Error(), "Cannot connect to the Docker daemon")
+	return errors.As(err, &lost)
 }
 
 // reachAgain waits for the host and its Docker engine, and takes the lock again, unless

@@ -83,14 +83,13 @@ func TestSecretsStayWhereTheyBelong(t *testing.T) {
 	}
 
 	receipts, err2 := json.Marshal([]deploy.Receipt{first, second, failed})
-	home, err3 := os.UserHomeDir()
-	if err := errors.Join(err2, err3); err != nil {
-		t.Fatal(err)
+	if err2 != nil {
+		t.Fatal(err2)
 	}
 	for where, text := range map[string]string{"receipts": string(receipts), "progress": l.log.String(), "error": err.Error()} {
 		scan(t, where, []byte(text), secrets)
 	}
-	for _, dir := range []string{l.dir, "/dev/shm", filepath.Join(home, ".docker")} {
+	for _, dir := range []string{l.dir, "/dev/shm", filepath.Join(l.sshd.Home, ".docker")} {
 		if files := scanFiles(t, dir, secrets); files == 0 && dir == l.dir {
 			t.Errorf("no file of %s was looked at", dir)
 		}

@@ -31,6 +31,8 @@ type SSHD struct {
 	HostPublicKey string
 	// KnownHosts is a known_hosts file that has it.
 	KnownHosts []byte
+	// Home is the home folder of who logs in.
+	Home string
 
 	cmd *exec.Cmd
 	log bytes.Buffer
@@ -127,6 +129,7 @@ PasswordAuthentication no
 KbdInteractiveAuthentication no
 PermitRootLogin prohibit-password
 LogLevel INFO
+SetEnv HOME=%[2]s/home
 Subsystem sftp internal-sftp
 `
 
@@ -147,6 +150,11 @@ func prepare(dir string, settings []string) (*SSHD, string, error) {
 	files := map[string]string{
 		"host_key": hostKey.Reveal(), "authorized_keys": loginPublic + "\n", "sshd_config": strings.Join(settings, "\n") + "\n" + fmt.Sprintf(configuration, port, dir),
 	}
+	// A home without files: the login shell must not run those of whoever tests.
+	home := filepath.Join(dir, "home")
+	if err := os.Mkdir(home, 0o700); err != nil {
+		return nil, "", err
+	}
 	for name, content := range files {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(content), 0o600); err != nil {
 			return nil, "", err
@@ -156,7 +164,7 @@ func prepare(dir string, settings []string) (*SSHD, string, error) {
 	if os.Geteuid() == 0 {
 		err = os.MkdirAll("/run/sshd", 0o755)
 	}
-	server := &SSHD{Address: address, User: me.Username, Key: loginKey, HostPublicKey: hostPublic, KnownHosts: []byte(line + "\n")}
+	server := &SSHD{Address: address, User: me.Username, Key: loginKey, HostPublicKey: hostPublic, KnownHosts: []byte(line + "\n"), Home: home}
 	return server, filepath.Join(dir, "sshd_config"), err
 }
 

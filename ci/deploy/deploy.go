@@ -13,6 +13,7 @@ import (
 	"io/fs"
 	"net"
 
+	"gitops/ci/compose"
 	"gitops/ci/host"
 )
 
@@ -28,11 +29,12 @@ type Host interface {
 	Dial(ctx context.Context, network, address string) (net.Conn, error)
 }
 
-// Check reports what is wrong with the options and the manifest of a deploy. It needs
-// no host. All errors are progress.Invalid.
-func (o Options) Check(ctx context.Context) error {
-	_, _, err := o.prepared(ctx)
-	return err
+// Check reports what is wrong with the options and the manifest of a deploy, and
+// returns the manifest. It needs no host. All errors are progress.Invalid or
+// progress.Refused.
+func (o Options) Check(ctx context.Context) (*compose.Manifest, error) {
+	_, t, err := o.prepared(ctx)
+	return t.manifest, err
 }
 
 // prepared returns o with its defaults, and what it wants to be running.

@@ -162,7 +162,7 @@ func cloudDrift(ctx context.Context, workspace *infra.Workspace) ([]string, erro
 
 func (o DriftOptions) running(ctx context.Context, config host.Config, source compose.Source) ([]deploy.Finding, error) {
 	o.Host.tell(o.Output)
-	client, err := host.Wait(ctx, config, host.Needs{Docker: true}, o.Output.Progress)
+	client, err := await(ctx, config, host.Needs{Docker: true}, o.Output)
 	if err != nil {
 		return nil, err
 	}

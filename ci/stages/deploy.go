@@ -65,7 +65,8 @@ type DeployOptions struct {
 	Rename bool `json:"rename,omitempty"`
 	// OverRollback deploys a commit from which a person went back.
 	OverRollback bool `json:"over_rollback,omitempty"`
-	// Commit is the full SHA of the commit that the manifest is from.
+	// Commit is the full SHA of the commit that the manifest is from. Where the files are
+	// in a git work tree and differ from it, the deploy warns.
 	Commit string        `json:"commit"`
 	Verify VerifyOptions `json:"verify"`
 }
@@ -123,6 +124,7 @@ func (o DeployOptions) deployment(ctx context.Context) (deploy.Options, error) {
 	if err != nil {
 		return options, err
 	}
+	options.Warnings = compareCommit(ctx, options.Source.Root, o.Commit, manifest)
 	return options, o.Verify.check(ctx, manifest, o.Logins, o.Output)
 }
 

@@ -616,7 +616,28 @@ func invoke(ctx context.Context, parentJSON []byte, parentName string, fnName st
 					panic(fmt.Errorf("%s: %w", "failed to unmarshal input arg manifest", err))
 				}
 			}
-			return (*Gitops).Drift(&parent, ctx, source, workspace, manifest)
+			var deployed *dagger.Directory
+			if inputArgs["deployed"] != nil {
+				err = json.Unmarshal([]byte(inputArgs["deployed"]), &deployed)
+				if err != nil {
+					panic(fmt.Errorf("%s: %w", "failed to unmarshal input arg deployed", err))
+				}
+			}
+			var manifests []string
+			if inputArgs["manifests"] != nil {
+				err = json.Unmarshal([]byte(inputArgs["manifests"]), &manifests)
+				if err != nil {
+					panic(fmt.Errorf("%s: %w", "failed to unmarshal input arg manifests", err))
+				}
+			}
+			var profiles []string
+			if inputArgs["profiles"] != nil {
+				err = json.Unmarshal([]byte(inputArgs["profiles"]), &profiles)
+				if err != nil {
+					panic(fmt.Errorf("%s: %w", "failed to unmarshal input arg profiles", err))
+				}
+			}
+			return (*Gitops).Drift(&parent, ctx, source, workspace, manifest, deployed, manifests, profiles)
 		case "Outputs":
 			var parent Gitops
 			err = json.Unmarshal(parentJSON, &parent)

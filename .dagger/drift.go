@@ -22,9 +22,21 @@ func (m *Gitops) Drift(
 	// The caller's repository, which the engine fills in.
 	// +optional
 	workspace *dagger.Workspace,
-	// The compose manifest as it is on deployment; that of source by default.
+	// The compose manifest as it is on deployment, where it names no other files; that of
+	// source by default.
 	// +optional
 	manifest *dagger.File,
+	// Repository as it is on deployment, instead of manifest: manifests and the files of
+	// deploy.env_file are looked up in it.
+	// +optional
+	// +ignore=["**/.git", "**/node_modules", "**/.terraform"]
+	deployed *dagger.Directory,
+	// Paths of the compose files, as docker compose takes them with -f.
+	// +optional
+	manifests []string,
+	// Profiles of the manifest that start.
+	// +optional
+	profiles []string,
 ) (string, error) {
 	source, err := repository(source, workspace)
 	if err != nil {
@@ -34,12 +46,19 @@ func (m *Gitops) Drift(
 	if err != nil {
 		return "", err
 	}
-	flags := concat([]string{"drift"}, m.terraformFlags())
-	if manifest == nil {
-		flags = append(flags, m.Layout.manifest()...)
-	} else {
+	flags := concat([]string{"drift"}, m.terraformFlags(), repeated("--profile", profiles))
+	if deployed != nil {
+		c = c.WithDirectory("/gitops/deployed", deployed)
+		flags = append(flags, "--deployed", "/gitops/deployed")
+	}
+	switch {
+	case manifest != nil:
 		c = c.WithFile("/gitops/docker-compose.yml", manifest)
 		flags = append(flags, "--manifest", "/gitops/docker-compose.yml")
+	case len(manifests) > 0:
+		flags = append(flags, repeated("--manifest", manifests)...)
+	default:
+		flags = append(flags, m.Layout.manifest()...)
 	}
 	c, args, err := m.onHost(ctx, c, flags...)
 	if err != nil {

@@ -17,7 +17,7 @@ import (
 // for every service. It returns false where Compose does not accept the text.
 func agree(t *testing.T, text string) bool {
 	t.Helper()
-	p, err := Read([]byte(text), "compose.yml")
+	p, err := read([]byte(text), "compose.yml")
 	if err != nil {
 		return false
 	}

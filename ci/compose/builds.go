@@ -19,7 +19,7 @@ import (
 // attestations. All errors are progress.Invalid, and name file, line and column or
 // the flag.
 func Builds(o builds.Options) ([]builds.Build, error) {
-	p, err := Read(o.Manifest, o.ManifestPath)
+	p, err := read(o.Manifest, o.ManifestPath)
 	if err != nil {
 		return nil, err
 	}
@@ -49,37 +49,6 @@ func Builds(o builds.Options) ([]builds.Build, error) {
 			o.ManifestPath, o.ConfigPath)
 	}
 	return all, p.checkShared(all)
-}
-
-// OwnImages returns the refs of the services that a release builds, by their build
-// sections in the manifest and in config (the text of builds.ConfigFile, nil when
-// there is none), and of the named ones. A ref with a variable that set does not know
-// is refused: what would run is not known.
-func OwnImages(text, config []byte, named []string, set Lookup) (map[string]string, error) {
-	if set == nil {
-		set = (*Values)(nil).Lookup
-	}
-	p, err := Read(text, "manifest")
-	if err != nil {
-		return nil, err
-	}
-	configured, err := p.configured(&builds.Options{Config: config})
-	if err != nil {
-		return nil, err
-	}
-	images := map[string]string{}
-	for _, name := range append(p.toBuild(configured, nil), named...) {
-		ref, where, err := p.document.Image(name)
-		if err != nil {
-			return nil, progress.Invalid("image of service %q: %w", name, err)
-		}
-		expanded, ok := Expand(ref, set)
-		if !ok {
-			return nil, progress.Refused("%s: image of service %q is %s, which depends on the environment: give its variables with --env-file, or write it out", where, name, ref)
-		}
-		images[name] = expanded
-	}
-	return images, nil
 }
 
 // toBuild returns the names of the services to build, in order.

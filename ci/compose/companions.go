@@ -233,21 +233,20 @@ func (r *reading) environmentFiles(name string, s service) error {
 	return nil
 }
 
-// environmentFile adds one environment file. It is false for a file of the host,
-// which is not known here, and for one that need not be there.
+// environmentFile adds one environment file. It is false for one that need not be
+// there, and for a file of the host, which is not known here.
 func (r *reading) environmentFile(name string, file service) (bool, error) {
 	n, relative, err := r.place(file.text("path"), "env_file")
-	if err != nil || !relative {
+	if err != nil || !relative || r.onlyShape() {
 		return false, err
 	}
 	err = r.checkEnvironmentFile(n, r.environment, file.text("format"))
-	if errors.Is(err, fs.ErrNotExist) {
-		if file["required"] == false {
-			return false, nil
-		}
-		return false, r.missingFile(n, UseRead)
-	}
-	if err != nil {
+	switch {
+	case errors.Is(err, fs.ErrNotExist) && file["required"] == false:
+		return false, nil
+	case errors.Is(err, fs.ErrNotExist):
+		return false, r.missingEnvironmentFile(n)
+	case err != nil:
 		return false, err
 	}
 	return true, r.take(n, File{Use: UseRead}, name)
@@ -287,7 +286,7 @@ func (r *reading) labelFiles(name string, s service) error {
 		switch {
 		case err != nil:
 			return err
-		case !relative:
+		case !relative, r.onlyShape():
 			continue // the host's, which is not known here
 		}
 		if err := r.take(n, File{Use: UseRead}, name); err != nil {

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -219,7 +220,7 @@ func (r *reading) includedEnvironment(p *composeFile, value any, folder string, 
 	}
 	for _, n := range files {
 		if err := r.checkEnvironmentFile(n, p.environment, ""); errors.Is(err, fs.ErrNotExist) {
-			return nil, r.missingFile(n, UseRead)
+			return nil, r.missingEnvironmentFile(n)
 		} else if err != nil {
 			return nil, err
 		}
@@ -309,9 +310,24 @@ func (p *composeFile) where(text, key string) string {
 
 // missingFile says what to do about a file that is not there.
 func (r *reading) missingFile(n named, use Use) error {
-	text := fmt.Sprintf("%s: %s is not in the repository: commit the file", n.where, n.text)
-	if use == UseBind {
-		text += fmt.Sprintf(", or, where it is data that the service writes on the host, name it with --data %s (deploy.data in gitops.yml): it then stays in the deploy folder there", n.text)
+	remedy := "commit the file"
+	switch use {
+	case UseBind:
+		remedy += fmt.Sprintf(", or, where it is data that the service writes on the host, name it with --data %s (deploy.data in gitops.yml): it then stays in the deploy folder there", n.text)
+	case UseSecret:
+		remedy = "put the file there before the deploy, from the secrets of your CI, and do not commit it; or have its text in a variable, with environment: NAME instead of file:"
 	}
-	return progress.Invalid("%s", text)
+	return progress.Invalid("%s: %s is not in the repository: %s", n.where, n.text, remedy)
+}
+
+// secretFile matches the names of environment files that nobody commits.
+var secretFile = regexp.MustCompile(`(?i)(^|/)\.env(\.[^/]*)?$|(secret|password|passwd|credential|token|private|local)[^/]*$`)
+
+// missingEnvironmentFile is missingFile for an environment file.
+func (r *reading) missingEnvironmentFile(n named) error {
+	remedy := "commit the file, or, where it has secrets, put it there before the deploy"
+	if secretFile.MatchString(n.text) {
+		remedy = "put the file there before the deploy, from the secrets of your CI, and do not commit it; or write its variables as NAME: ${NAME} under environment:, and give their values by --env-file"
+	}
+	return progress.Invalid("%s: %s is not in the repository: %s", n.where, n.text, remedy)
 }

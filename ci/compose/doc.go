@@ -3,8 +3,7 @@
 // result decides which services start, which variables they need, which images are
 // built and which files a release needs.
 //
-// Load reads a manifest with all its files and with the values of its variables, for
-// a deploy. Read reads the text of one manifest alone, and no file that it includes
-// or extends: for what only has that text, such as a bump or an old release. Variables
-// are then replaced one by one, where their values matter.
+// Load reads a manifest with all its files and with the values of its variables, for a
+// deploy and for all that has to agree with one. Builds and Bump read the text of one
+// manifest alone, and no file that it includes or extends: a release edits that text.
 package compose

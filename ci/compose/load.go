@@ -34,6 +34,8 @@ type Manifest struct {
 	root     string
 	composed []*composeFile
 	written  *Written
+	anyValue bool            // the Source's
+	lacking  map[string]bool // variables without a value or a default
 }
 
 // Load reads a manifest with the inputs that Compose on the host has, and finds the
@@ -58,7 +60,8 @@ func Load(ctx context.Context, s Source) (*Manifest, error) {
 	if err := r.companions(dict); err != nil {
 		return nil, err
 	}
-	m := &Manifest{Folder: r.folder, Files: sortedFiles(r.files), Data: sortedData(r.data), composed: r.composed, root: r.root}
+	m := &Manifest{Folder: r.folder, Files: sortedFiles(r.files), Data: sortedData(r.data), composed: r.composed, root: r.root,
+		anyValue: r.AnyValue, lacking: r.lacking}
 	if m.written, err = r.template(ctx); err != nil {
 		return nil, err
 	}
@@ -208,17 +211,6 @@ func (r *reading) withAnyValues(ctx context.Context) (map[string]any, error) {
 			return template.Substitute(text, func(string) (string, bool) { return anyValue, true })
 		}
 	})
-}
-
-// Starts returns the services that have containers after `up`, sorted.
-func (m *Manifest) Starts() (names []string) {
-	for name, service := range m.Project.Services {
-		if service.Provider == nil && service.GetScale() > 0 {
-			names = append(names, name)
-		}
-	}
-	slices.Sort(names)
-	return names
 }
 
 // checkImages refuses services that start and have no image: a deploy builds none.

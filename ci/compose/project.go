@@ -26,9 +26,10 @@ type Project struct {
 // service is the definition of a service, with all that was merged into it.
 type service map[string]any
 
-// Read reads a manifest, which errors call file. What Compose does not accept is
+// read reads the text of one manifest, which errors call file, and no file that it
+// includes or extends: a release edits one file. What Compose does not accept is
 // progress.Invalid, with line and column where they are known.
-func Read(text []byte, file string) (*Project, error) {
+func read(text []byte, file string) (*Project, error) {
 	document, err := manifest.Parse(text, file)
 	if err != nil {
 		return nil, err
@@ -114,12 +115,6 @@ func keysOf(err error) []string {
 		return strings.Split(path, ".")
 	}
 	return nil
-}
-
-// Has reports whether the manifest has the service, in whatever profile.
-func (p *Project) Has(name string) bool {
-	_, ok := p.services[name]
-	return ok
 }
 
 // names returns the names of the services that keep accepts, sorted.

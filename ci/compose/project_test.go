@@ -11,15 +11,6 @@ import (
 	"gitops/ci/secret"
 )
 
-func project(t *testing.T, text string) *Project {
-	t.Helper()
-	p, err := Read([]byte(text), "compose.yml")
-	if err != nil {
-		t.Fatal(err)
-	}
-	return p
-}
-
 // alone returns a manifest in a folder that it is alone in.
 func alone(t *testing.T, text string) Source {
 	t.Helper()
@@ -42,6 +33,9 @@ func lookup(pairs ...string) Lookup {
 	}
 }
 
+// common is a compose file that others extend and include.
+const common = "services: {base: {image: c}, 'the app': {image: d}}\n"
+
 func TestStarts(t *testing.T) {
 	for name, c := range map[string]struct{ text, want string }{
 		"all":                      {"services: {web: {image: a}, db: {image: b}}", "db web"},
@@ -57,12 +51,22 @@ func TestStarts(t *testing.T) {
 		"a merged anchored list":   {"x-a: &a {restart: always}\nx-l: &l [*a]\nservices: {web: {<<: *l, image: nginx:1}}", "web"},
 		"a service reset":          {"services: {web: {image: a}, app: {image: b}}\n---\nservices: {web: !reset null}", "app"},
 		"of another file, reset":   {"services: {web: {extends: {file: common.yml, service: base}}, app: {image: b}}\n---\nservices: {web: !reset null}", "app"},
-		"of another file":          {"include: [more.yml]\nservices: {web: {extends: {file: common.yml, service: base}}, app: {extends: {file: common.yml, service: 'the app'}, image: b}}", "app web"},
+		"of another file":          {"include: [more.yml]\nservices: {web: {extends: {file: common.yml, service: base}}, app: {extends: {file: common.yml, service: 'the app'}, image: b}}", "app base the app web"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			p := project(t, c.text)
-			set := lookup("N", "0", "ONE", "1")
-			if got := strings.Join(p.Starts(set), " "); got != c.want {
+			source := alone(t, c.text)
+			source.Env = map[string]secret.Value{"N": secret.New("0"), "ONE": secret.New("1")}
+			source.AnyValue, source.FilesElsewhere = true, true
+			for _, name := range []string{"common.yml", "more.yml"} {
+				if err := os.WriteFile(filepath.Join(source.Root, name), []byte(common), 0o600); err != nil {
+					t.Fatal(err)
+				}
+			}
+			m, err := Load(t.Context(), source)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := strings.Join(m.Starts(), " "); got != c.want {
 				t.Errorf("starts %s, want %s", got, c.want)
 			}
 		})
@@ -128,17 +132,32 @@ func TestCheckImages(t *testing.T) {
 }
 
 func TestImage(t *testing.T) {
-	p := project(t, "services: {a: {image: '${REG:-r.local}/a:1'}, b: {image: '$NO/b'}, c: {build: .}, d: {image: 'd:${TAG:-1}'}}")
-	if got, ok := p.Image("d", lookup("TAG", "2")); got != "d:2" || !ok {
+	text := "services: {a: {image: '${REG:-r.local}/a:1'}, b: {image: '$NO/b'}, c: {build: ., scale: 0}, d: {image: 'd:${TAG:-1}'}, e: {image: e, profiles: [x]}}"
+	source := alone(t, text)
+	read := func(env map[string]secret.Value) *Manifest {
+		source.Env = env
+		m, err := Load(t.Context(), source)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return m
+	}
+	source.AnyValue = true
+	if got, ok := read(map[string]secret.Value{"TAG": secret.New("2")}).Image("d"); got != "d:2" || !ok {
 		t.Errorf("with a value: %s", got)
 	}
+	m := read(nil)
 	for name, want := range map[string]string{"a": "r.local/a:1", "d": "", "b": "", "c": "", "none": ""} {
-		if got, ok := p.Image(name, lookup()); got != want || ok != (want != "") {
+		if got, ok := m.Image(name); got != want || ok != (want != "") {
 			t.Errorf("%s: %q, %v", name, got, ok)
 		}
 	}
-	if p.WrittenImage("b") != "$NO/b" || !p.Has("c") || p.Has("none") {
+	if m.WrittenImage("b") != "$NO/b" || !m.Has("c") || !m.Has("e") || m.Has("none") {
 		t.Error("what the manifest has is not told")
+	}
+	source.AnyValue = false
+	if got, ok := read(map[string]secret.Value{"NO": secret.New("x")}).Image("d"); got != "d:1" || !ok {
+		t.Errorf("a deploy takes the default: %s", got)
 	}
 }
 
@@ -158,7 +177,7 @@ func TestReadRefuses(t *testing.T) {
 		"services:\n  a: {image: x}\n  a: {image: y}\n":                         "compose.yml:3:3: invalid YAML: mapping key",
 		"services:\n  a: &a\n    image: x\n    labels: *a\n":                    "compose.yml:",
 	} {
-		_, err := Read([]byte(text), "compose.yml")
+		_, err := read([]byte(text), "compose.yml")
 		if want == "" {
 			continue // Compose on the host decides; it must not end the process
 		}

@@ -37,9 +37,13 @@ type Source struct {
 	// are named and not looked for.
 	FilesElsewhere bool
 	// AnyValue gives a variable without a value one that fits most places, where
-	// Load would refuse the manifest. It is for checks without a deploy.
+	// Load would refuse the manifest. It is for checks without a deploy. With
+	// FilesElsewhere, environment files and label files are not read either.
 	AnyValue bool
 }
+
+// onlyShape reports whether the source is read for its services and images alone.
+func (s Source) onlyShape() bool { return s.AnyValue && s.FilesElsewhere }
 
 // reading is a manifest that is being read.
 type reading struct {

@@ -1,45 +1,38 @@
 package compose
 
+import (
+	"maps"
+	"slices"
+)
+
 // Lookup returns the value of a variable, and whether it is set.
 type Lookup func(name string) (value string, ok bool)
 
-// Starts returns the services that have containers after a plain `up`, sorted.
-func (p *Project) Starts(set Lookup) []string {
-	return p.names(func(s service) bool { return s.isActive() && s["provider"] == nil && !s.isScaledToZero(set) })
-}
-
-// isActive reports whether the service needs no profile: a deploy names none.
-func (s service) isActive() bool {
-	profiles, _ := s["profiles"].([]any)
-	return len(profiles) == 0
-}
-
-// isScaledToZero reports whether the service shall have no container.
-func (s service) isScaledToZero(set Lookup) bool {
-	text := s.text("scale")
-	if deploy, ok := s["deploy"].(map[string]any); ok && text == "" {
-		text = service(deploy).text("replicas")
-	}
-	number, ok := Expand(text, set)
-	return ok && number == "0"
-}
-
-// Image returns the image of a service with its variables replaced. It is false
-// where the service has none, or a variable without a value, or a tag of which set
-// does not know more than its default: a file of values may have another.
-func (p *Project) Image(name string, set Lookup) (ref string, ok bool) {
-	image := p.services[name].text("image")
-	if tag := tagVariable(image); tag != "" {
-		if _, ok := set(tag); !ok {
-			return "", false
+// Starts returns the services that have containers after `up`, sorted.
+func (m *Manifest) Starts() (names []string) {
+	for name, service := range m.Project.Services {
+		if service.Provider == nil && service.GetScale() > 0 {
+			names = append(names, name)
 		}
 	}
-	ref, ok = Expand(image, set)
-	return ref, ok && ref != ""
+	slices.Sort(names)
+	return names
 }
 
-// WrittenImage returns the image of a service as the manifest has it.
-func (p *Project) WrittenImage(name string) string { return p.services[name].text("image") }
+// Has reports whether the manifest has the service, in whatever profile.
+func (m *Manifest) Has(name string) bool {
+	_, active := m.Project.Services[name]
+	_, disabled := m.Project.DisabledServices[name]
+	return active || disabled
+}
+
+// services returns the names of all services, in whatever profile, sorted.
+func (m *Manifest) services() []string {
+	names := slices.Collect(maps.Keys(m.Project.Services))
+	names = slices.AppendSeq(names, maps.Keys(m.Project.DisabledServices))
+	slices.Sort(names)
+	return names
+}
 
 // templates returns a key with variables as they are written. NAME that Compose takes
 // from the environment is ${NAME}.

@@ -14,6 +14,7 @@ import (
 	"net"
 	"time"
 
+	"gitops/ci/compose"
 	"gitops/ci/host"
 	"gitops/ci/progress"
 )
@@ -33,11 +34,12 @@ type Host interface {
 	Recover(ctx context.Context, n host.Needs, within time.Duration, p *progress.Progress) error
 }
 
-// Check reports what is wrong with the options and the manifest of a deploy. It needs
-// no host. All errors are progress.Invalid.
-func (o Options) Check(ctx context.Context) error {
-	_, _, err := o.prepared(ctx)
-	return err
+// Check reports what is wrong with the options and the manifest of a deploy, and
+// returns the manifest. It needs no host. All errors are progress.Invalid or
+// progress.Refused.
+func (o Options) Check(ctx context.Context) (*compose.Manifest, error) {
+	_, t, err := o.prepared(ctx)
+	return t.manifest, err
 }
 
 // prepared returns o with its defaults, and what it wants to be running.

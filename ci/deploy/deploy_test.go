@@ -254,7 +254,7 @@ func TestRunningFindsDrift(t *testing.T) {
 	manifest := l.manifest(image("v1"))
 	l.deploy(l.options(commitA, manifest))
 	drift := func(manifest string) []deploy.Finding {
-		d, err := deploy.Running(context.Background(), l.client, deploy.Place{Dir: l.dir, Project: l.project}, []byte(manifest), nil)
+		d, err := deploy.Running(context.Background(), l.client, deploy.Place{Dir: l.dir, Project: l.project}, source(t, manifest))
 		if err != nil {
 			t.Fatal(err)
 		}

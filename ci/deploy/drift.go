@@ -5,7 +5,6 @@ import (
 	"fmt"
 
 	"gitops/ci/compose"
-	"gitops/ci/secret"
 )
 
 // Kinds of drift between a manifest and what runs.
@@ -43,10 +42,12 @@ type Drift struct {
 	Findings []Finding `json:"findings"`
 }
 
-// Running compares what runs with the manifest. env gives values for variables
-// in image names, and may be nil; other variables are not needed.
-func Running(ctx context.Context, h Host, p Place, content []byte, env map[string]secret.Value) (Drift, error) {
-	file, err := compose.Read(content, "manifest")
+// Running compares what runs with a manifest, read with the inputs of a deploy but for
+// the files of containers, which are not looked at. A variable without a value is no
+// mistake: an image that it is part of is not compared.
+func Running(ctx context.Context, h Host, p Place, s compose.Source) (Drift, error) {
+	s.AnyValue, s.FilesElsewhere = true, true
+	manifest, err := compose.Load(ctx, s)
 	if err != nil {
 		return Drift{}, err
 	}
@@ -58,27 +59,27 @@ func Running(ctx context.Context, h Host, p Place, content []byte, env map[strin
 	if err != nil {
 		return Drift{}, err
 	}
-	return compare(file, services, variables(env)), nil
+	return compare(manifest, services), nil
 }
 
-func compare(file *compose.Project, services []Service, set compose.Lookup) Drift {
+func compare(manifest *compose.Manifest, services []Service) Drift {
 	d := Drift{Findings: []Finding{}}
-	for _, name := range file.Starts(set) {
+	for _, name := range manifest.Starts() {
 		found := false
 		for _, s := range services {
 			if s.Service == name {
 				found = true
-				want, known := file.Image(name, set)
+				want, known := manifest.Image(name)
 				d.add(s, want, known)
 			}
 		}
 		if !found {
-			d.Findings = append(d.Findings, Finding{Service: name, Kind: DriftMissing, Want: file.WrittenImage(name)})
+			d.Findings = append(d.Findings, Finding{Service: name, Kind: DriftMissing, Want: manifest.WrittenImage(name)})
 		}
 	}
 	for _, s := range services {
 		// A service behind a profile may have been started on purpose.
-		if !file.Has(s.Service) {
+		if !manifest.Has(s.Service) {
 			d.Findings = append(d.Findings, Finding{Service: s.Service, Kind: DriftExtra, Have: s.Ref})
 		}
 	}
@@ -111,12 +112,4 @@ func (s Service) runs(want string) bool {
 		return s.Ref == want
 	}
 	return repositoryOf(s.Ref) == repositoryOf(want) && digestIn(s.Digest) == digest
-}
-
-// variables returns the values of a manifest's variables.
-func variables(env map[string]secret.Value) compose.Lookup {
-	return func(name string) (string, bool) {
-		value, ok := env[name]
-		return value.Reveal(), ok
-	}
 }

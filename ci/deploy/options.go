@@ -77,6 +77,8 @@ type Options struct {
 	// Logins are those of the registries that the host pulls from; the host keeps
 	// none of them.
 	Logins []registry.Login
+	// Warnings are problems that the caller found, for the receipt.
+	Warnings []string
 }
 
 // Place is a folder and a compose project on a host; see Options.

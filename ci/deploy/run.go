@@ -49,6 +49,9 @@ type run struct {
 func newRun(h Host, o Options, kind string) *run {
 	r := &run{o: o, receipt: Receipt{Kind: kind, Actor: o.Actor, Started: time.Now().UTC()}, told: map[string]bool{}}
 	r.remote = remote{Place: Place{o.Dir, o.Project}, host: h, token: "none", patience: o.GateTimeout, redactor: redactor(o, nil)}
+	for _, warning := range o.Warnings {
+		r.warn("%s", warning)
+	}
 	return r
 }
 

@@ -1,6 +1,7 @@
 package rehearsal
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -79,14 +80,21 @@ func appendLines(path string, lines ...string) error {
 	return errors.Join(err, file.Close())
 }
 
+// ownImages returns the images of the services of a manifest that a release builds.
+func ownImages(path string) (map[string]string, error) {
+	m, err := compose.Load(context.Background(), compose.Source{
+		Root: filepath.Dir(path), Manifests: []string{filepath.Base(path)}, AnyValue: true, FilesElsewhere: true,
+	})
+	if err != nil {
+		return nil, err
+	}
+	return m.OwnImages(nil, nil)
+}
+
 // pointManifest makes the manifest at path name the lab's registry, as a team
 // that adopts the project names its own.
 func pointManifest(path, registry string) error {
-	text, err := os.ReadFile(path)
-	if err != nil {
-		return fmt.Errorf("reading the manifest: %w", err)
-	}
-	own, err := compose.OwnImages(text, nil, nil, nil)
+	own, err := ownImages(path)
 	if err != nil {
 		return fmt.Errorf("reading the manifest: %w", err)
 	}

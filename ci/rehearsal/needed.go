@@ -12,7 +12,6 @@ import (
 
 	"gopkg.in/yaml.v3"
 
-	"gitops/ci/compose"
 	"gitops/ci/manifest"
 )
 
@@ -36,7 +35,7 @@ func NeededImages(source string) (Needed, error) {
 	if err != nil {
 		return n, fmt.Errorf("%s: %w", ManifestPath, err)
 	}
-	own, err := compose.OwnImages(text, nil, nil, nil)
+	own, err := ownImages(filepath.Join(source, ManifestPath))
 	if err != nil {
 		return n, fmt.Errorf("%s: %w", ManifestPath, err)
 	}

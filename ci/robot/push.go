@@ -118,6 +118,9 @@ type symptom struct {
 // redirects is what git says of an answer 3xx, which it was told not to follow.
 const redirects = "returned error: 3"
 
+// wrongHostKey is what ssh says of a server that does not prove who it is.
+const wrongHostKey = "host key verification failed"
+
 var symptoms = []symptom{
 	{"couldn't find remote ref", "there is no branch %s: create it, or check the name", fatal, true},
 	{"could not read username", "the server wants credentials (HTTP 401): give a token that may write to the repository, or check that it has not expired", fatal, false},
@@ -127,7 +130,7 @@ var symptoms = []symptom{
 	{"returned error: 403", "the server forbids it (HTTP 403): the token needs write access to the repository's contents", fatal, false},
 	{"returned error: 404", "there is no such repository, or the token may not see it (HTTP 404): check URL and token", fatal, false},
 	{"not found", "there is no such repository, or the credentials may not see it: check URL and credentials", fatal, false},
-	{"host key verification failed", "the server's host key is not the known one: add the right line to known_hosts after checking it", fatal, false},
+	{wrongHostKey, "the server's host key is not the known one: add the right line to known_hosts after checking it", fatal, false},
 	{"permission denied (", "the server did not take the ssh key: register its public half there with write access", fatal, false},
 	{"does not appear to be a git repository", "there is no repository: check the URL", fatal, true},
 	{"does not exist", "there is no repository: check the URL", fatal, true},
@@ -163,8 +166,11 @@ func (g *git) remoteError(ctx context.Context, err error, doing, address, branch
 			named = g.movedTo(ctx, address)
 		}
 		meaning := strings.ReplaceAll(s.meaning, "%s", named)
-		if s.invalid {
+		switch {
+		case s.invalid:
 			return progress.Invalid("%s: %s", doing, meaning)
+		case s.text == wrongHostKey:
+			return progress.Refused("%s: %s (%s)", doing, meaning, firstLine(failed.Said))
 		}
 		return &failure{s.kind, fmt.Errorf("%s: %s (%s)", doing, meaning, firstLine(failed.Said))}
 	}

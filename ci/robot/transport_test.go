@@ -205,11 +205,11 @@ func TestSSH(t *testing.T) {
 	o.Images["backend"] = ref("backend", "other")
 	wrongHost, wrongKey := o, o
 	wrongHost.KnownHosts = known(publicKey(t, newKey(t, "ed25519")))
-	if _, err := Push(t.Context(), wrongHost); progress.ExitCode(err) != 1 || !strings.Contains(err.Error(), "known_hosts") {
+	if _, err := Push(t.Context(), wrongHost); progress.ExitCode(err) != progress.ExitRefused || !strings.Contains(err.Error(), "known_hosts") {
 		t.Errorf("changed host key: %v", err)
 	}
 	wrongHost.KnownHosts = []byte("example.invalid " + hostKey + "\n")
-	if _, err := Push(t.Context(), wrongHost); progress.ExitCode(err) != 1 || !strings.Contains(err.Error(), "known_hosts") {
+	if _, err := Push(t.Context(), wrongHost); progress.ExitCode(err) != progress.ExitRefused || !strings.Contains(err.Error(), "known_hosts") {
 		t.Errorf("unknown host: %v", err)
 	}
 	wrongKey.SSHKey = newKey(t, "ecdsa")

@@ -51,7 +51,7 @@ func Configure(ctx context.Context, o ConfigureOptions) (ConfigureResult, error)
 	}
 	o.Output.Redactor.Add(fileSecrets(o.VarsFiles)...)
 	o.Host.tell(o.Output)
-	client, err := host.Wait(ctx, config, host.Needs{CloudInit: true, Packages: true}, o.Output.Progress)
+	client, err := await(ctx, config, host.Needs{CloudInit: true, Packages: true}, o.Output)
 	if err != nil {
 		return ConfigureResult{}, err
 	}

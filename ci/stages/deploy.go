@@ -3,7 +3,6 @@ package stages
 import (
 	"context"
 	"maps"
-	"os"
 	"path/filepath"
 	"slices"
 	"time"
@@ -66,7 +65,8 @@ type DeployOptions struct {
 	Rename bool `json:"rename,omitempty"`
 	// OverRollback deploys a commit from which a person went back.
 	OverRollback bool `json:"over_rollback,omitempty"`
-	// Commit is the full SHA of the commit that the manifest is from.
+	// Commit is the full SHA of the commit that the manifest is from. Where the files are
+	// in a git work tree and differ from it, the deploy warns.
 	Commit string        `json:"commit"`
 	Verify VerifyOptions `json:"verify"`
 }
@@ -109,7 +109,7 @@ func (o DeployOptions) deployment(ctx context.Context) (deploy.Options, error) {
 	if err != nil {
 		return options, err
 	}
-	if options.Source, err = sourceOf(o.Manifests, o.Profiles, o.Data); err != nil {
+	if options.Source, err = sourceOf(".", o.Manifests, o.Profiles, o.Data); err != nil {
 		return options, err
 	}
 	options.Commit, options.Rename, options.OverRollback = o.Commit, o.Rename, o.OverRollback
@@ -120,28 +120,27 @@ func (o DeployOptions) deployment(ctx context.Context) (deploy.Options, error) {
 		}
 		options.Before = append(options.Before, before)
 	}
-	text, err := os.ReadFile(o.Manifests[0])
+	manifest, err := options.Check(ctx)
 	if err != nil {
-		return options, progress.Invalid("reading the manifest: %w", err)
-	}
-	if err := o.Verify.check(ctx, text, options.Env, o.Logins, o.Output); err != nil {
 		return options, err
 	}
-	return options, options.Check(ctx)
+	options.Warnings = compareCommit(ctx, options.Source.Root, o.Commit, manifest)
+	return options, o.Verify.check(ctx, manifest, o.Logins, o.Output)
 }
 
-// sourceOf returns where manifests are read from: the current directory, or the folder
-// of a manifest that is elsewhere.
-func sourceOf(manifests, profiles, data []string) (compose.Source, error) {
-	s := compose.Source{Root: ".", Profiles: profiles, Data: data}
+// sourceOf returns where manifests are read from: the root, which their paths are
+// relative to, or the folder of a manifest that is elsewhere.
+func sourceOf(root string, manifests, profiles, data []string) (compose.Source, error) {
+	s, base := compose.Source{Root: root, Profiles: profiles, Data: data}, "."
 	if len(manifests) == 0 {
 		return s, progress.Invalid("no manifest: give --manifest FILE")
 	}
 	if !filepath.IsLocal(manifests[0]) {
 		s.Root = filepath.Dir(manifests[0])
+		base = s.Root
 	}
 	for _, manifest := range manifests {
-		relative, err := filepath.Rel(s.Root, manifest)
+		relative, err := filepath.Rel(base, manifest)
 		if err != nil || !filepath.IsLocal(relative) {
 			return s, progress.Invalid("manifest %s is not below %s, the folder of the first", manifest, s.Root)
 		}
@@ -184,14 +183,24 @@ func (o RollOptions) options() (deploy.Options, error) {
 
 func (o RollOptions) environment(address string) (map[string]secret.Value, error) {
 	env := map[string]secret.Value{"DOMAIN": secret.New(address)}
-	for _, file := range o.EnvFiles {
+	given, err := environment(o.EnvFiles, o.Variables, o.Output)
+	maps.Copy(env, given)
+	o.Output.Redactor.Add(env["DOMAIN"])
+	return env, err
+}
+
+// environment returns the variables of files, a later one before an earlier one, and
+// of given before all. Their values are taken out of what is told.
+func environment(files []string, given map[string]secret.Value, out Output) (map[string]secret.Value, error) {
+	env := map[string]secret.Value{}
+	for _, file := range files {
 		values, err := compose.EnvironmentFile(file)
 		if err != nil {
 			return nil, err
 		}
 		maps.Copy(env, values)
 	}
-	maps.Copy(env, o.Variables)
-	o.Output.Redactor.Add(slices.Collect(maps.Values(env))...)
+	maps.Copy(env, given)
+	out.Redactor.Add(slices.Collect(maps.Values(env))...)
 	return env, nil
 }

@@ -1,15 +1,20 @@
 package stages
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
+	"path/filepath"
 	"strings"
 
+	"gitops/ci/compose"
 	"gitops/ci/deploy"
 	"gitops/ci/host"
 	"gitops/ci/infra"
-	"gitops/ci/progress"
+	"gitops/ci/secret"
 )
 
 // DriftOptions say what is compared with git.
@@ -19,9 +24,16 @@ type DriftOptions struct {
 	GitHub GitHubOptions `json:"github"`
 	Host   HostOptions   `json:"host"`
 	Place  deploy.Place  `json:"place"`
-	// Manifest is the compose manifest as it is on the deployed branch, a file.
-	Manifest string `json:"manifest"`
-	Output   Output `json:"-"`
+	// Deployed is the folder with the repository as it is on the deployed branch, which
+	// Manifests and EnvFiles are relative to; the current directory when empty.
+	Deployed string `json:"deployed,omitempty"`
+	// Manifests and Profiles are those of DeployOptions, Variables and EnvFiles those of
+	// RollOptions. Values are only needed where images hold variables.
+	Manifests []string                `json:"manifests"`
+	Profiles  []string                `json:"profiles,omitempty"`
+	Variables map[string]secret.Value `json:"-"`
+	EnvFiles  []string                `json:"env_files,omitempty"`
+	Output    Output                  `json:"-"`
 }
 
 // DriftResult is how what runs differs from what git says.
@@ -33,12 +45,13 @@ type DriftResult struct {
 }
 
 // Drift compares the cloud with Terraform and the host's containers with the
-// manifest. The host is that of Terraform's outputs where the options name none. It keeps one issue about the difference and closes it when there is
-// none. The token needs issues: write.
+// manifest. The host is that of Terraform's outputs where the options name none. It
+// keeps one issue about the difference and closes it when there is none. The token
+// needs issues: write.
 func Drift(ctx context.Context, o DriftOptions) (DriftResult, error) {
-	text, err := os.ReadFile(o.Manifest)
+	source, err := o.source()
 	if err != nil {
-		return DriftResult{}, progress.Invalid("reading the manifest: %w", err)
+		return DriftResult{}, err
 	}
 	if err := o.checkHost(); err != nil {
 		return DriftResult{}, err
@@ -56,7 +69,7 @@ func Drift(ctx context.Context, o DriftOptions) (DriftResult, error) {
 	if err != nil {
 		return DriftResult{}, fmt.Errorf("looking for drift in the cloud: %w", err)
 	}
-	running, err := o.running(ctx, config, text)
+	running, err := o.running(ctx, config, source)
 	if err != nil {
 		return DriftResult{}, fmt.Errorf("looking for drift on the host: %w", err)
 	}
@@ -65,6 +78,37 @@ func Drift(ctx context.Context, o DriftOptions) (DriftResult, error) {
 		err = o.tell(ctx, &r)
 	}
 	return r, err
+}
+
+// source returns how the manifest is read, and refuses one that cannot be.
+func (o DriftOptions) source() (compose.Source, error) {
+	source, err := sourceOf(cmp.Or(o.Deployed, "."), o.Manifests, o.Profiles, nil)
+	if err != nil {
+		return source, err
+	}
+	if source.Env, err = o.environment(); err != nil {
+		return source, err
+	}
+	source.AnyValue, source.FilesElsewhere = true, true
+	_, err = compose.Load(context.Background(), source)
+	return source, err
+}
+
+// environment returns the values of variables. A file of secrets may be missing where
+// drift is looked for: images that need it are not compared.
+func (o DriftOptions) environment() (map[string]secret.Value, error) {
+	var files []string
+	for _, file := range o.EnvFiles {
+		if !filepath.IsAbs(file) {
+			file = filepath.Join(o.Deployed, file)
+		}
+		if _, err := os.Stat(file); errors.Is(err, fs.ErrNotExist) {
+			o.Output.Progress.Say("warning: the environment file %s is not here: images that need a value of it are not compared", file)
+			continue
+		}
+		files = append(files, file)
+	}
+	return environment(files, o.Variables, o.Output)
 }
 
 func driftWord(cloud, host bool) string {
@@ -116,14 +160,14 @@ func cloudDrift(ctx context.Context, workspace *infra.Workspace) ([]string, erro
 	return found, nil
 }
 
-func (o DriftOptions) running(ctx context.Context, config host.Config, text []byte) ([]deploy.Finding, error) {
+func (o DriftOptions) running(ctx context.Context, config host.Config, source compose.Source) ([]deploy.Finding, error) {
 	o.Host.tell(o.Output)
-	client, err := host.Wait(ctx, config, host.Needs{Docker: true}, o.Output.Progress)
+	client, err := await(ctx, config, host.Needs{Docker: true}, o.Output)
 	if err != nil {
 		return nil, err
 	}
 	defer client.Close()
-	drift, err := deploy.Running(ctx, client, o.Place, text, nil)
+	drift, err := deploy.Running(ctx, client, o.Place, source)
 	return drift.Findings, err
 }
 

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"context"
+	"errors"
 	"net"
 	"os"
 	"strconv"
@@ -224,10 +225,21 @@ func onHost[R any](ctx context.Context, h HostOptions, out Output, do func(*host
 		return none, err
 	}
 	h.tell(out)
-	client, err := host.Wait(ctx, config, host.Needs{Docker: true}, out.Progress)
+	client, err := await(ctx, config, host.Needs{Docker: true}, out)
 	if err != nil {
 		return none, err
 	}
 	defer client.Close()
 	return do(client)
+}
+
+// await waits for the host and logs in. A host that does not prove who it is, be it one
+// on the way, is refused.
+func await(ctx context.Context, c host.Config, n host.Needs, out Output) (*host.Client, error) {
+	client, err := host.Wait(ctx, c, n, out.Progress)
+	var key *host.KeyError
+	if errors.As(err, &key) {
+		err = progress.Refused("%w", err)
+	}
+	return client, err
 }

@@ -49,6 +49,9 @@ func Provision(ctx context.Context, o ProvisionOptions) (ProvisionResult, error)
 	if configured.Recap.Hosts != nil {
 		r.Configure = &configured
 	}
+	if err != nil {
+		err = &partly{err} // no exit code may say that nothing was touched
+	}
 	return r, err
 }
 

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -40,11 +39,11 @@ type ValidateOptions struct {
 	Terraform string `json:"terraform"` // folder of the Terraform configuration
 	Ansible   string `json:"ansible"`   // folder of the playbook
 	Playbook  string `json:"playbook"`  // path relative to Ansible
-	Manifest  string `json:"manifest"`  // path of the compose manifest
 	Workflows string `json:"workflows"` // folder of the GitHub Actions workflows
-	// Profiles and Data are those of DeployOptions.
-	Profiles []string `json:"profiles,omitempty"`
-	Data     []string `json:"data,omitempty"`
+	// Manifests, Profiles and Data are those of DeployOptions.
+	Manifests []string `json:"manifests"`
+	Profiles  []string `json:"profiles,omitempty"`
+	Data      []string `json:"data,omitempty"`
 	// Only names the checks to run, out of Checks.
 	Only []string `json:"only"`
 	// Before has checks that ran elsewhere, each in the image of its tool. They come
@@ -111,18 +110,21 @@ func (o ValidateOptions) check(ctx context.Context, name string) ([]string, erro
 	case "ansible":
 		return asFinding(ansible.SyntaxCheck(ctx, o.Ansible, o.Playbook))
 	case "manifest":
-		return checkManifest(o.Manifest)
+		return o.checkManifest(ctx)
 	default:
 		return lintWorkflows(o.Workflows)
 	}
 }
 
-func checkManifest(path string) ([]string, error) {
-	data, err := os.ReadFile(path)
+// checkManifest reads the compose files without the values of variables, and without
+// the files of containers.
+func (o ValidateOptions) checkManifest(ctx context.Context) ([]string, error) {
+	source, err := sourceOf(".", o.Manifests, o.Profiles, nil)
 	if err != nil {
-		return nil, progress.Invalid("reading the manifest: %w", err)
+		return nil, err
 	}
-	_, err = compose.Read(data, path)
+	source.AnyValue, source.FilesElsewhere = true, true
+	_, err = compose.ReadWritten(ctx, source)
 	return asFinding(err)
 }
 
@@ -130,7 +132,7 @@ func checkManifest(path string) ([]string, error) {
 // A deploy has settings that validate has not, such as which paths are data, so none
 // of this fails.
 func (o ValidateOptions) adviseManifest(ctx context.Context) ([]string, error) {
-	source, err := sourceOf([]string{o.Manifest}, o.Profiles, o.Data)
+	source, err := sourceOf(".", o.Manifests, o.Profiles, o.Data)
 	if err != nil {
 		return nil, err
 	}

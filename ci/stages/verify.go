@@ -12,7 +12,6 @@ import (
 	"gitops/ci/compose"
 	"gitops/ci/progress"
 	"gitops/ci/registry"
-	"gitops/ci/secret"
 )
 
 // VerifyOptions say whose signature the images of a deploy must have; none when
@@ -31,14 +30,14 @@ type VerifyOptions struct {
 	PlainHTTP []string `json:"plain_http,omitempty"`
 }
 
-// check looks for the signatures of the images that the manifest in text names with
-// the values of env, before anything is deployed.
-func (v VerifyOptions) check(ctx context.Context, text []byte, env map[string]secret.Value, logins []registry.Login, out Output) error {
+// check looks for the signatures of the images that a manifest runs, before anything
+// is deployed.
+func (v VerifyOptions) check(ctx context.Context, manifest *compose.Manifest, logins []registry.Login, out Output) error {
 	policy, err := v.policy()
 	if err != nil || policy == nil {
 		return err
 	}
-	images, err := v.images(text, env)
+	images, err := v.images(manifest)
 	if err != nil {
 		return err
 	}
@@ -71,17 +70,14 @@ func (v VerifyOptions) policy() (*attest.Policy, error) {
 }
 
 // images returns the refs that must be signed, by service.
-func (v VerifyOptions) images(text []byte, env map[string]secret.Value) (map[string]string, error) {
+func (v VerifyOptions) images(manifest *compose.Manifest) (map[string]string, error) {
 	config, err := os.ReadFile(v.Config)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, progress.Invalid("reading %s: %w", v.Config, err)
 	}
-	images, err := compose.OwnImages(text, config, v.Services, func(name string) (string, bool) {
-		value, ok := env[name]
-		return value.Reveal(), ok
-	})
+	images, err := manifest.OwnImages(config, v.Services)
 	if err == nil && len(images) == 0 {
-		err = progress.Invalid("nothing to verify: no service has a build section or is named by --verify-service")
+		err = progress.Invalid("nothing to verify: no service that starts has a build section or is named by --verify-service")
 	}
 	return images, err
 }

@@ -58,18 +58,27 @@ func defaultActor() string {
 // options returns what a roll is told.
 func (f *rollFlags) options(c *console) (stages.RollOptions, error) {
 	o := f.roll
-	o.Output, o.Variables = c.stage, map[string]secret.Value{}
-	for _, name := range f.names {
-		value, set := os.LookupEnv(name)
-		if !set {
-			return o, progress.Invalid("--env %s: the variable is not set in the environment", name)
-		}
-		o.Variables[name] = secret.New(value)
+	o.Output = c.stage
+	var err, hostErr, loginsErr error
+	if o.Variables, err = fromEnvironment(f.names); err != nil {
+		return o, err
 	}
-	var hostErr, loginsErr error
 	o.Host, hostErr = f.host.options()
 	o.Logins, loginsErr = registry.LoginsFromEnv(f.registry)
 	return o, cmp.Or(hostErr, loginsErr)
+}
+
+// fromEnvironment returns the variables of --env.
+func fromEnvironment(names []string) (map[string]secret.Value, error) {
+	values := map[string]secret.Value{}
+	for _, name := range names {
+		value, set := os.LookupEnv(name)
+		if !set {
+			return nil, progress.Invalid("--env %s: the variable is not set in the environment", name)
+		}
+		values[name] = secret.New(value)
+	}
+	return values, nil
 }
 
 func newDeploy(c *console) *cobra.Command {

@@ -12,10 +12,14 @@ import (
 func newDrift(c *console) *cobra.Command {
 	var o stages.DriftOptions
 	var h hostFlags
+	var names []string
 	cmd := command(c, "drift", "Compare the cloud with Terraform and the host's containers with the manifest",
 		func(ctx context.Context) (r stages.DriftResult, err error) {
 			o.Output = c.stage
 			if o.Host, err = h.options(); err != nil {
+				return r, err
+			}
+			if o.Variables, err = fromEnvironment(names); err != nil {
 				return r, err
 			}
 			return stages.Drift(ctx, o)
@@ -25,7 +29,11 @@ func newDrift(c *console) *cobra.Command {
 	addGitHub(flags, &o.GitHub)
 	h.add(flags)
 	addPlace(flags, &o.Place)
-	flags.StringVar(&o.Manifest, "manifest", defaultManifest, "the compose manifest, as it is on the deployed branch")
+	flags.StringVar(&o.Deployed, "deployed", "", "folder with the repository as it is on the deployed branch, which --manifest and --env-file are relative to (default: the current directory)")
+	flags.StringArrayVar(&o.Manifests, "manifest", []string{defaultManifest}, "compose manifest (repeatable, as docker compose -f)")
+	flags.StringArrayVar(&o.Profiles, "profile", nil, "profile of the manifest that a deploy starts (repeatable)")
+	flags.StringSliceVar(&names, "env", nil, "names of environment variables that images in the manifest need (repeatable)")
+	flags.StringArrayVar(&o.EnvFiles, "env-file", nil, "file of NAME=value lines that images in the manifest need (repeatable; a later one wins)")
 	return cmd
 }
 

@@ -29,7 +29,7 @@ func newValidate(c *console) *cobra.Command {
 	flags.StringVar(&o.Terraform, "terraform-dir", defaultTerraform, "folder of the Terraform configuration")
 	flags.StringVar(&o.Ansible, "ansible-dir", defaultAnsible, "folder of the playbook")
 	flags.StringVar(&o.Playbook, "playbook", defaultPlaybook, "playbook, relative to --ansible-dir")
-	flags.StringVar(&o.Manifest, "manifest", defaultManifest, "the compose manifest")
+	flags.StringArrayVar(&o.Manifests, "manifest", []string{defaultManifest}, "compose manifest (repeatable, as docker compose -f)")
 	flags.StringArrayVar(&o.Profiles, "profile", nil, "profile of the manifest that a deploy starts (repeatable)")
 	flags.StringArrayVar(&o.Data, "data", nil, "relative path in the manifest that is data on the host, and no file of the repository (repeatable)")
 	flags.StringVar(&o.Workflows, "workflows", ".github/workflows", "folder of the GitHub Actions workflows")

@@ -43,7 +43,7 @@ func TestTheProjectsCalls(t *testing.T) {
 		{Event{Name: "push", Branch: "infra_main", Before: head}, "provision --commit " + base},
 		{Event{Name: "push", Branch: "integration", Before: base}, "release --commit " + head},
 		{Event{Name: "push", Branch: "deployment"}, "deploy --commit " + base},
-		{Event{Name: "schedule"}, "drift --manifest deployment/app/docker-compose.yml"},
+		{Event{Name: "schedule"}, "drift --deployed deployment"},
 		{Event{Name: "pull_request", PullRequest: pull}, "plan without-file --path tfplan export --path plan\n" +
 			"review --plan plan --pull-request 7 --commit " + head},
 	} {

@@ -51,12 +51,12 @@ func (s *stageCall) run(ctx context.Context, rest []daggermodule.Step) ([]byte, 
 		}
 		return s.gitops(ctx, imageOf[s.Name], args, "host", "registry")
 	case "drift":
-		if err := s.hand("docker-compose.yml", s.Value("manifest")); err != nil {
-			return nil, err
-		}
 		args := s.args("drift")
-		if s.Value("manifest") != "" {
-			args = append(args, "--manifest", "/in/docker-compose.yml")
+		if folder := s.Value("deployed"); folder != "" {
+			if err := os.CopyFS(filepath.Join(s.in, "deployed"), os.DirFS(filepath.Join(s.dir, folder))); err != nil {
+				return nil, fmt.Errorf("reading the deployed branch: %w", err)
+			}
+			args = append(args, "--deployed", "/in/deployed")
 		}
 		return s.gitops(ctx, imageOf[s.Name], args, "terraform", "host", "github")
 	case "status", "unlock":
@@ -155,7 +155,7 @@ var renamed = map[string]string{
 }
 
 // handed are the arguments that are no flags: they are handed over in another way.
-var handed = []string{"source", "manifest", "variables", "extra-vars", "git-token", "git-username", "verify-key", "actor"}
+var handed = []string{"source", "deployed", "variables", "extra-vars", "git-token", "git-username", "verify-key", "actor"}
 
 // args returns the arguments of a stage: the function's own, and those that follow
 // from the constructor's.
@@ -290,18 +290,6 @@ func (s *stageCall) prepare() error {
 		return fmt.Errorf("making a folder for the stage's files: %w", err)
 	}
 	return os.WriteFile(filepath.Join(s.in, "ca.pem"), []byte(s.lab.Authority.PEM()), 0o600)
-}
-
-// hand copies a file of the caller to the stage.
-func (s *stageCall) hand(name, path string) error {
-	if path == "" {
-		return nil
-	}
-	content, err := os.ReadFile(filepath.Join(s.dir, path))
-	if err != nil {
-		return fmt.Errorf("reading the argument: %w", err)
-	}
-	return os.WriteFile(filepath.Join(s.in, name), content, 0o600)
 }
 
 // handSecret gives a secret to the stage as a file, and reports whether there is one.

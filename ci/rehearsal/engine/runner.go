@@ -74,8 +74,8 @@ func (r *runner) function(call rehearsal.Call, source *dagger.Directory) (*query
 		return r.withHost(r.module(), call).Select("rollback").Arg("release", call.Release).
 			Arg("variables", r.stands.secret("deploy-env", in.DeployEnv)).Arg("actor", "rehearsal"), nil
 	case "drift":
-		deployed := r.stands.client.Directory().WithNewFile("docker-compose.yml", string(call.Manifest)).File("docker-compose.yml")
-		return r.withKey(r.terraform()).Select("drift").Arg("source", source).Arg("manifest", deployed), nil
+		deployed := r.stands.client.Directory().WithNewFile(rehearsal.ManifestPath, string(call.Manifest))
+		return r.withKey(r.terraform()).Select("drift").Arg("source", source).Arg("deployed", deployed), nil
 	}
 	return nil, fmt.Errorf("no function for stage %s", call.Stage)
 }

@@ -2,8 +2,6 @@ package deploy_test
 
 import (
 	"context"
-	"errors"
-	"net"
 	"strings"
 	"sync"
 	"testing"
@@ -11,51 +9,17 @@ import (
 
 	"gitops/ci/deploy"
 	"gitops/ci/host"
+	"gitops/ci/lab/wiretest"
 	"gitops/ci/progress"
 )
-
-// line is a network that breaks and comes back.
-type line struct {
-	mu    sync.Mutex
-	conns []net.Conn
-	down  bool
-}
-
-func (n *line) dial(ctx context.Context, network, address string) (net.Conn, error) {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	if n.down {
-		return nil, errors.New("the network is down")
-	}
-	conn, err := new(net.Dialer).DialContext(ctx, network, address)
-	n.conns = append(n.conns, conn)
-	return conn, err
-}
-
-// cut ends the connections; up lets new ones begin.
-func (n *line) cut() {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	n.down = true
-	for _, conn := range n.conns {
-		conn.Close()
-	}
-	n.conns = nil
-}
-
-func (n *line) up() {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	n.down = false
-}
 
 // deployOver deploys over a connection that is lost when a step begins, and does then,
 // which says whether the host can be reached again.
 func (l *lab) deployOver(step string, o deploy.Options, then func() bool) (deploy.Receipt, error) {
 	l.t.Helper()
-	var n line
+	var w wiretest.Wire
 	config := l.sshd.Config()
-	config.Dial = n.dial
+	config.Dial = w.Dial
 	client, err := host.Dial(context.Background(), config)
 	if err != nil {
 		l.t.Fatal(err)
@@ -66,10 +30,10 @@ func (l *lab) deployOver(step string, o deploy.Options, then func() bool) (deplo
 		l.log.WriteString(text)
 		if strings.HasPrefix(text, step+" …") {
 			once.Do(func() {
-				n.cut()
+				w.Cut()
 				go func() {
 					if then() {
-						n.up()
+						w.Mend()
 					}
 				}()
 			})

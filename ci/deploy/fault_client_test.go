@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"gitops/ci/deploy"
+	"gitops/ci/lab/wiretest"
 	"gitops/ci/progress"
 )
 
@@ -31,7 +32,7 @@ func TestFaultClientKilled(t *testing.T) {
 
 // cutAt deploys web's other image over a wire and does something to the wire once a
 // step began.
-func (p *faultPlace) cutAt(step string, o deploy.Options, w *wire, harm func()) (receipt deploy.Receipt, took time.Duration, err error) {
+func (p *faultPlace) cutAt(step string, o deploy.Options, w *wiretest.Wire, harm func()) (receipt deploy.Receipt, took time.Duration, err error) {
 	p.t.Helper()
 	client := p.reaching(w)
 	begun := make(chan struct{}, 1)
@@ -58,8 +59,8 @@ func TestFaultNetworkCut(t *testing.T) {
 	p := newFaultPlace(t)
 	for _, step := range rollSteps {
 		p.under(step, 0, func(p *faultPlace) {
-			w := &wire{}
-			receipt, took, err := p.cutAt(step, p.to(image(p.other())), w, w.cut)
+			w := &wiretest.Wire{}
+			receipt, took, err := p.cutAt(step, p.to(image(p.other())), w, w.Cut)
 			p.t.Logf("%s after %s: %v", receipt.Outcome, progress.Seconds(took), err)
 			if err == nil && step != "switch" && step != "prune" || took > time.Minute {
 				p.t.Errorf("ended after %s with %v", progress.Seconds(took), err)
@@ -67,7 +68,7 @@ func TestFaultNetworkCut(t *testing.T) {
 			if err != nil && !saysOneOf(err, "deploy again", "deploy it again", "nothing was touched", "connection was lost") {
 				p.t.Errorf("the message has no remedy: %v", err)
 			}
-			if receipt.Outcome == deploy.Failed && !saysOneOf(err, "not known, because the host does not answer", "was not made the current release") {
+			if receipt.Outcome == deploy.Failed && !saysOneOf(err, "nothing more was touched", "was not made the current release") {
 				p.t.Errorf("the message does not say what runs: %v", err)
 			}
 		})
@@ -88,10 +89,10 @@ func TestFaultNetworkStandsStill(t *testing.T) {
 	p := newFaultPlace(t)
 	for _, step := range rollSteps {
 		p.under(step, 0, func(p *faultPlace) {
-			w, next := &wire{}, p.other()
+			w, next := &wiretest.Wire{}, p.other()
 			o := p.to(image(next))
 			o.LockTTL = 30 * time.Second
-			receipt, took, err := p.cutAt(step, o, w, func() { w.stop(); time.AfterFunc(10*time.Second, w.goOn) })
+			receipt, took, err := p.cutAt(step, o, w, func() { w.Stop(); time.AfterFunc(10*time.Second, w.GoOn) })
 			if err != nil || receipt.Outcome != deploy.Deployed || took < 10*time.Second {
 				p.t.Errorf("%s after %s: %v", receipt.Outcome, progress.Seconds(took), err)
 				return
@@ -106,7 +107,7 @@ func TestFaultSlowNetwork(t *testing.T) {
 	p := newFaultPlace(t)
 	p.under("80 ms and 5 %", 0, func(p *faultPlace) {
 		next := p.other()
-		receipt, err := deploy.Deploy(context.Background(), p.reaching(&wire{oneWay: 40 * time.Millisecond, loss: 0.05}), p.to(image(next)))
+		receipt, err := deploy.Deploy(context.Background(), p.reaching(&wiretest.Wire{OneWay: 40 * time.Millisecond, Loss: 0.05}), p.to(image(next)))
 		if err != nil || receipt.Outcome != deploy.Deployed {
 			p.t.Errorf("%s: %v", receipt.Outcome, err)
 			return

@@ -18,6 +18,7 @@ import (
 	"gitops/ci/deploy"
 	"gitops/ci/host"
 	engines "gitops/ci/lab"
+	"gitops/ci/lab/wiretest"
 	"gitops/ci/progress"
 )
 
@@ -240,10 +241,10 @@ func (p *faultPlace) recovers() deploy.Receipt {
 }
 
 // reaching returns a client whose connection goes through a wire.
-func (p *faultPlace) reaching(w *wire) *host.Client {
+func (p *faultPlace) reaching(w *wiretest.Wire) *host.Client {
 	p.t.Helper()
 	config := p.sshd.Config()
-	config.Dial = w.dial
+	config.Dial = w.Dial
 	client, err := host.Dial(context.Background(), config)
 	if err != nil {
 		p.t.Fatal(err)

@@ -7,6 +7,7 @@ import (
 
 	"gitops/ci/deploy"
 	"gitops/ci/host"
+	"gitops/ci/lab/wiretest"
 )
 
 // far is the round trip to a host in another place.
@@ -96,7 +97,7 @@ func overRow(name string, took, composed, distant time.Duration, sessions int) {
 func (p *place) timed(ctx context.Context, n int, roundTrip time.Duration, want string) (timed, error) {
 	config := p.world.sshd.Config()
 	if roundTrip > 0 {
-		config.Dial = delayed(roundTrip)
+		config.Dial = (&wiretest.Wire{OneWay: roundTrip / 2}).Dial
 	}
 	begun := time.Now()
 	client, err := host.Dial(ctx, config)

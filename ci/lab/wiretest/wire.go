@@ -1,6 +1,6 @@
-//go:build faults
-
-package deploy_test
+// Package wiretest is the network between a test and a host: slow, lossy, silent or
+// cut, as the test wants it.
+package wiretest
 
 import (
 	"context"
@@ -11,14 +11,14 @@ import (
 	"time"
 )
 
-// wire is the network to a host, which can be slow, lose packets, stand still or break.
+// Wire is the network to a host, which can be slow, lose packets, stand still or break.
 // What TCP makes of a lost packet is what a connection sees: a pause until it is sent
 // again.
-type wire struct {
-	// oneWay is how long a piece travels.
-	oneWay time.Duration
-	// loss is the share of pieces that come a retransmission later.
-	loss float64
+type Wire struct {
+	// OneWay is how long a piece travels.
+	OneWay time.Duration
+	// Loss is the share of pieces that come a retransmission later.
+	Loss float64
 
 	mu     sync.Mutex
 	conns  []net.Conn
@@ -31,13 +31,14 @@ const retransmission = 200 * time.Millisecond
 
 var errBroken = errors.New("the network is down")
 
-// dial is host.Config's.
-func (w *wire) dial(ctx context.Context, network, address string) (net.Conn, error) {
+// Dial is host.Config's.
+func (w *Wire) Dial(ctx context.Context, network, address string) (net.Conn, error) {
 	var dialer net.Dialer
 	far, err := dialer.DialContext(ctx, network, address)
 	if err != nil {
 		return nil, err
 	}
+	time.Sleep(2 * w.OneWay) // TCP's own greeting takes a round trip
 	near, inner := net.Pipe()
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -48,17 +49,17 @@ func (w *wire) dial(ctx context.Context, network, address string) (net.Conn, err
 	w.conns = append(w.conns, far, inner)
 	go w.carry(inner, far)
 	go w.carry(far, inner)
-	return &wireEnd{Conn: near, far: far}, nil
+	return &end{Conn: near, far: far}, nil
 }
 
-// wireEnd has the addresses of the real connection.
-type wireEnd struct {
+// end has the addresses of the real connection.
+type end struct {
 	net.Conn
 	far net.Conn
 }
 
-func (e *wireEnd) RemoteAddr() net.Addr { return e.far.RemoteAddr() }
-func (e *wireEnd) LocalAddr() net.Addr  { return e.far.LocalAddr() }
+func (e *end) RemoteAddr() net.Addr { return e.far.RemoteAddr() }
+func (e *end) LocalAddr() net.Addr  { return e.far.LocalAddr() }
 
 // carried is a piece under way.
 type carried struct {
@@ -67,7 +68,7 @@ type carried struct {
 }
 
 // carry takes pieces from one end to the other, in order.
-func (w *wire) carry(to, from net.Conn) {
+func (w *Wire) carry(to, from net.Conn) {
 	pieces := make(chan carried, 4096)
 	go func() {
 		defer to.Close()
@@ -85,8 +86,8 @@ func (w *wire) carry(to, from net.Conn) {
 		content := make([]byte, 16<<10)
 		n, err := from.Read(content)
 		if n > 0 {
-			late := w.oneWay
-			if rand.Float64() < w.loss {
+			late := w.OneWay
+			if rand.Float64() < w.Loss {
 				late += retransmission
 			}
 			pieces <- carried{content[:n], time.Now().Add(late)}
@@ -98,7 +99,7 @@ func (w *wire) carry(to, from net.Conn) {
 }
 
 // await waits while nothing travels.
-func (w *wire) await() {
+func (w *Wire) await() {
 	w.mu.Lock()
 	still := w.still
 	w.mu.Unlock()
@@ -107,8 +108,8 @@ func (w *wire) await() {
 	}
 }
 
-// stop has everything stand still, as when a cable is pulled.
-func (w *wire) stop() {
+// Stop has everything stand still, as when a cable is pulled.
+func (w *Wire) Stop() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.still == nil {
@@ -116,8 +117,8 @@ func (w *wire) stop() {
 	}
 }
 
-// goOn ends stop.
-func (w *wire) goOn() {
+// GoOn ends Stop.
+func (w *Wire) GoOn() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.still != nil {
@@ -126,12 +127,19 @@ func (w *wire) goOn() {
 	}
 }
 
-// cut ends the connections, and no new one can be made.
-func (w *wire) cut() {
+// Cut ends the connections, and no new one can be made until Mend.
+func (w *Wire) Cut() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.broken = true
 	for _, conn := range w.conns {
 		conn.Close()
 	}
+}
+
+// Mend lets new connections be made.
+func (w *Wire) Mend() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.broken = false
 }

@@ -77,6 +77,7 @@ func (r *run) rollLevel(ctx context.Context, t target, actions []Action, prefix 
 	if !slices.ContainsFunc(actions, func(a Action) bool { return a.Action != Keep || len(a.old) > 0 }) {
 		return nil
 	}
+	r.began = true
 	names, shown := serviceNames(actions), r.track(prefix, actions)
 	shown.phase("starting")
 	err := r.step(ctx, prefix+"start "+strings.Join(changing(actions), ", "), func(ctx context.Context) error { return r.start(ctx, t, actions) })
@@ -289,5 +290,6 @@ func (r *run) removeOrphans(ctx context.Context, actions []Action, prefix string
 	if len(gone) == 0 {
 		return nil
 	}
+	r.began = true
 	return r.step(ctx, prefix+"remove "+strings.Join(changing(gone), ", "), func(ctx context.Context) error { return r.drain(ctx, gone) })
 }

@@ -6,6 +6,7 @@ import (
 	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"io"
 	"io/fs"
 	"maps"
@@ -139,6 +140,21 @@ type content struct {
 
 // place returns where the content is on the host.
 func (c content) place(dir string) string { return path.Join(dir, "files", c.sum, c.base) }
+
+// named returns an error of Compose about the bundle in a folder with the paths of the
+// repository, which is where its user knows the files.
+func (b bundle) named(err error, folder string) error {
+	var script *scriptError
+	if !errors.As(err, &script) {
+		return err
+	}
+	prefix := ""
+	if b.top != "." {
+		prefix = b.top + "/"
+	}
+	text := strings.ReplaceAll(strings.ReplaceAll(script.text, folder+"/", prefix), folder, b.top)
+	return &scriptError{text: text, exit: script.exit, cause: script.cause}
+}
 
 // pack reads the files of a manifest.
 func pack(m *compose.Manifest, s compose.Source) (bundle, error) {

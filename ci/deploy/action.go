@@ -22,15 +22,23 @@ const (
 	Start = "started"
 	// Remove: the manifest does not have the service any more.
 	Remove = "removed"
+	// Off: the manifest has the service with no replica. Only plans tell of it.
+	Off = "not started"
 )
 
 // Action is what a deploy does to one service, and why.
 type Action struct {
 	Service string `json:"service"`
-	// Action is unchanged, rolls, recreated, created, started or removed.
+	// Action is unchanged, rolls, recreated, created, started, removed or not started.
 	Action string `json:"action"`
-	// Why is the reason for a gap: what keeps a service from having two containers.
+	// Why is the reason for a gap: what keeps a service from having two containers. For
+	// one without a container it is why it has none.
 	Why string `json:"why,omitempty"`
+	// Changes says what is not as it runs beside the image, for a service that rolls or is
+	// recreated: names of variables, labels, keys and files, and no values.
+	Changes []string `json:"changes,omitempty"`
+	// Waits are the services that change first, by depends_on.
+	Waits []string `json:"waits,omitempty"`
 	// Switch says how requests move to the new container, for a service that rolls.
 	Switch string `json:"switch,omitempty"`
 	// Drain says how an old container ends, for a service that rolls or is recreated.

@@ -38,6 +38,9 @@ func (r *run) back(ctx context.Context, cause error) error {
 		r.receipt.Outcome = Failed
 		return fmt.Errorf("%w\ngoing back failed too: %w\n%s", cause, err, r.whatNow(ctx))
 	}
+	if !r.began {
+		outcome, now = Untouched, "nothing was started or stopped; what ran before runs: "+r.wasRunning()
+	}
 	r.receipt.Outcome = outcome
 	if services, err := r.containers(ctx); err == nil {
 		r.receipt.Services = changes(r.state.Services, services)

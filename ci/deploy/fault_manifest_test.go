@@ -54,7 +54,7 @@ func TestFaultManifest(t *testing.T) {
 		o := p.to(image(p.other()))
 		// The program's own health check: nothing listens where it asks.
 		o.Before = []deploy.Before{{Service: "web", Command: []string{"healthy"}}}
-		p.fails(o, deploy.Restored, progress.ExitFailed, "healthy", "for service web, before it changes", "connection refused")
+		p.fails(o, deploy.Untouched, progress.ExitFailed, "healthy", "for service web, before it changes", "connection refused")
 	})
 	p.under("port taken", 0, func(p *faultPlace) {
 		extra := "  extra:\n    image: " + image("v1") + "\n    ports: [\"" + p.sshd.Address + ":80\"]\n    networks: [inner]\nnetworks:\n"

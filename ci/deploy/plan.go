@@ -87,13 +87,14 @@ func (r *run) plan(ctx context.Context, t target) ([]Action, error) {
 	p := planner{run: r, target: t, services: services, same: map[string]string{}}
 	actions := make([]Action, 0, len(t.manifest.Starts()))
 	for _, name := range t.manifest.Starts() {
-		actions = append(actions, Action{Service: name})
+		actions = append(actions, Action{Service: name, Waits: waits(t.manifest.Project, name)})
 	}
 	if err := p.match(ctx, actions); err != nil {
 		return nil, err
 	}
 	for i := range actions {
 		p.decide(&actions[i])
+		p.explain(&actions[i])
 	}
 	p.follow(actions)
 	if err := p.checks(ctx, actions); err != nil {
@@ -333,23 +334,30 @@ func (p *planner) follow(actions []Action) {
 		for i := range actions {
 			a := &actions[i]
 			s := p.target.manifest.Project.Services[a.Service]
-			if changes[a.Service] || a.Action != Keep || !follows(s, changes) {
+			with := follows(s, changes)
+			if changes[a.Service] || a.Action != Keep || with == "" {
 				continue
 			}
 			p.replaceAll(a, s, groups(p.services, a.Service))
+			a.Changes = []string{with + " changes"}
 			a.forced = a.Action == Recreate
 			changes[a.Service], again = true, true
 		}
 	}
 }
 
-func follows(s types.ServiceConfig, changes map[string]bool) bool {
-	for name, dependency := range s.DependsOn {
-		if dependency.Restart && changes[name] {
-			return true
+// follows returns the service that changes and that s has to change with; empty when
+// there is none.
+func follows(s types.ServiceConfig, changes map[string]bool) string {
+	for _, name := range sortedKeys(s.DependsOn) {
+		if s.DependsOn[name].Restart && changes[name] {
+			return name
 		}
 	}
-	return changes[namespaceOf(s)]
+	if in := namespaceOf(s); changes[in] {
+		return in
+	}
+	return ""
 }
 
 // checks gives those services a health check that roll, have none and whose image
@@ -463,7 +471,8 @@ func (p *planner) compare(ctx context.Context, actions []Action) (string, error)
 	folder := checkFolder + rand.Text()
 	stack := p.target.bundle.layout.in(folder).with(path.Join(folder, overrideFile))
 	preamble := withEnv(p.target.env) + p.target.bundle.unpack() + documents + stack.function(p.Project)
-	return p.script(ctx, "preview", preamble, append([]string{folder, overrideFile}, names...)...)
+	out, err := p.script(ctx, "preview", preamble, append([]string{folder, overrideFile}, names...)...)
+	return out, p.target.bundle.named(err, folder)
 }
 
 // writeOverride puts the override of a target beside its manifest.

@@ -36,7 +36,8 @@ func Preview(ctx context.Context, h Host, o Options) (Plan, error) {
 		{"look", r.look},
 		{"platform", r.fits},
 		{"plan", func(ctx context.Context) error {
-			plan.Services, err = r.plan(ctx, r.target)
+			actions, err := r.plan(ctx, r.target)
+			plan.Services = withOff(actions, r.target.manifest.Project)
 			return err
 		}},
 	}
@@ -72,6 +73,8 @@ func (a Action) lines() []string {
 		head += ", expect a gap: " + a.Why
 	case a.Switch != "" && a.Action == Roll:
 		head += ": " + a.Switch
+	case a.Why != "" && (a.Action == Off || a.Action == Remove):
+		head += ": " + a.Why
 	}
 	lines := []string{head}
 	say := func(what, value string) {
@@ -79,12 +82,16 @@ func (a Action) lines() []string {
 			lines = append(lines, fmt.Sprintf("%-20s   %s: %s", "", what, value))
 		}
 	}
-	if a.Before != a.Image && a.Action != Remove {
+	if a.Before != a.Image && a.Action != Remove && a.Action != Off {
 		if a.pin == "" {
 			say("image", strings.TrimPrefix(a.Before+" → "+a.Image, " → "))
 		} else {
 			say("image", "the same under another tag, "+a.Image)
 		}
+	}
+	say("changes", strings.Join(a.Changes, "; "))
+	if a.Action != Keep {
+		say("after", strings.Join(a.Waits, ", "))
 	}
 	say("drain", a.Drain)
 	say("files", strings.Join(a.Files, ", "))

@@ -22,7 +22,7 @@ type Release struct {
 	Manifest string `json:"manifest"`
 	layout
 	// Files are the places below files of what its containers use, by use and path in
-	// the repository.
+	// its folder.
 	Files map[string]string `json:"files,omitempty"`
 	// Images are what its services ran when it was healthy.
 	Images []Image `json:"images"`
@@ -82,14 +82,16 @@ func (r *run) place(ctx context.Context) error {
 	return nil
 }
 
-// places returns where the files that containers use are, below files.
+// places returns where the files that containers use are, below files, by use and path
+// in the release.
 func (b bundle) places() map[string]string {
 	if len(b.content) == 0 {
 		return nil
 	}
 	all := map[string]string{}
 	for name, c := range b.content {
-		all[name] = c.sum + "/" + c.base
+		use, file, _ := strings.Cut(name, " ")
+		all[use+" "+b.within(file)] = c.sum + "/" + c.base
 	}
 	return all
 }

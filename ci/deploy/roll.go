@@ -99,6 +99,7 @@ func (r *run) rollLevel(ctx context.Context, t target, actions []Action, prefix 
 
 // rollBatch starts new containers, waits until requests go there, and lets old ones go.
 func (r *run) rollBatch(ctx context.Context, t target, actions []Action, names []string, prefix string, forgiven []string, shown tracks) error {
+	r.began = true
 	shown.phase("starting")
 	err := r.step(ctx, prefix+"start "+strings.Join(changing(actions), ", "), func(ctx context.Context) error { return r.start(ctx, t, actions) })
 	if err == nil {
@@ -299,5 +300,6 @@ func (r *run) removeOrphans(ctx context.Context, actions []Action, prefix string
 	if len(gone) == 0 {
 		return nil
 	}
+	r.began = true
 	return r.step(ctx, prefix+"remove "+strings.Join(changing(gone), ", "), func(ctx context.Context) error { return r.drain(ctx, gone) })
 }

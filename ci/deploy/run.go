@@ -44,6 +44,7 @@ type run struct {
 	only     bool              // a plan is wanted, and nothing else
 	held     *hold             // the lock
 	trials   []Service         // containers on trial
+	began    bool              // something was started or stopped
 }
 
 func newRun(h Host, o Options, kind string) *run {
@@ -199,6 +200,7 @@ func (r *run) check(ctx context.Context) error {
 	folder := checkFolder + rand.Text()
 	preamble := withEnv(r.target.env) + r.target.bundle.unpack() + r.target.bundle.layout.in(folder).function(r.Project)
 	out, err := r.script(ctx, "check", preamble, folder)
+	err = r.target.bundle.named(err, folder)
 	if exitOf(err) == exitRejected {
 		return progress.Invalid("Compose does not accept the manifest: %w; nothing was touched", err)
 	}

@@ -3,8 +3,10 @@ package deploy
 import (
 	"archive/tar"
 	"bytes"
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"io"
 	"io/fs"
 	"maps"
@@ -62,28 +64,28 @@ type layout struct {
 }
 
 // layoutOf returns where the files of a manifest go, and the folder of the
-// repository that becomes the release's: the deepest that has all that Compose reads.
+// repository that becomes the release's: the deepest that has all of them.
 func layoutOf(m *compose.Manifest, s compose.Source) (l layout, top string) {
 	top = m.Folder
 	for _, file := range m.Files {
-		if file.Use == compose.UseRead {
-			top = common(top, path.Dir(file.Path))
-		}
+		top = common(top, path.Dir(file.Path))
 	}
-	within := func(p string) string {
-		if top == "." {
-			return p
-		}
-		return strings.TrimPrefix(strings.TrimPrefix(p, top), "/")
-	}
-	l = layout{Folder: within(m.Folder), Profiles: s.Profiles}
+	l = layout{Folder: within(top, m.Folder), Profiles: s.Profiles}
 	if l.Folder == "." {
 		l.Folder = ""
 	}
 	for _, manifest := range s.Manifests {
-		l.Manifests = append(l.Manifests, within(path.Clean(filepath.ToSlash(manifest))))
+		l.Manifests = append(l.Manifests, within(top, path.Clean(filepath.ToSlash(manifest))))
 	}
 	return l, top
+}
+
+// within returns a path of the repository relative to the folder top, which has it.
+func within(top, p string) string {
+	if top == "." {
+		return p
+	}
+	return strings.TrimPrefix(strings.TrimPrefix(p, top), "/")
 }
 
 // common returns the deepest folder that has both.
@@ -115,10 +117,16 @@ type bundle struct {
 	// read is a tar archive of the files that Compose reads, sum the hash of those.
 	read []byte
 	sum  string
-	// content are the files and folders that containers use, by the path in the
-	// repository.
+	// content are the files and folders that containers use, by use and path: in the
+	// repository, and for a release of the host in its folder.
 	content map[string]content
+	// top is the folder of the repository that becomes the release's; empty for a release
+	// of the host.
+	top string
 }
+
+// within returns a path of the bundle's manifest as the release has it.
+func (b bundle) within(p string) string { return within(cmp.Or(b.top, "."), p) }
 
 // content is a file or folder that containers use. On the host it is in a folder that
 // is named after its hash: one that does not change stays where it is, and so do the
@@ -133,10 +141,25 @@ type content struct {
 // place returns where the content is on the host.
 func (c content) place(dir string) string { return path.Join(dir, "files", c.sum, c.base) }
 
+// named returns an error of Compose about the bundle in a folder with the paths of the
+// repository, which is where its user knows the files.
+func (b bundle) named(err error, folder string) error {
+	var script *scriptError
+	if !errors.As(err, &script) {
+		return err
+	}
+	prefix := ""
+	if b.top != "." {
+		prefix = b.top + "/"
+	}
+	text := strings.ReplaceAll(strings.ReplaceAll(script.text, folder+"/", prefix), folder, b.top)
+	return &scriptError{text: text, exit: script.exit, cause: script.cause}
+}
+
 // pack reads the files of a manifest.
 func pack(m *compose.Manifest, s compose.Source) (bundle, error) {
 	l, top := layoutOf(m, s)
-	b := bundle{layout: l, content: map[string]content{}}
+	b := bundle{layout: l, content: map[string]content{}, top: top}
 	var read bytes.Buffer
 	archive := tar.NewWriter(&read)
 	sums := map[string]string{}
@@ -146,9 +169,9 @@ func pack(m *compose.Manifest, s compose.Source) (bundle, error) {
 			return b, progress.Invalid("%s: reading %s: %w", file.Where, file.Path, err)
 		}
 		if file.Use == compose.UseRead {
-			name, err := filepath.Rel(filepath.FromSlash(top), filepath.FromSlash(file.Path))
-			if err == nil && sums[filepath.ToSlash(name)] == "" {
-				sums[filepath.ToSlash(name)], err = addRead(archive, full, filepath.ToSlash(name))
+			name := b.within(file.Path)
+			if sums[name] == "" {
+				sums[name], err = addRead(archive, full, name)
 			}
 			if err != nil {
 				return b, progress.Invalid("%s: reading %s: %w", file.Where, file.Path, err)
@@ -258,7 +281,7 @@ func (b bundle) filesOf(m *compose.Manifest, service string) (hash string, names
 		c, travels := b.content[string(file.Use)+" "+file.Path]
 		if travels && slices.Contains(file.Services, service) {
 			names = append(names, file.Path)
-			all = append(all, file.Path+" "+c.sum)
+			all = append(all, b.within(file.Path)+" "+c.sum)
 		}
 	}
 	if len(all) == 0 {

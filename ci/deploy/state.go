@@ -22,6 +22,8 @@ type State struct {
 	Releases []Release `json:"releases"`
 	// Services are the project's containers.
 	Services []Service `json:"services"`
+	// Differences say how what runs differs from the current release.
+	Differences []string `json:"differences,omitempty"`
 	// Lock is the deploy that is going on, if one is.
 	Lock *Lock `json:"lock,omitempty"`
 	// Last is the newest receipt.
@@ -69,7 +71,36 @@ func (m *remote) stateOf(said map[string]string) (State, error) {
 		state.Compose = release.in(folder).with(path.Join(folder, overrideFile)).command(m.Project)
 	}
 	state.Services, state.now, err = parseContainers(said["containers"])
+	state.Differences = state.differences()
 	return state, err
+}
+
+// differences compares what runs with the images of the current release. A container of
+// an earlier release stays where its service did not change.
+func (s *State) differences() (all []string) {
+	release, ran := s.release(s.Current), map[string]Image{}
+	if release != nil {
+		for _, image := range release.Images {
+			if ran[image.Service] = image; !slices.ContainsFunc(s.Services, func(one Service) bool { return one.Service == image.Service }) {
+				all = append(all, image.Service+" has no container")
+			}
+		}
+	}
+	for _, one := range s.Services {
+		image, known := ran[one.Service]
+		by, _, _ := strings.Cut(one.file, ",")
+		switch {
+		case by != "" && !strings.HasPrefix(by, s.Dir+"/"):
+			all = append(all, fmt.Sprintf("%s was started from %s", one.Container, by))
+		case !known:
+			all = append(all, fmt.Sprintf("%s runs %s, and the release does not have the service", one.Container, one.Ref))
+		case one.ID != image.ID && (one.Digest == "" || one.Digest != image.Digest):
+			all = append(all, fmt.Sprintf("%s runs %s, and the release %s", one.Container, one.Ref, image.Ref))
+		case one.stopped() && !one.finished():
+			all = append(all, fmt.Sprintf("%s is %s", one.Container, one.State))
+		}
+	}
+	return all
 }
 
 func parseState(out string) (State, error) {

@@ -58,7 +58,7 @@ func (c comparison) differing(ctx context.Context) []string {
 	if err != nil {
 		return nil
 	}
-	all := append(changed, added...)
+	all := slices.Concat(changed, added)
 	slices.Sort(all)
 	return slices.Compact(all)
 }

@@ -46,8 +46,15 @@ func statusText(r stages.StatusResult) string {
 	for _, s := range r.Services {
 		lines = append(lines, fmt.Sprintf("  %-14s %-10s %-10s %s", s.Service, s.State, s.Health, s.Ref))
 	}
+	for _, difference := range r.Differences {
+		lines = append(lines, "  not as in the current release: "+difference)
+	}
 	for _, release := range r.Releases {
-		lines = append(lines, fmt.Sprintf("  release %s by %s", release.Name, release.Actor))
+		line := fmt.Sprintf("  release %s by %s", release.Name, release.Actor)
+		if release.Name == r.Current {
+			line += ", current"
+		}
+		lines = append(lines, line)
 	}
 	if r.Lock != nil {
 		lines = append(lines, "  locked: "+r.Lock.String())

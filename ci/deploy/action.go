@@ -37,6 +37,10 @@ type Action struct {
 	Drain string `json:"drain,omitempty"`
 	// Files are those that travel for the service, as the manifest names them.
 	Files []string `json:"files,omitempty"`
+	// Ignored are what the manifest says and a swarm does not do, and Notes what else is
+	// other than on one host.
+	Ignored []string `json:"ignored,omitempty"`
+	Notes   []string `json:"notes,omitempty"`
 	// Image is what it runs afterwards, Before what it runs now.
 	Image  string `json:"image,omitempty"`
 	Before string `json:"before,omitempty"`

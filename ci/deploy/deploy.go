@@ -42,6 +42,9 @@ func (o Options) prepared(ctx context.Context) (Options, target, error) {
 		return o, target{}, err
 	}
 	t, err := newTarget(ctx, o)
+	if err == nil && o.Engine == EngineSwarm {
+		err = checkedSwarm(t)
+	}
 	return o, t, err
 }
 

@@ -11,6 +11,7 @@ import (
 
 	"gitops/ci/host"
 	"gitops/ci/program"
+	"gitops/ci/progress"
 	"gitops/ci/secret"
 )
 
@@ -31,7 +32,14 @@ func reach(ctx context.Context, h Host, p Place) (*remote, error) {
 		return nil, err
 	}
 	m := &remote{Place: p, host: h, token: "none", patience: time.Minute}
-	out, err := m.script(ctx, "reach", "")
+	script := "reach"
+	if m.onSwarm() {
+		script = "swarm-reach"
+	}
+	out, err := m.script(ctx, script, "")
+	if exitOf(err) == exitNoSwarm {
+		return nil, progress.Refused("%w; nothing was touched", err)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("reaching Docker on the host: %w", err)
 	}

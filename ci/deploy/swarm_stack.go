@@ -169,7 +169,7 @@ func (s *stacker) finish(c types.ServiceConfig, service map[string]any, known *s
 	}
 	known.image = s.imageOf(c)
 	service["image"] = canonical(c.Image) // a release's digest is compared by itself
-	known.definition = hashOf(service, deployed["resources"], deployed["restart_policy"], deployed["placement"])
+	known.definition = hashOf(service, s.uses(c, service), deployed["resources"], deployed["restart_policy"], deployed["placement"])
 	labels := map[string]string{labelDefinition: known.definition}
 	maps.Copy(labels, own)
 	service["labels"], service["image"] = labels, known.image
@@ -177,6 +177,33 @@ func (s *stacker) finish(c types.ServiceConfig, service map[string]any, known *s
 	routed[labelService] = known.whole
 	deployed["labels"], service["deploy"] = routed, deployed
 	return nil
+}
+
+// uses returns what the stack says of the networks, volumes, configs and secrets that a
+// service uses: with another one its tasks are others.
+func (s *stacker) uses(c types.ServiceConfig, service map[string]any) []any {
+	var all []any
+	for _, key := range sortedKeys(c.Networks) {
+		network, _ := s.networks[key].(map[string]any)
+		all = append(all, key, network["name"])
+	}
+	for _, v := range c.Volumes {
+		if v.Type == types.VolumeTypeVolume {
+			all = append(all, v.Source, s.volumes[v.Source])
+		}
+	}
+	return append(all, objectsOf(service["configs"], s.configs), objectsOf(service["secrets"], s.secrets))
+}
+
+// objectsOf returns the configs or secrets that a service uses.
+func objectsOf(uses any, all map[string]any) map[string]any {
+	objects := map[string]any{}
+	list, _ := uses.([]map[string]any)
+	for _, entry := range list {
+		key, _ := entry["source"].(string)
+		objects[key] = all[key]
+	}
+	return objects
 }
 
 // imageOf returns the image of a service as the stack names it: by the digest that the

@@ -18,7 +18,7 @@ import (
 	"gitops/ci/progress"
 )
 
-// What a swarm takes in bytes (swarmkit, api/validation/secrets.go and
+// What a swarm takes in bytes, less than that and more than nothing (swarmkit, api/validation/secrets.go and
 // manager/controlapi/config.go).
 const (
 	maxSecret = 500 << 10
@@ -147,8 +147,11 @@ func checkSize(kind, name string, parts []part) error {
 		limit = maxSecret
 	}
 	for _, p := range parts {
-		if p.Size > limit {
-			return progress.Invalid("%s has %d KiB, and a %s of a swarm has at most %d: bake it into the image, or put it on a volume", path.Join(name, p.Path), p.Size>>10, kind, limit>>10)
+		if p.Size == 0 && !p.Link {
+			return progress.Invalid("%s is empty, and a swarm has no empty %s: write something into it, or leave it out", path.Join(name, p.Path), kind)
+		}
+		if p.Size >= limit {
+			return progress.Invalid("%s has %d KiB, and a %s of a swarm has less than %d: bake it into the image, or put it on a volume", path.Join(name, p.Path), p.Size>>10, kind, limit>>10)
 		}
 	}
 	return nil

@@ -25,6 +25,7 @@ type swarmGate struct {
 // starts the time anew: a roll of many tasks takes as long as it takes.
 func (r *run) gateSwarm(ctx context.Context, stack swarmStack, before map[string]bool, forgiven []string) error {
 	g := swarmGate{stack: stack, stable: r.o.Stable, restarts: r.o.Restarts, before: before, forgiven: forgiven, since: map[string]time.Time{}}
+	nudged := map[string]bool{}
 	deadline, best, told := time.Now().Add(r.o.GateTimeout), 0, ""
 	for {
 		now, err := r.swarm(ctx)
@@ -33,6 +34,9 @@ func (r *run) gateSwarm(ctx context.Context, stack swarmStack, before map[string
 		}
 		waiting, ready, err := g.judge(now, time.Now())
 		if err != nil || waiting == nil {
+			return err
+		}
+		if err := r.nudge(ctx, now, nudged); err != nil {
 			return err
 		}
 		if ready > best {
@@ -49,6 +53,23 @@ func (r *run) gateSwarm(ctx context.Context, stack swarmStack, before map[string
 			return fmt.Errorf("waiting for %s: %w", waiting.Service, err)
 		}
 	}
+}
+
+// nudge has the swarm begin updates anew that wait for a task on a node that is gone, once
+// for each such task.
+func (r *run) nudge(ctx context.Context, now swarmState, nudged map[string]bool) error {
+	for _, t := range now.tasks {
+		s := now.services[t.name]
+		if !t.leftOver() || !t.is(s) || !s.updating() || nudged[t.ID] {
+			continue
+		}
+		nudged[t.ID] = true
+		r.warn("node %s went away when it was to start a task of %s: the swarm goes on with the others", t.Node, t.name)
+		if _, err := r.script(ctx, "swarm-nudge", "", t.name, t.ID); err != nil {
+			return fmt.Errorf("beginning the update of %s anew: %w", t.name, shortened(err))
+		}
+	}
+	return nil
 }
 
 // judge returns the service to wait for, nil when all are ready, and how many tasks are.

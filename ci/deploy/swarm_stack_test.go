@@ -195,10 +195,11 @@ secrets:
 }
 
 func TestSwarmRefuses(t *testing.T) {
-	large := map[string]string{"large": strings.Repeat("x", maxConfig+1), "folder/x": "x"}
+	large := map[string]string{"large": strings.Repeat("x", maxConfig+1), "folder/x": "x", "empty": ""}
 	for name, c := range map[string]struct{ manifest, says string }{
-		"a large secret":       {"services: {a: {image: a, secrets: [s]}}\nsecrets: {s: {file: large}}\n", "a secret of a swarm has at most 500"},
-		"a large config":       {"services: {a: {image: a, volumes: ['./large:/x']}}\n", "a config of a swarm has at most 1000"},
+		"a large secret":       {"services: {a: {image: a, secrets: [s]}}\nsecrets: {s: {file: large}}\n", "a secret of a swarm has less than 500"},
+		"a large config":       {"services: {a: {image: a, volumes: ['./large:/x']}}\n", "a config of a swarm has less than 1000"},
+		"an empty file":        {"services: {a: {image: a, volumes: ['./empty:/x:ro']}}\n", "a swarm has no empty config"},
 		"a folder to write":    {"services: {a: {image: a, volumes: ['./folder:/x']}}\n", "mount it read-only (:ro)"},
 		"a file of the host":   {"services: {a: {image: a, configs: [s]}}\nconfigs: {s: {file: /etc/hosts}}\n", "put it beside the manifest"},
 		"a shared namespace":   {"services: {a: {image: a, network_mode: 'service:b'}, b: {image: b}}\n", "lives in a container of b"},

@@ -44,12 +44,16 @@ type task struct {
 	name   string // of its service in the manifest
 	ref    string // the image as the stack names it
 	labels map[string]string
+	lost   bool // the node does not answer
 }
+
+// swarmNode is a machine of the swarm, in Docker's words.
+type swarmNode struct{ ID, Name, Status string }
 
 // parseSwarm reads what swarm-tasks.sh wrote.
 func parseSwarm(out, project string) (swarmState, error) {
 	s := swarmState{services: map[string]runningService{}}
-	byID, nodes := map[string]runningService{}, map[string]string{}
+	byID, nodes := map[string]runningService{}, map[string]swarmNode{}
 	for line := range strings.Lines(out) {
 		kind, rest, _ := strings.Cut(strings.TrimSpace(line), " ")
 		var err error
@@ -62,9 +66,9 @@ func parseSwarm(out, project string) (swarmState, error) {
 			one.Name = strings.TrimPrefix(one.Name, project+"_")
 			s.services[one.Name], byID[one.ID] = one, one
 		case "node":
-			var node struct{ ID, Name, Status string }
+			var node swarmNode
 			err = json.Unmarshal([]byte(rest), &node)
-			nodes[node.ID] = node.Name
+			nodes[node.ID] = node
 		case "task":
 			var one task
 			err = json.Unmarshal([]byte(rest), &one)
@@ -77,8 +81,8 @@ func parseSwarm(out, project string) (swarmState, error) {
 	for i := range s.tasks {
 		t, service := &s.tasks[i], byID[s.tasks[i].Service]
 		t.name, t.ref, t.labels = service.Name, service.Labels[labelStackImage], service.Labels
-		if name := nodes[t.Node]; name != "" {
-			t.Node = name
+		if node, known := nodes[t.Node]; known {
+			t.Node, t.lost = node.Name, node.Status != "Ready"
 		}
 	}
 	slices.SortStableFunc(s.tasks, func(a, b task) int {
@@ -98,6 +102,17 @@ func (t task) is(s runningService) bool {
 // wanted reports whether the swarm wants the task to run, or to have run.
 func (t task) wanted() bool {
 	return t.Desired == "running" || t.Status.State == "complete" && t.Desired == "complete"
+}
+
+// leftOver reports whether the swarm has given up a task that never ran, since its node is
+// gone. Swarm's update waits for it without end (swarmkit, manager/orchestrator/update,
+// "Consider adding a timeout here").
+func (t task) leftOver() bool {
+	switch t.Status.State {
+	case "running", "complete", "failed", "rejected", "shutdown", "orphaned", "remove":
+		return false
+	}
+	return t.lost && t.Desired != "running" && t.Desired != "ready"
 }
 
 // failed reports whether a task ended badly.

@@ -20,6 +20,8 @@ const (
 	Create = "created"
 	// Start: its containers are there and do not run.
 	Start = "started"
+	// Update: in a swarm, its routes or replicas change, and its tasks stay.
+	Update = "updated"
 	// Remove: the manifest does not have the service any more.
 	Remove = "removed"
 )
@@ -27,7 +29,7 @@ const (
 // Action is what a deploy does to one service, and why.
 type Action struct {
 	Service string `json:"service"`
-	// Action is unchanged, rolls, recreated, created, started or removed.
+	// Action is unchanged, rolls, recreated, created, started, updated or removed.
 	Action string `json:"action"`
 	// Why is the reason for a gap: what keeps a service from having two containers.
 	Why string `json:"why,omitempty"`

@@ -22,7 +22,7 @@ func (r *run) look(ctx context.Context) error {
 	if r.onSwarm() {
 		return r.lookSwarm(ctx)
 	}
-	said, err := r.scripts(ctx, "", call{name: "read"}, call{name: "containers"}, call{name: "volumes"}, call{name: "environment"},
+	said, err := r.scripts(ctx, call{name: "read"}, call{name: "containers"}, call{name: "volumes"}, call{name: "environment"},
 		call{"retrieve", []string{path.Join(r.Dir, "current")}})
 	if err != nil {
 		return fmt.Errorf("reading %s on the host: %w", r.Dir, err)

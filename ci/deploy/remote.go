@@ -61,10 +61,9 @@ type call struct {
 
 // scripts runs several scripts one after the other in one session, and returns what
 // each wrote. The first that fails ends it.
-func (m *remote) scripts(ctx context.Context, preamble string, calls ...call) (map[string]string, error) {
+func (m *remote) scripts(ctx context.Context, calls ...call) (map[string]string, error) {
 	var text strings.Builder
 	mark := "== " + rand.Text() + " "
-	text.WriteString(preamble)
 	for _, c := range calls {
 		text.WriteString("printf '%s\\n' '" + mark + c.name + "'\n(\nset --")
 		for _, arg := range c.args {

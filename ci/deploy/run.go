@@ -156,7 +156,7 @@ func (r *run) lookAround(ctx context.Context) error {
 	if r.onSwarm() {
 		return r.lookAroundSwarm(ctx)
 	}
-	said, err := r.scripts(ctx, "", call{"network", []string{r.o.Network}}, call{name: "proxies"}, call{name: "containers"})
+	said, err := r.scripts(ctx, call{"network", []string{r.o.Network}}, call{name: "proxies"}, call{name: "containers"})
 	if err != nil {
 		return fmt.Errorf("making network %s, and looking for Traefik: %w", r.o.Network, err)
 	}

@@ -54,7 +54,7 @@ func (m *remote) state(ctx context.Context) (State, error) {
 	if m.onSwarm() {
 		list = "swarm-tasks"
 	}
-	said, err := m.scripts(ctx, "", call{name: "read"}, call{name: list})
+	said, err := m.scripts(ctx, call{name: "read"}, call{name: list})
 	if err != nil {
 		return State{}, fmt.Errorf("reading %s on the host: %w", m.Dir, err)
 	}

@@ -16,15 +16,10 @@ func deployOf(c types.ServiceConfig, known *swarmService) (map[string]any, error
 	if c.Deploy != nil {
 		d = *c.Deploy
 	}
-	text, err := json.Marshal(d)
-	section := map[string]any{}
-	if err == nil {
-		err = json.Unmarshal(text, &section)
-	}
+	section, err := sectionOf(d)
 	if err != nil {
 		return nil, fmt.Errorf("writing deploy of service %s for the swarm: %w", c.Name, err)
 	}
-	delete(section, "labels")
 	known.global = strings.HasPrefix(d.Mode, "global")
 	known.job = known.job || strings.HasSuffix(d.Mode, "-job")
 	if !known.global {
@@ -32,11 +27,6 @@ func deployOf(c types.ServiceConfig, known *swarmService) (map[string]any, error
 	}
 	if resources := resourcesOf(c, d); len(resources) > 0 {
 		section["resources"] = resources
-	} else {
-		delete(section, "resources")
-	}
-	if len(d.Placement.Constraints)+len(d.Placement.Preferences)+int(d.Placement.MaxReplicas) == 0 {
-		delete(section, "placement")
 	}
 	if policy := restartOf(c, known.job); d.RestartPolicy == nil && policy != nil {
 		section["restart_policy"] = policy
@@ -45,6 +35,23 @@ func deployOf(c types.ServiceConfig, known *swarmService) (map[string]any, error
 		section["update_config"] = updateOf(c, section["update_config"], known)
 	}
 	return section, nil
+}
+
+// sectionOf returns the deploy section as compose-go writes it, without what is written in
+// another way, and without what is empty.
+func sectionOf(d types.DeployConfig) (map[string]any, error) {
+	text, err := json.Marshal(d)
+	if err != nil {
+		return nil, err
+	}
+	section := map[string]any{}
+	err = json.Unmarshal(text, &section)
+	delete(section, "labels")
+	delete(section, "resources")
+	if placement, _ := section["placement"].(map[string]any); len(placement) == 0 {
+		delete(section, "placement")
+	}
+	return section, err
 }
 
 // updateOf says how tasks are replaced: new ones start first where two may run beside

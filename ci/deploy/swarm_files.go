@@ -3,6 +3,7 @@ package deploy
 import (
 	"archive/tar"
 	"bytes"
+	"cmp"
 	"encoding/base64"
 	"errors"
 	"fmt"
@@ -211,21 +212,13 @@ func (s *stacker) addVolume(key string, known *swarmService) {
 	if v.Driver == "" || v.Driver == "local" && v.DriverOpts["type"] == "" {
 		known.notes = append(known.notes, "volume "+key+" is on the node that a task runs on, one for each: place the service by deploy.placement, or use a volume driver")
 	}
-	name := v.Name
-	if name == s.manifest.Project.Name+"_"+key {
-		name = ""
+	if v.External {
+		s.volumes[key] = map[string]any{"external": true, "name": cmp.Or(v.Name, key)}
+		return
 	}
 	volume := map[string]any{}
-	if name != "" {
-		volume["name"] = name
-	}
-	if v.External {
-		volume["external"] = true
-		if name == "" {
-			volume["name"] = key
-		}
-		s.volumes[key] = volume
-		return
+	if v.Name != s.manifest.Project.Name+"_"+key && v.Name != "" {
+		volume["name"] = v.Name
 	}
 	if v.Driver != "" {
 		volume["driver"] = v.Driver

@@ -1,6 +1,7 @@
 package deploy
 
 import (
+	"cmp"
 	"maps"
 	"slices"
 	"strconv"
@@ -34,18 +35,17 @@ func (s *stacker) addNetworks(c types.ServiceConfig, service map[string]any, kno
 	return nil
 }
 
+// addNetwork adds a network to the stack.
 func (s *stacker) addNetwork(key string, n types.NetworkConfig, known *swarmService) {
-	name := n.Name
-	if name == "" || name == s.manifest.Project.Name+"_"+key {
-		name = s.project + "_" + key
-	}
 	if n.External {
-		if n.Name == "" {
-			name = key
-		}
+		name := cmp.Or(n.Name, key)
 		s.networks[key] = map[string]any{"external": true, "name": name}
 		s.out.networks = append(s.out.networks, name)
 		return
+	}
+	name := n.Name
+	if name == "" || name == s.manifest.Project.Name+"_"+key {
+		name = s.project + "_" + key
 	}
 	network := map[string]any{"name": name, "driver": "overlay", "attachable": true}
 	if n.Driver != "" && n.Driver != "overlay" {
@@ -59,16 +59,20 @@ func (s *stacker) addNetwork(key string, n types.NetworkConfig, known *swarmServ
 	if len(n.Labels) > 0 {
 		network["labels"] = map[string]string(n.Labels)
 	}
-	var pools []any
+	if pools := poolsOf(n); len(pools) > 0 {
+		network["ipam"] = map[string]any{"config": pools}
+	}
+	s.networks[key] = network
+}
+
+// poolsOf returns the subnets of a network.
+func poolsOf(n types.NetworkConfig) (pools []any) {
 	for _, pool := range n.Ipam.Config {
 		if pool != nil && pool.Subnet != "" {
 			pools = append(pools, map[string]any{"subnet": pool.Subnet})
 		}
 	}
-	if len(pools) > 0 {
-		network["ipam"] = map[string]any{"config": pools}
-	}
-	s.networks[key] = network
+	return pools
 }
 
 // addPorts adds the published ports of a service. In Swarm a port is open on all nodes,

@@ -5,13 +5,8 @@ import (
 	"slices"
 )
 
-// Update: the service's routes, replicas or update rules change, and its containers stay.
-const Update = "updated"
-
-// Switches of requests in a swarm.
-const (
-	switchStart = "new tasks start first"
-)
+// switchStart is how requests move to a new task in a swarm.
+const switchStart = "new tasks start first"
 
 // planSwarm returns what a stack does to each service, in order of their names; those
 // that go come last.

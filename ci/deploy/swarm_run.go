@@ -66,7 +66,7 @@ func (r *run) checkStack(ctx context.Context) error {
 
 // lookSwarm reads what runs and how it could be started again.
 func (r *run) lookSwarm(ctx context.Context) error {
-	said, err := r.scripts(ctx, "", call{name: "read"}, call{name: "swarm-tasks"}, call{name: "swarm-environment"},
+	said, err := r.scripts(ctx, call{name: "read"}, call{name: "swarm-tasks"}, call{name: "swarm-environment"},
 		call{"retrieve", []string{path.Join(r.Dir, "current")}})
 	if err != nil {
 		return fmt.Errorf("reading %s on the host: %w", r.Dir, err)

@@ -78,8 +78,14 @@ func parseSwarm(out, project string) (swarmState, error) {
 			return s, fmt.Errorf("reading Docker's description of a %s: %w", kind, err)
 		}
 	}
+	s.connect(byID, nodes)
+	return s, nil
+}
+
+// connect gives tasks what is known of their services and nodes, and sorts them.
+func (s swarmState) connect(services map[string]runningService, nodes map[string]swarmNode) {
 	for i := range s.tasks {
-		t, service := &s.tasks[i], byID[s.tasks[i].Service]
+		t, service := &s.tasks[i], services[s.tasks[i].Service]
 		t.name, t.ref, t.labels = service.Name, service.Labels[labelStackImage], service.Labels
 		if node, known := nodes[t.Node]; known {
 			t.Node, t.lost = node.Name, node.Status != "Ready"
@@ -91,7 +97,6 @@ func parseSwarm(out, project string) (swarmState, error) {
 		}
 		return a.Slot - b.Slot
 	})
-	return s, nil
 }
 
 // is reports whether a task is of what its service says now.

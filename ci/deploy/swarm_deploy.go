@@ -31,6 +31,8 @@ func deployOf(c types.ServiceConfig, known *swarmService) (map[string]any, error
 	if policy := restartOf(c, known.job); d.RestartPolicy == nil && policy != nil {
 		section["restart_policy"] = policy
 	}
+	policy, _ := section["restart_policy"].(map[string]any)
+	known.ends = known.job || policy != nil && policy["condition"] != nil && policy["condition"] != "any"
 	if !strings.HasSuffix(d.Mode, "-job") {
 		section["update_config"] = updateOf(c, section["update_config"], known)
 	}

@@ -89,7 +89,7 @@ func (g swarmGate) judge(now swarmState, at time.Time) (waiting *Service, ready 
 		if err := g.fails(name, s, tasks); err != nil {
 			return nil, ready, err
 		}
-		n, want := g.ready(tasks, at), g.wants(name, s, tasks)
+		n, want := g.ready(name, tasks, at), g.wants(name, s, tasks)
 		ready += n
 		if waiting == nil && (!there || n < want || s.updating()) {
 			waiting = awaited(name, n, want, tasks)
@@ -116,11 +116,13 @@ func (g swarmGate) wants(name string, s runningService, tasks []task) int {
 
 // ready counts the tasks that run and are stable, and those that ended well. A task of
 // Swarm's runs once it is healthy.
-func (g swarmGate) ready(tasks []task, at time.Time) (n int) {
+func (g swarmGate) ready(name string, tasks []task, at time.Time) (n int) {
 	for _, t := range tasks {
 		switch {
 		case t.Status.State == "complete":
-			n++
+			if g.stack.services[name].ends {
+				n++
+			}
 		case t.Desired != "running" || t.Status.State != "running":
 		case g.before[t.ID]:
 			n++
@@ -141,7 +143,8 @@ func (g swarmGate) fails(name string, s runningService, tasks []task) error {
 	var last *task
 	failed, rejected := 0, 0
 	for _, t := range tasks {
-		if !t.failed() || g.before[t.ID] {
+		ended := t.Status.State == "complete" && !g.stack.services[name].ends
+		if !t.failed() && !ended || g.before[t.ID] {
 			continue
 		}
 		failed++

@@ -44,7 +44,8 @@ type swarmService struct {
 	why        string // they do not
 	scale      int
 	global     bool
-	job        bool // it ends well
+	job        bool // others wait for its end, or Swarm does
+	ends       bool // it may end, and is not started again then
 	ignored    []string
 	notes      []string
 }
@@ -122,7 +123,7 @@ var passed = strings.Fields(`cap_add cap_drop command dns dns_search entrypoint 
 
 // resolved are keys that a stack has in another form, or that have done their work when
 // the manifest was read.
-var resolved = strings.Fields(`annotations attach build configs cpus deploy develop env_file environment expose extends extra_hosts image label_file
+var resolved = strings.Fields(`attach build configs cpus deploy develop env_file environment expose extends extra_hosts image label_file
 	labels mem_limit mem_reservation networks pids_limit ports profiles pull_policy restart scale secrets volumes`)
 
 // service returns a service of the stack, and what is to be known of it.
@@ -169,7 +170,7 @@ func (s *stacker) finish(c types.ServiceConfig, service map[string]any, known *s
 	}
 	known.image = s.imageOf(c)
 	service["image"] = canonical(c.Image) // a release's digest is compared by itself
-	known.definition = hashOf(service, s.uses(c, service), deployed["resources"], deployed["restart_policy"], deployed["placement"])
+	known.definition = hashOf(service, s.uses(c, service), deployed["resources"], deployed["restart_policy"], deployed["endpoint_mode"])
 	labels := map[string]string{labelDefinition: known.definition}
 	maps.Copy(labels, own)
 	service["labels"], service["image"] = labels, known.image

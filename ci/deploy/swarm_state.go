@@ -106,7 +106,7 @@ func (t task) is(s runningService) bool {
 
 // wanted reports whether the swarm wants the task to run, or to have run.
 func (t task) wanted() bool {
-	return t.Desired == "running" || t.Status.State == "complete" && t.Desired == "complete"
+	return t.Desired == "running" || t.Desired == "complete"
 }
 
 // leftOver reports whether the swarm has given up a task that never ran, since its node is
@@ -144,11 +144,22 @@ func (t task) service() Service {
 	return s
 }
 
-// list returns what the stack runs, a job that has ended included.
+// list returns what the stack runs, and where nothing runs in a task's place, the last
+// that ended well there.
 func (s swarmState) list() (services []Service) {
+	ended, taken := map[string]task{}, map[string]bool{}
 	for _, t := range s.tasks {
-		if t.wanted() {
-			services = append(services, t.service())
+		place := t.service().Container
+		switch {
+		case t.wanted():
+			services, taken[place] = append(services, t.service()), true
+		case t.Status.State == "complete" && t.is(s.services[t.name]) && !t.Created.Before(ended[place].Created):
+			ended[place] = t
+		}
+	}
+	for _, place := range sortedKeys(ended) {
+		if !taken[place] {
+			services = append(services, ended[place].service())
 		}
 	}
 	return services

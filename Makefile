@@ -15,7 +15,7 @@ gotestsum = gotestsum --format pkgname-and-test-fails $(if $(TEST_EVENTS),--json
 # The rehearsal of `make test`; empty to leave it out.
 REHEARSE ?= rehearse-docker
 
-.PHONY: help rehearse rehearse-docker rehearse-dagger test setup lint test-go test-race test-race-quick test-faults test-manifests test-backend test-frontend test-terraform test-ansible bench bench-deploy pictures build clean
+.PHONY: help rehearse rehearse-docker rehearse-dagger test setup lint test-go test-race test-race-quick test-faults test-swarm test-manifests test-backend test-frontend test-terraform test-ansible bench bench-deploy pictures build clean
 
 help: ## Show the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 20
@@ -52,6 +52,9 @@ test-race-quick: ## Those of them that take seconds
 
 test-faults: ## Deploys during which something breaks, under load, in every step; needs a Docker engine
 	$(GO) test -tags faults -count 1 -timeout $(TEST_TIMEOUT) -run '^TestFault' ./ci/deploy
+
+test-swarm: ## Deploys to a swarm of three nodes, one of which dies; needs a Docker engine
+	$(GO) test -tags swarm -count 1 -timeout $(TEST_TIMEOUT) -run '^TestSwarm' ./ci/deploy
 
 test-backend: ## Tests of the backend
 	cd app/backend && $(GO) vet ./... && ../../.ci/tool $(gotestsum) -- -timeout $(TEST_TIMEOUT) ./...

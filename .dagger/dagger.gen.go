@@ -1337,7 +1337,14 @@ func invoke(ctx context.Context, parentJSON []byte, parentName string, fnName st
 					panic(fmt.Errorf("%s: %w", "failed to unmarshal input arg project", err))
 				}
 			}
-			return (*Gitops).WithHost(&parent, sshKey, outputs, address, hostKey, user, hosts, certificate, knownHosts, jump, jumpHostKeys, wait, dir, project), nil
+			var engine string
+			if inputArgs["engine"] != nil {
+				err = json.Unmarshal([]byte(inputArgs["engine"]), &engine)
+				if err != nil {
+					panic(fmt.Errorf("%s: %w", "failed to unmarshal input arg engine", err))
+				}
+			}
+			return (*Gitops).WithHost(&parent, sshKey, outputs, address, hostKey, user, hosts, certificate, knownHosts, jump, jumpHostKeys, wait, dir, project, engine), nil
 		case "WithLayout":
 			var parent Gitops
 			err = json.Unmarshal(parentJSON, &parent)

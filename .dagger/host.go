@@ -33,6 +33,8 @@ type Host struct {
 	// +private
 	Wait string
 	// +private
+	Engine string
+	// +private
 	Dir string
 	// +private
 	Project string
@@ -82,9 +84,13 @@ func (m *Gitops) WithHost(
 	// Compose project; the base name of the folder by default.
 	// +optional
 	project string,
+	// What runs the manifest: compose, on the host alone, or swarm, of which the host is a
+	// manager.
+	// +optional
+	engine string,
 ) *Gitops {
 	m.Host = &Host{SSHKey: sshKey, Outputs: outputs, Address: address, HostKey: hostKey, User: user, Hosts: hosts,
-		Certificate: certificate, KnownHosts: knownHosts, Jump: jump, JumpHostKeys: jumpHostKeys, Wait: wait, Dir: dir, Project: project}
+		Certificate: certificate, KnownHosts: knownHosts, Jump: jump, JumpHostKeys: jumpHostKeys, Wait: wait, Dir: dir, Project: project, Engine: engine}
 	return m
 }
 
@@ -130,5 +136,5 @@ func (h *Host) login(ctx context.Context, c *dagger.Container) (*dagger.Containe
 
 // place returns the flags that say where releases are on the host.
 func (h *Host) place() []string {
-	return concat(optional("--deploy-dir", h.Dir), optional("--project", h.Project))
+	return concat(optional("--deploy-dir", h.Dir), optional("--project", h.Project), optional("--engine", h.Engine))
 }

@@ -20,6 +20,8 @@ const (
 	Create = "created"
 	// Start: its containers are there and do not run.
 	Start = "started"
+	// Update: in a swarm, its routes or replicas change, and its tasks stay.
+	Update = "updated"
 	// Remove: the manifest does not have the service any more.
 	Remove = "removed"
 	// Off: the manifest has the service with no replica. Only plans tell of it.
@@ -29,7 +31,8 @@ const (
 // Action is what a deploy does to one service, and why.
 type Action struct {
 	Service string `json:"service"`
-	// Action is unchanged, rolls, recreated, created, started, removed or not started.
+	// Action is unchanged, rolls, recreated, created, started, updated, removed or not
+	// started.
 	Action string `json:"action"`
 	// Why is the reason for a gap: what keeps a service from having two containers. For
 	// one without a container it is why it has none.
@@ -45,6 +48,10 @@ type Action struct {
 	Drain string `json:"drain,omitempty"`
 	// Files are those that travel for the service, as the manifest names them.
 	Files []string `json:"files,omitempty"`
+	// Ignored are what the manifest says and a swarm does not do, and Notes what else is
+	// other than on one host.
+	Ignored []string `json:"ignored,omitempty"`
+	Notes   []string `json:"notes,omitempty"`
 	// Image is what it runs afterwards, Before what it runs now.
 	Image  string `json:"image,omitempty"`
 	Before string `json:"before,omitempty"`

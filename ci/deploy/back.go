@@ -59,6 +59,9 @@ func (r *run) wasRunning() string {
 // restore brings back what ran before, with the images and the values that it ran
 // with, in the way that the release came: beside each other where that goes.
 func (r *run) restore(ctx context.Context) error {
+	if r.onSwarm() {
+		return r.restoreSwarm(ctx)
+	}
 	var items []string
 	for _, image := range images(r.state.Services) {
 		items = append(items, pin(image.Ref, []Image{image}))
@@ -83,6 +86,9 @@ func (r *run) restore(ctx context.Context) error {
 // remove takes away what a failed first deploy started. Volumes and networks
 // that were there before stay.
 func (r *run) remove(ctx context.Context) error {
+	if r.onSwarm() {
+		return r.removeSwarm(ctx)
+	}
 	var args []string
 	out, err := r.script(ctx, "volumes", "")
 	if err != nil {

@@ -29,6 +29,10 @@ type container struct {
 
 // containers returns the project's containers.
 func (m *remote) containers(ctx context.Context) ([]Service, error) {
+	if m.onSwarm() {
+		now, err := m.swarm(ctx)
+		return now.list(), err
+	}
 	out, err := m.script(ctx, "containers", "")
 	if err != nil {
 		return nil, fmt.Errorf("listing containers: %w", err)

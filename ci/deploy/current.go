@@ -45,6 +45,9 @@ func (r *run) prune(ctx context.Context) {
 		if err != nil {
 			return err
 		}
+		if r.onSwarm() {
+			r.tidySwarm(ctx, r.target)
+		}
 		if things := state.superfluous(r.o.Keep); len(things) > 0 {
 			_, err = r.script(ctx, "prune", "", things...)
 		}

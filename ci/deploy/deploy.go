@@ -49,6 +49,9 @@ func (o Options) prepared(ctx context.Context) (Options, target, error) {
 		return o, target{}, err
 	}
 	t, err := newTarget(ctx, o)
+	if err == nil && o.Engine == EngineSwarm {
+		err = checkedSwarm(t)
+	}
 	return o, t, err
 }
 

@@ -33,6 +33,8 @@ type Options struct {
 	// Dir when empty, as for `cd deploy && docker compose up`. It goes before a
 	// name in the manifest, so that all that is done to a place agrees.
 	Project string
+	// Engine is what runs the manifest: EngineCompose, when empty, or EngineSwarm.
+	Engine string
 	// Source is what the manifest is read from: compose files, kept byte for byte, and
 	// what they name. Its Env is that of the options.
 	Source compose.Source
@@ -81,8 +83,16 @@ type Options struct {
 	Warnings []string
 }
 
-// Place is a folder and a compose project on a host; see Options.
-type Place struct{ Dir, Project string }
+// Engines that run a manifest on a host.
+const (
+	// EngineCompose is Docker Compose, on the host alone.
+	EngineCompose = "compose"
+	// EngineSwarm is Docker Swarm, of which the host is a manager: the project is a stack.
+	EngineSwarm = "swarm"
+)
+
+// Place is a folder and a compose project on a host, and what runs it; see Options.
+type Place struct{ Dir, Project, Engine string }
 
 var (
 	commitForm   = regexp.MustCompile(`^[0-9a-f]{7,64}$`)
@@ -105,7 +115,7 @@ func (o Options) checked() (Options, error) {
 // common checks what a deploy and a rollback both need.
 func (o Options) common() (Options, error) {
 	o = o.withDefaults()
-	if err := (Place{o.Dir, o.Project}).check(); err != nil {
+	if err := (Place{o.Dir, o.Project, o.Engine}).check(); err != nil {
 		return o, err
 	}
 	if !networkForm.MatchString(o.Network) {
@@ -117,6 +127,11 @@ func (o Options) common() (Options, error) {
 		}
 		if login.Username == "" || login.Password.Empty() {
 			return o, progress.Invalid("registry %s has no user name or no password: give both, or leave the registry out", login.Host)
+		}
+	}
+	if o.Engine == EngineSwarm {
+		if err := o.checkSwarm(); err != nil {
+			return o, err
 		}
 	}
 	return o, checkEnv(o.Env)
@@ -166,6 +181,9 @@ func (p Place) check() error {
 	}
 	if p.Project != "" && !projectForm.MatchString(p.Project) {
 		return progress.Invalid("%q is not a name for a compose project: lower case letters, digits, - and _", p.Project)
+	}
+	if p.Engine != "" && p.Engine != EngineCompose && p.Engine != EngineSwarm {
+		return progress.Invalid("there is no engine %q: give --engine %s or --engine %s", p.Engine, EngineCompose, EngineSwarm)
 	}
 	return nil
 }

@@ -82,10 +82,10 @@ func TestNeeds(t *testing.T) {
 
 func TestPlaceDefaults(t *testing.T) {
 	for _, c := range []struct{ place, want Place }{
-		{Place{}, Place{"/home/ubuntu/deploy", "deploy"}},
-		{Place{Dir: "/srv/My.App_2"}, Place{"/srv/My.App_2", "myapp_2"}},
-		{Place{Dir: "/srv/__"}, Place{"/srv/__", "deploy"}},
-		{Place{Dir: "/srv/a", Project: "b"}, Place{"/srv/a", "b"}},
+		{Place{}, Place{Dir: "/home/ubuntu/deploy", Project: "deploy"}},
+		{Place{Dir: "/srv/My.App_2"}, Place{Dir: "/srv/My.App_2", Project: "myapp_2"}},
+		{Place{Dir: "/srv/__"}, Place{Dir: "/srv/__", Project: "deploy"}},
+		{Place{Dir: "/srv/a", Project: "b"}, Place{Dir: "/srv/a", Project: "b"}},
 	} {
 		if got := c.place.in("/home/ubuntu"); got != c.want {
 			t.Errorf("%+v becomes %+v, want %+v", c.place, got, c.want)

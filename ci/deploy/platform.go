@@ -12,6 +12,9 @@ import (
 // fits refuses images that are built for another machine than the host, before
 // anything stops. A service that names a platform has chosen it.
 func (r *run) fits(ctx context.Context) error {
+	if r.onSwarm() {
+		return nil // a swarm takes nodes that an image is built for
+	}
 	refs := imagesOf(r.target.manifest)
 	slices.Sort(refs)
 	out, err := r.script(ctx, "platform", "", slices.Compact(refs)...)

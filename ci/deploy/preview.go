@@ -36,7 +36,7 @@ func Preview(ctx context.Context, h Host, o Options) (Plan, error) {
 		{"look", r.look},
 		{"platform", r.fits},
 		{"plan", func(ctx context.Context) error {
-			actions, err := r.plan(ctx, r.target)
+			actions, err := r.preview(ctx)
 			plan.Services = withOff(actions, r.target.manifest.Project)
 			return err
 		}},
@@ -48,6 +48,19 @@ func Preview(ctx context.Context, h Host, o Options) (Plan, error) {
 	}
 	plan.Warnings = r.receipt.Warnings
 	return plan, nil
+}
+
+// preview compares the target with what runs.
+func (r *run) preview(ctx context.Context) ([]Action, error) {
+	if !r.onSwarm() {
+		return r.plan(ctx, r.target)
+	}
+	now, err := r.swarm(ctx)
+	if err != nil {
+		return nil, err
+	}
+	stack, err := r.stackOf(r.target, now)
+	return planSwarm(stack, now), err
 }
 
 // String shows the plan to people.
@@ -95,5 +108,9 @@ func (a Action) lines() []string {
 	}
 	say("drain", a.Drain)
 	say("files", strings.Join(a.Files, ", "))
+	say("Swarm ignores", strings.Join(a.Ignored, ", "))
+	for _, note := range a.Notes {
+		say("note", note)
+	}
 	return lines
 }

@@ -19,7 +19,10 @@ import (
 
 // look reads what runs and how it could be started again.
 func (r *run) look(ctx context.Context) error {
-	said, err := r.scripts(ctx, "", call{name: "read"}, call{name: "containers"}, call{name: "volumes"}, call{name: "environment"},
+	if r.onSwarm() {
+		return r.lookSwarm(ctx)
+	}
+	said, err := r.scripts(ctx, call{name: "read"}, call{name: "containers"}, call{name: "volumes"}, call{name: "environment"},
 		call{"retrieve", []string{path.Join(r.Dir, "current")}})
 	if err != nil {
 		return fmt.Errorf("reading %s on the host: %w", r.Dir, err)
@@ -39,6 +42,9 @@ func (r *run) look(ctx context.Context) error {
 	release := r.state.release(r.state.Current)
 	if release == nil {
 		return r.adopt(ctx, containers)
+	}
+	if err := r.sameEngine(*release); err != nil {
+		return err
 	}
 	r.receipt.PreviousCommit = release.Commit
 	t, folder, err := r.unpacked(*release, said["retrieve"])

@@ -24,6 +24,10 @@ type Release struct {
 	// Files are the places below files of what its containers use, by use and path in
 	// its folder.
 	Files map[string]string `json:"files,omitempty"`
+	// Engine is what runs it, EngineCompose when empty; Parts are the files in Files, for
+	// a swarm.
+	Engine string            `json:"engine,omitempty"`
+	Parts  map[string][]part `json:"parts,omitempty"`
 	// Images are what its services ran when it was healthy.
 	Images []Image `json:"images"`
 }
@@ -96,10 +100,22 @@ func (b bundle) places() map[string]string {
 	return all
 }
 
+// parts returns the files in what containers use.
+func (b bundle) parts() map[string][]part {
+	all := map[string][]part{}
+	for name, c := range b.content {
+		all[name] = c.parts
+	}
+	return all
+}
+
 func (r *run) writeRelease(ctx context.Context, services []Service) error {
 	release := Release{
 		Name: r.target.release, Commit: r.target.commit, Actor: r.o.Actor, layout: r.target.bundle.layout,
 		Manifest: r.target.bundle.sum, Files: r.target.bundle.places(), Images: images(services),
+	}
+	if r.onSwarm() {
+		release.Engine, release.Parts = EngineSwarm, r.target.bundle.parts()
 	}
 	content, err := encode(release)
 	if err != nil {

@@ -11,6 +11,7 @@ import (
 
 	"gitops/ci/host"
 	"gitops/ci/program"
+	"gitops/ci/progress"
 	"gitops/ci/secret"
 )
 
@@ -31,7 +32,14 @@ func reach(ctx context.Context, h Host, p Place) (*remote, error) {
 		return nil, err
 	}
 	m := &remote{Place: p, host: h, token: "none", patience: time.Minute}
-	out, err := m.script(ctx, "reach", "")
+	script := "reach"
+	if m.onSwarm() {
+		script = "swarm-reach"
+	}
+	out, err := m.script(ctx, script, "")
+	if exitOf(err) == exitNoSwarm {
+		return nil, progress.Refused("%w; nothing was touched", err)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("reaching Docker on the host: %w", err)
 	}
@@ -53,10 +61,9 @@ type call struct {
 
 // scripts runs several scripts one after the other in one session, and returns what
 // each wrote. The first that fails ends it.
-func (m *remote) scripts(ctx context.Context, preamble string, calls ...call) (map[string]string, error) {
+func (m *remote) scripts(ctx context.Context, calls ...call) (map[string]string, error) {
 	var text strings.Builder
 	mark := "== " + rand.Text() + " "
-	text.WriteString(preamble)
 	for _, c := range calls {
 		text.WriteString("printf '%s\\n' '" + mark + c.name + "'\n(\nset --")
 		for _, arg := range c.args {

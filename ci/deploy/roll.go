@@ -41,6 +41,9 @@ func (r *run) roll(ctx context.Context) error {
 // converge makes the services of a target run, and nothing else of the project. prefix
 // goes before the names of its steps; services in forgiven may be as bad as they are.
 func (r *run) converge(ctx context.Context, t target, prefix string, forgiven []string) error {
+	if r.onSwarm() {
+		return r.convergeSwarm(ctx, t, prefix, forgiven)
+	}
 	var actions []Action
 	err := r.step(ctx, prefix+"plan", func(ctx context.Context) (err error) {
 		if actions, err = r.plan(ctx, t); err == nil {

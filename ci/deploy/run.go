@@ -49,7 +49,7 @@ type run struct {
 
 func newRun(h Host, o Options, kind string) *run {
 	r := &run{o: o, receipt: Receipt{Kind: kind, Actor: o.Actor, Started: time.Now().UTC()}, told: map[string]bool{}}
-	r.remote = remote{Place: Place{o.Dir, o.Project}, host: h, token: "none", patience: o.GateTimeout, redactor: redactor(o, nil)}
+	r.remote = remote{Place: Place{o.Dir, o.Project, o.Engine}, host: h, token: "none", patience: o.GateTimeout, redactor: redactor(o, nil)}
 	for _, warning := range o.Warnings {
 		r.warn("%s", warning)
 	}
@@ -158,7 +158,10 @@ func (r *run) prepare(ctx context.Context) error {
 // lookAround makes the shared network where it is missing, finds Traefik, and notes
 // what that has answered so far.
 func (r *run) lookAround(ctx context.Context) error {
-	said, err := r.scripts(ctx, "", call{"network", []string{r.o.Network}}, call{name: "proxies"}, call{name: "containers"})
+	if r.onSwarm() {
+		return r.lookAroundSwarm(ctx)
+	}
+	said, err := r.scripts(ctx, call{"network", []string{r.o.Network}}, call{name: "proxies"}, call{name: "containers"})
 	if err != nil {
 		return fmt.Errorf("making network %s, and looking for Traefik: %w", r.o.Network, err)
 	}
@@ -193,6 +196,9 @@ const checkFolder = "/tmp/gitops-check-"
 
 // check has Compose read the manifest, with every variable, and touches nothing.
 func (r *run) check(ctx context.Context) error {
+	if r.onSwarm() {
+		return r.checkStack(ctx)
+	}
 	if r.target.release != "" { // it was accepted when it was deployed
 		r.refs = imagesOf(r.target.manifest)
 		return nil

@@ -17,6 +17,7 @@ const (
 	exitNotReady  = 69 // the host lacks something
 	exitTemporary = 75 // trying again may help
 	exitLockLost  = 76 // another run took the lock over
+	exitNoSwarm   = 78 // a swarm, or a network of one, is not there
 	exitTimeout   = 124
 )
 

@@ -18,6 +18,8 @@ type Service struct {
 	Restarts int `json:"restarts,omitempty"`
 	// Started is when the container started, by the host's clock.
 	Started time.Time `json:"started"`
+	// Node is the node of the swarm that runs it.
+	Node string `json:"node,omitempty"`
 
 	id      string
 	exit    int

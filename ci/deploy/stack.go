@@ -136,6 +136,7 @@ type content struct {
 	sum     string
 	base    string
 	use     compose.Use
+	parts   []part // the files in it
 }
 
 // place returns where the content is on the host.
@@ -228,6 +229,9 @@ func packContent(full string, file compose.File) (content, error) {
 	c.archive = out.Bytes()
 	hash := sha256.Sum256(c.archive)
 	c.sum = hex.EncodeToString(hash[:])
+	if err == nil {
+		c.parts, err = partsOf(c.archive, c.base)
+	}
 	return c, err
 }
 

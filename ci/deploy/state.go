@@ -52,7 +52,11 @@ func Status(ctx context.Context, h Host, p Place) (State, error) {
 
 // state reads the place.
 func (m *remote) state(ctx context.Context) (State, error) {
-	said, err := m.scripts(ctx, "", call{name: "read"}, call{name: "containers"})
+	list := "containers"
+	if m.onSwarm() {
+		list = "swarm-tasks"
+	}
+	said, err := m.scripts(ctx, call{name: "read"}, call{name: list})
 	if err != nil {
 		return State{}, fmt.Errorf("reading %s on the host: %w", m.Dir, err)
 	}
@@ -66,6 +70,11 @@ func (m *remote) stateOf(said map[string]string) (State, error) {
 		return State{}, fmt.Errorf("reading %s on the host: %w", m.Dir, err)
 	}
 	state.Dir, state.Project = m.Dir, m.Project
+	if m.onSwarm() {
+		now, err := parseSwarm(said["swarm-tasks"], m.Project)
+		state.Services, state.now = now.list(), now.now
+		return state, err
+	}
 	if release := state.release(state.Current); release != nil && len(release.Manifests) > 0 {
 		folder := m.folder(release.Name)
 		state.Compose = release.in(folder).with(path.Join(folder, overrideFile)).command(m.Project)

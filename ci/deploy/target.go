@@ -78,7 +78,7 @@ func (m *remote) unpacked(release Release, archive string) (t target, folder str
 	for name, place := range release.Files {
 		sum, base, _ := strings.Cut(place, "/")
 		use, _, _ := strings.Cut(name, " ")
-		t.bundle.content[name] = content{sum: sum, base: base, use: compose.Use(use)}
+		t.bundle.content[name] = content{sum: sum, base: base, use: compose.Use(use), parts: release.Parts[name]}
 	}
 	if folder, err = os.MkdirTemp("", "gitops-release-"); err != nil {
 		return t, "", err

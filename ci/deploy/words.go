@@ -25,7 +25,11 @@ func (r *run) lastWords(ctx context.Context, cause error) {
 	if culprit.id == "" {
 		return
 	}
-	out, err := r.script(ctx, "logs", "", strconv.Itoa(logLines), culprit.id)
+	logs := "logs"
+	if r.onSwarm() {
+		logs = "swarm-logs"
+	}
+	out, err := r.script(ctx, logs, "", strconv.Itoa(logLines), culprit.id)
 	if err == nil && strings.TrimSpace(out) != "" {
 		failure.Log = strings.Split(strings.TrimRight(r.redactor.Redact(out), "\n"), "\n")
 	}

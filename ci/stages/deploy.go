@@ -19,7 +19,7 @@ import (
 // values, and how long to wait.
 type RollOptions struct {
 	Host HostOptions `json:"host"`
-	// Place is the folder on the host and the compose project.
+	// Place is the folder on the host, the compose project and what runs it.
 	Place deploy.Place `json:"place"`
 	// Variables are values for the manifest. DOMAIN is the host's address unless it is
 	// given.
@@ -168,7 +168,7 @@ func (o RollOptions) options() (deploy.Options, error) {
 		return deploy.Options{}, err
 	}
 	options := deploy.Options{
-		Dir: o.Place.Dir, Project: o.Place.Project, Actor: o.Actor, Env: env, Logins: o.Logins, Drain: o.Drain, Watch: o.Watch,
+		Dir: o.Place.Dir, Project: o.Place.Project, Engine: o.Place.Engine, Actor: o.Actor, Env: env, Logins: o.Logins, Drain: o.Drain, Watch: o.Watch,
 		GateTimeout: o.GateTimeout, LockWait: o.LockWait, Keep: o.Keep, Progress: o.Output.Progress,
 	}
 	for _, text := range o.Probes {

@@ -60,6 +60,7 @@ func addGitHub(flags *pflag.FlagSet, g *stages.GitHubOptions) {
 func addPlace(flags *pflag.FlagSet, place *deploy.Place) {
 	flags.StringVar(&place.Dir, "deploy-dir", "", "folder on the host (default: deploy in the login's home)")
 	flags.StringVar(&place.Project, "project", "", "compose project (default: the base name of --deploy-dir)")
+	flags.StringVar(&place.Engine, "engine", deploy.EngineCompose, "what runs the manifest: compose, on the host alone, or swarm, of which the host is a manager")
 }
 
 // addRegistry adds the flag that names the registry of the one login.

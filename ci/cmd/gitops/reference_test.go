@@ -58,6 +58,7 @@ var elsewhere = map[string]string{
 	"known-hosts":          "with-host --known-hosts",
 	"ssh-certificate-file": "with-host --certificate",
 	"project":              "with-host --project",
+	"engine":               "with-host --engine",
 	"publish force":        "release --force",
 	"propose":              "with-robot --propose",
 	"registry":             "with-registry --address",

@@ -57,6 +57,7 @@ var flagOf = map[string]string{
 	"deploy.profiles":        "profile",
 	"deploy.data":            "data",
 	"deploy.rename":          "rename",
+	"deploy.engine":          "engine",
 	"deploy.parallel":        "parallel",
 	"deploy.verify_key":      "verify-key",
 	"deploy.verify_identity": "verify-identity",

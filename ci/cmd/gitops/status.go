@@ -44,7 +44,7 @@ func newUnlock(c *console) *cobra.Command {
 func statusText(r stages.StatusResult) string {
 	lines := []string{fmt.Sprintf("%s in %s, current release %s", r.Project, r.Dir, cmp.Or(r.Current, "none"))}
 	for _, s := range r.Services {
-		lines = append(lines, fmt.Sprintf("  %-14s %-10s %-10s %s", s.Service, s.State, s.Health, s.Ref))
+		lines = append(lines, fmt.Sprintf("  %-14s %-10s %-10s %s", s.Service, s.State, cmp.Or(s.Health, s.Node), s.Ref))
 	}
 	for _, difference := range r.Differences {
 		lines = append(lines, "  not as in the current release: "+difference)

@@ -191,6 +191,7 @@ func (r *run) convergeSwarm(ctx context.Context, t target, prefix string, forgiv
 	if err != nil {
 		return err
 	}
+	r.began = true
 	if err := r.step(ctx, prefix+"stack", func(ctx context.Context) error { return r.deployStack(ctx, stack, prefix == "") }); err != nil {
 		return err
 	}

@@ -158,3 +158,19 @@ func TestChanges(t *testing.T) {
 		t.Errorf("got %v, want %v", got, want)
 	}
 }
+
+// An unchanged service keeps its container of an earlier release; a tag that moved does
+// not.
+func TestDifferences(t *testing.T) {
+	of := func(name, id, file string) Service {
+		return Service{Image: Image{Service: name, Ref: name + ":1", ID: id}, Container: "p-" + name + "-1", State: "running", file: file}
+	}
+	s := State{Dir: "/srv", Current: "r2", Releases: []Release{{Name: "r1"}, {Name: "r2", Images: []Image{
+		{Service: "web", Ref: "web:2", ID: "2"}, {Service: "same", Ref: "same:1", ID: "1"}, {Service: "gone", Ref: "gone:1", ID: "1"}, {Service: "hand", Ref: "hand:1", ID: "1"},
+	}}}}
+	s.Services = []Service{of("web", "1", "/srv/releases/r1/a.yml,/srv/releases/r1/b.yml"), of("same", "1", "/srv/releases/r1/a.yml"), of("hand", "1", "/home/x.yml"), of("extra", "1", "/srv/releases/r1/a.yml")}
+	want := "gone has no container; p-web-1 runs web:1, and the release web:2; p-hand-1 was started from /home/x.yml; p-extra-1 runs extra:1, and the release does not have the service"
+	if got := strings.Join(s.differences(), "; "); got != want {
+		t.Errorf("got  %s\nwant %s", got, want)
+	}
+}

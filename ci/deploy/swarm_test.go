@@ -451,6 +451,10 @@ func (l *swarmLab) otherManager(t *testing.T) {
 	t.Run("another manager has no releases", func(t *testing.T) {
 		l := l.in(t)
 		l.manager("docker", "node", "promote", "node2")
+		const promoted = `for try in $(seq 150); do [ "$(docker info --format '{{.Swarm.ControlAvailable}}')" = true ] && exit 0; sleep 0.2; done; exit 1`
+		if _, err := l.swarm.On(t.Context(), 1, "sh", "-c", promoted); err != nil {
+			t.Fatal(err)
+		}
 		_, err := deploy.Deploy(t.Context(), l.dial(l.swarm.Workers[0]), l.options(commitC, l.images["good-1"], "one"))
 		if progress.ExitCode(err) != progress.ExitRefused || !strings.Contains(err.Error(), "on manager node1") {
 			t.Errorf("deploying by another manager: %v", err)

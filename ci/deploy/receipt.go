@@ -68,14 +68,18 @@ type Receipt struct {
 // Change is what a deploy did to a service.
 type Change struct {
 	Service string `json:"service"`
-	// Action is created, rolled, recreated, restarted, removed or unchanged.
+	// Action is created, rolled, recreated, restarted, updated, removed or unchanged.
 	Action string `json:"action"`
 	Before *Image `json:"before,omitempty"`
 	After  *Image `json:"after,omitempty"`
 }
 
-// roll tells a service that rolled by a plan from one that had a gap.
+// roll tells a service that rolled by a plan from one that had a gap, and one of which a
+// swarm kept the tasks.
 func (c *Change) roll(plan []Action) {
+	if slices.ContainsFunc(plan, func(a Action) bool { return a.Service == c.Service && a.Action == Update }) {
+		c.Action = "updated"
+	}
 	rolled := slices.ContainsFunc(plan, func(a Action) bool { return a.Service == c.Service && a.Action == Roll })
 	if c.Action == "recreated" && rolled {
 		c.Action = "rolled"

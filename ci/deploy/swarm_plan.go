@@ -37,7 +37,7 @@ func (s swarmService) action(name string, now swarmState) Action {
 	digest := digestIn(s.image)
 	same := running.Own[labelDefinition] == s.definition && (digest == "" || digest == digestIn(running.Image))
 	switch {
-	case same && running.stopped():
+	case same && running.stopped() && running.Update.State != "rollback_completed":
 		a.Action, a.Why = Roll, "its last update stopped: "+running.Update.Message
 	case same && running.Labels[labelService] == s.whole:
 		a.Action = Keep

@@ -1,6 +1,7 @@
 package deploy
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"path"
@@ -29,8 +30,11 @@ func (o Options) checkSwarm() error {
 
 // stackOf returns a target as a stack.
 func (r *run) stackOf(t target, now swarmState) (swarmStack, error) {
-	return stacker{manifest: t.manifest, bundle: t.bundle, project: r.Project, dir: r.Dir, images: t.images, running: now.images()}.stack()
+	return stacker{manifest: t.manifest, bundle: t.bundle, project: r.Project, dir: r.Dir, place: r.placeOf(now), images: t.images, running: now.images()}.stack()
 }
+
+// placeOf names the place among all managers of the swarm.
+func (r *run) placeOf(now swarmState) string { return now.self + ":" + r.Dir }
 
 // swarm reads what the stack runs.
 func (m *remote) swarm(ctx context.Context) (swarmState, error) {
@@ -82,9 +86,12 @@ func (r *run) lookSwarm(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if err := r.strangers(said["swarm-tasks"]); err != nil {
+		return err
+	}
 	release := r.state.release(r.state.Current)
 	if release == nil {
-		return r.strangers(said["swarm-tasks"])
+		return nil
 	}
 	if err := r.sameEngine(*release); err != nil {
 		return err
@@ -113,14 +120,21 @@ func (r *run) swarmEnvironments(out string) ([]environment, error) {
 	return all, nil
 }
 
-// strangers refuses a stack that gitops did not deploy: there would be no way back to it.
+// strangers refuses a stack that was not deployed from this place: there would be no way
+// back to it, and another manager has its lock.
 func (r *run) strangers(tasks string) error {
 	now, err := parseSwarm(tasks, r.Project)
 	if err != nil {
 		return err
 	}
 	for _, name := range sortedKeys(now.services) {
-		if now.services[name].Own[labelDefinition] == "" {
+		place, known := now.services[name].Labels[labelPlace]
+		if known && place != r.placeOf(now) {
+			node, dir, _ := strings.Cut(place, ":")
+			return progress.Refused("stack %s is deployed from %s on manager %s, which has its releases and its lock: give that manager as --host; where it is gone for good, remove the stack (docker stack rm); nothing was touched",
+				r.Project, dir, cmp.Or(now.nodes[node].Name, node))
+		}
+		if !known && r.state.Current == "" {
 			return progress.Refused("stack %s already has service %s, which no release of gitops has: remove the stack (docker stack rm), or choose another project name; nothing was touched", r.Project, name)
 		}
 	}

@@ -21,6 +21,7 @@ import (
 const (
 	labelDefinition = "gitops.definition"
 	labelService    = "gitops.service"
+	labelPlace      = "gitops.place" // the manager and the folder that have the releases
 	labelNamespace  = "com.docker.stack.namespace"
 	labelStackImage = "com.docker.stack.image"
 )
@@ -60,6 +61,7 @@ type stacker struct {
 	bundle   bundle
 	project  string
 	dir      string
+	place    string
 	// images are those of the target's release, running the services' now, as the swarm
 	// names them: by tag and digest.
 	images  []Image
@@ -175,7 +177,7 @@ func (s *stacker) finish(c types.ServiceConfig, service map[string]any, known *s
 	maps.Copy(labels, own)
 	service["labels"], service["image"] = labels, known.image
 	known.whole = hashOf(known.definition, deployed, routed)
-	routed[labelService] = known.whole
+	routed[labelService], routed[labelPlace] = known.whole, s.place
 	deployed["labels"], service["deploy"] = routed, deployed
 	return nil
 }

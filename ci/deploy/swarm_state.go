@@ -11,6 +11,8 @@ import (
 // swarmState is what a stack runs, by what swarm-tasks.sh wrote.
 type swarmState struct {
 	now      string
+	self     string                    // the node that was asked
+	nodes    map[string]swarmNode      // by identity
 	services map[string]runningService // by the name in the manifest
 	tasks    []task
 }
@@ -52,14 +54,16 @@ type swarmNode struct{ ID, Name, Status string }
 
 // parseSwarm reads what swarm-tasks.sh wrote.
 func parseSwarm(out, project string) (swarmState, error) {
-	s := swarmState{services: map[string]runningService{}}
-	byID, nodes := map[string]runningService{}, map[string]swarmNode{}
+	s := swarmState{services: map[string]runningService{}, nodes: map[string]swarmNode{}}
+	byID := map[string]runningService{}
 	for line := range strings.Lines(out) {
 		kind, rest, _ := strings.Cut(strings.TrimSpace(line), " ")
 		var err error
 		switch kind {
 		case "time":
 			s.now = rest
+		case "self":
+			s.self = rest
 		case "service":
 			var one runningService
 			err = json.Unmarshal([]byte(rest), &one)
@@ -68,7 +72,7 @@ func parseSwarm(out, project string) (swarmState, error) {
 		case "node":
 			var node swarmNode
 			err = json.Unmarshal([]byte(rest), &node)
-			nodes[node.ID] = node
+			s.nodes[node.ID] = node
 		case "task":
 			var one task
 			err = json.Unmarshal([]byte(rest), &one)
@@ -78,16 +82,16 @@ func parseSwarm(out, project string) (swarmState, error) {
 			return s, fmt.Errorf("reading Docker's description of a %s: %w", kind, err)
 		}
 	}
-	s.connect(byID, nodes)
+	s.connect(byID)
 	return s, nil
 }
 
 // connect gives tasks what is known of their services and nodes, and sorts them.
-func (s swarmState) connect(services map[string]runningService, nodes map[string]swarmNode) {
+func (s swarmState) connect(services map[string]runningService) {
 	for i := range s.tasks {
 		t, service := &s.tasks[i], services[s.tasks[i].Service]
 		t.name, t.ref, t.labels = service.Name, service.Labels[labelStackImage], service.Labels
-		if node, known := nodes[t.Node]; known {
+		if node, known := s.nodes[t.Node]; known {
 			t.Node, t.lost = node.Name, node.Status != "Ready"
 		}
 	}

@@ -171,7 +171,7 @@ func (l *swarmLab) deploy(o deploy.Options) deploy.Receipt {
 // manager runs a command on the manager.
 func (l *swarmLab) manager(args ...string) string {
 	l.t.Helper()
-	out, err := l.swarm.On(l.t.Context(), 0, nil, args...)
+	out, err := l.swarm.On(l.t.Context(), 0, args...)
 	if err != nil {
 		l.t.Fatal(err)
 	}
@@ -270,8 +270,10 @@ func TestSwarm(t *testing.T) {
 	first := l.first(t)
 	l.unchanged(t, first)
 	l.rolls(t)
+	l.labelsChange(t)
 	l.badImage(t)
 	l.secretChanges(t)
+	l.otherManager(t)
 	l.goesBack(t)
 	l.nodeDies(t)
 	l.leavesNothing(t)
@@ -373,6 +375,27 @@ func (l *swarmLab) rolls(t *testing.T) {
 	})
 }
 
+func (l *swarmLab) labelsChange(t *testing.T) {
+	t.Run("another route replaces no task", func(t *testing.T) {
+		l := l.in(t)
+		web, o := l.tasks("web"), l.options(strings.Repeat("e", 40), l.images["good-2"], "one")
+		file := filepath.Join(l.folder, "docker-compose.yml")
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		changed := strings.Replace(string(text), "PathPrefix(`/`)", "PathPrefix(`/`) || Host(`shop.test`)", 1)
+		if err := os.WriteFile(file, []byte(changed), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		receipt := l.deploy(o)
+		if receipt.Outcome != deploy.Deployed || actions(receipt) != "traefik unchanged, web updated, worker unchanged" || l.tasks("web") != web {
+			t.Errorf("%s: %s", receipt.Outcome, actions(receipt))
+		}
+		l.deploy(l.options(commitB, l.images["good-2"], "one"))
+	})
+}
+
 func (l *swarmLab) badImage(t *testing.T) {
 	t.Run("a bad image goes back", func(t *testing.T) {
 		l := l.in(t)
@@ -423,6 +446,23 @@ func (l *swarmLab) secretChanges(t *testing.T) {
 	})
 }
 
+// otherManager deploys by a second manager, and takes it back.
+func (l *swarmLab) otherManager(t *testing.T) {
+	t.Run("another manager has no releases", func(t *testing.T) {
+		l := l.in(t)
+		l.manager("docker", "node", "promote", "node2")
+		const promoted = `for try in $(seq 150); do [ "$(docker info --format '{{.Swarm.ControlAvailable}}')" = true ] && exit 0; sleep 0.2; done; exit 1`
+		if _, err := l.swarm.On(t.Context(), 1, "sh", "-c", promoted); err != nil {
+			t.Fatal(err)
+		}
+		_, err := deploy.Deploy(t.Context(), l.dial(l.swarm.Workers[0]), l.options(commitC, l.images["good-1"], "one"))
+		if progress.ExitCode(err) != progress.ExitRefused || !strings.Contains(err.Error(), "on manager node1") {
+			t.Errorf("deploying by another manager: %v", err)
+		}
+		l.manager("sh", "-c", "docker node demote node2; for try in $(seq 100); do [ -n \"$(docker node inspect --format '{{if .ManagerStatus}}x{{end}}' node2)\" ] || exit 0; sleep 0.2; done; exit 1")
+	})
+}
+
 func (l *swarmLab) goesBack(t *testing.T) {
 	t.Run("rollback", func(t *testing.T) {
 		l := l.in(t)
@@ -433,7 +473,7 @@ func (l *swarmLab) goesBack(t *testing.T) {
 		}
 		l.answers("good-1")
 		state, err := deploy.Status(t.Context(), l.client, deploy.Place{Project: "shop", Engine: deploy.EngineSwarm})
-		if err != nil || state.Current != receipt.Release || len(state.Releases) != 3 || state.Last == nil || state.Last.Kind != deploy.KindRollback {
+		if err != nil || state.Current != receipt.Release || len(state.Releases) < 3 || state.Last == nil || state.Last.Kind != deploy.KindRollback {
 			t.Errorf("status: %+v, %v", state, err)
 		}
 		for _, s := range state.Services {
@@ -490,7 +530,7 @@ func (l *swarmLab) killStarting() death {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(l.t.Context()), 2*time.Minute)
 	defer cancel()
 	for {
-		tasks, err := l.swarm.On(ctx, 0, nil, "docker", "service", "ps", "--filter", "desired-state=running", "--format", "{{.Node}} {{.CurrentState}} {{.Image}}", "shop_web")
+		tasks, err := l.swarm.On(ctx, 0, "docker", "service", "ps", "--filter", "desired-state=running", "--format", "{{.Node}} {{.CurrentState}} {{.Image}}", "shop_web")
 		if err != nil {
 			return death{err: err}
 		}

@@ -6,10 +6,8 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"strings"
-	"time"
 
 	"golang.org/x/sync/errgroup"
 
@@ -126,7 +124,7 @@ func (s *Swarm) startNode(ctx context.Context, n int, image string) error {
 	if err := s.startService(ctx, node); err != nil {
 		return fmt.Errorf("starting %s: %w", node.name, err)
 	}
-	_, err := s.On(ctx, n, nil, "sh", "-c", engineStart)
+	_, err := s.On(ctx, n, "sh", "-c", engineStart)
 	return err
 }
 
@@ -136,43 +134,25 @@ func (s *Swarm) join(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if _, err := s.On(ctx, 0, nil, "docker", "swarm", "init", "--advertise-addr", address, "--dispatcher-heartbeat", "2s"); err != nil {
+	if _, err := s.On(ctx, 0, "docker", "swarm", "init", "--advertise-addr", address, "--dispatcher-heartbeat", "2s"); err != nil {
 		return err
 	}
-	token, err := s.On(ctx, 0, nil, "docker", "swarm", "join-token", "--quiet", "worker")
+	token, err := s.On(ctx, 0, "docker", "swarm", "join-token", "--quiet", "worker")
 	for n := 1; n < len(s.nodes) && err == nil; n++ {
-		_, err = s.On(ctx, n, nil, "docker", "swarm", "join", "--token", token, address+":2377")
+		_, err = s.On(ctx, n, "docker", "swarm", "join", "--token", token, address+":2377")
 	}
 	return err
 }
 
 // On runs a command on a node and returns its trimmed standard output.
-func (s *Swarm) On(ctx context.Context, node int, stdin io.Reader, args ...string) (string, error) {
-	return s.Docker.must(ctx, command{args: append([]string{"exec", "--interactive", s.nodes[node]}, args...), stdin: stdin})
+func (s *Swarm) On(ctx context.Context, node int, args ...string) (string, error) {
+	return s.Docker.do(ctx, append([]string{"exec", s.nodes[node]}, args...)...)
 }
 
 // Kill ends a node at once, as a power cut does.
 func (s *Swarm) Kill(ctx context.Context, node int) error {
 	_, err := s.Docker.do(ctx, "kill", s.nodes[node])
 	return err
-}
-
-// Revive starts a node that was killed, and waits until the swarm has it again.
-func (s *Swarm) Revive(ctx context.Context, node int) error {
-	if _, err := s.Docker.do(ctx, "start", s.nodes[node]); err != nil {
-		return err
-	}
-	if _, err := s.On(ctx, node, nil, "sh", "-c", "rm -f /var/run/docker.pid; "+engineStart); err != nil {
-		return err
-	}
-	for range 300 {
-		state, err := s.On(ctx, 0, nil, "docker", "node", "inspect", "--format", "{{.Status.State}}", nodeName(node))
-		if err != nil || state == "ready" {
-			return err
-		}
-		time.Sleep(200 * time.Millisecond)
-	}
-	return fmt.Errorf("the swarm does not have %s again", nodeName(node))
 }
 
 // Push puts an image of this machine's engine into the registry, as NAME:TAG, and returns

@@ -1,6 +1,7 @@
-# Lists the nodes of the swarm, and the stack's services and their tasks, a JSON object a
+# Says which node this is, and lists the nodes of the swarm, and the stack's services and their tasks, a JSON object a
 # line. A service or a task may go between two commands: look again then.
 echo "time $(date -u +%Y%m%dT%H%M%SZ)"
+docker info --format 'self {{.Swarm.NodeID}}'
 tell() {
 	ids=$(docker service ls --quiet --filter "label=com.docker.stack.namespace=$project") || return
 	[ -n "$ids" ] || return 0

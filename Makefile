@@ -52,6 +52,8 @@ test-race-quick: ## Those of them that take seconds
 
 test-faults: ## Deploys during which something breaks, under load, in every step; needs a Docker engine
 	$(GO) test -tags faults -count 1 -timeout $(TEST_TIMEOUT) -run '^TestFault' ./ci/deploy
+	$(GO) test -tags faults -count 1 -timeout $(TEST_TIMEOUT) -run '^TestFault(Engine|Reboot)' \
+		-exec '$(GO) run gitops/ci/cmd/rehearse on-host --' ./ci/deploy
 
 test-backend: ## Tests of the backend
 	cd app/backend && $(GO) vet ./... && ../../.ci/tool $(gotestsum) -- -timeout $(TEST_TIMEOUT) ./...

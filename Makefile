@@ -52,6 +52,8 @@ test-race-quick: ## Those of them that take seconds
 
 test-faults: ## Deploys during which something breaks, under load, in every step; needs a Docker engine
 	$(GO) test -tags faults -count 1 -timeout $(TEST_TIMEOUT) -run '^TestFault' ./ci/deploy
+	$(GO) test -tags faults -count 1 -timeout $(TEST_TIMEOUT) -run '^TestFault(Engine|Reboot)' \
+		-exec '$(GO) run gitops/ci/cmd/rehearse on-host --' ./ci/deploy
 
 test-swarm: ## Deploys to a swarm of three nodes, one of which dies; needs a Docker engine
 	$(GO) test -tags swarm -count 1 -timeout $(TEST_TIMEOUT) -run '^TestSwarm' ./ci/deploy

@@ -55,6 +55,7 @@ func (p *faultPlace) awaitEngine() {
 // which is an outage until Traefik answers again.
 func (p *faultPlace) during(step string, harm func()) (receipt deploy.Receipt, err error) {
 	p.t.Helper()
+	p.client = p.dial() // the one before may have ended with the host
 	next := p.other()
 	o, done := p.to(image(next)), make(chan outage, 1)
 	begun := false

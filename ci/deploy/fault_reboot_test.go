@@ -14,7 +14,7 @@ import (
 )
 
 // A host that loses its power in a step, and is up again soon after.
-func TestFaultHostRebooted(t *testing.T) {
+func TestFaultReboot(t *testing.T) {
 	p := newFaultEngine(t)
 	for _, step := range []string{"lock", "upload", "pull", "start web", "gate", "traefik", "drain", "switch"} {
 		p.under(step, 0, func(p *faultPlace) {

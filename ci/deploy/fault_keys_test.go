@@ -78,10 +78,10 @@ func TestFaultKeys(t *testing.T) {
 		if err := os.WriteFile(file, []byte("203.0.113.7 "+otherKey+"\n"), 0o600); err != nil {
 			p.t.Fatal(err)
 		}
-		p.commandFails(gitops, login, []string{"--known-hosts", file}, progress.ExitFailed, "host key of "+address+" is unknown", "after comparing the fingerprint")
+		p.commandFails(gitops, login, []string{"--known-hosts", file}, progress.ExitRefused, "host key of "+address+" is unknown", "after comparing the fingerprint")
 	})
 	p.under("host key changed", 0, func(p *faultPlace) {
-		p.commandFails(gitops, login, []string{"--host-key", otherKey}, progress.ExitFailed,
+		p.commandFails(gitops, login, []string{"--host-key", otherKey}, progress.ExitRefused,
 			"host key of "+address+" has changed", "another machine or someone in between", fingerprint(p.t, p.sshd.HostPublicKey), fingerprint(p.t, otherKey))
 	})
 	p.under("host key of another type", 0, func(p *faultPlace) {
@@ -91,7 +91,7 @@ func TestFaultKeys(t *testing.T) {
 		if err != nil {
 			p.t.Fatal(err)
 		}
-		p.commandFails(gitops, login, []string{"--host-key", strings.TrimSpace(string(public))}, progress.ExitFailed,
+		p.commandFails(gitops, login, []string{"--host-key", strings.TrimSpace(string(public))}, progress.ExitRefused,
 			"host key of "+address+" has changed", "only keys of other types")
 	})
 	p.under("login key wrong", 0, func(p *faultPlace) {

@@ -2,6 +2,8 @@ package deploy_test
 
 import (
 	"context"
+	"os"
+	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -112,4 +114,25 @@ func TestConnectionLostForGood(t *testing.T) {
 		l.deploy(l.options(commitC, l.manifest(image("v1"))+"# after "+step+"\n"))
 		l.runs(image("v1"))
 	}
+}
+
+// A failed deploy whose predecessor cannot be read leaves the containers alone: it is
+// not the first deploy, whose containers go.
+func TestNoWayBack(t *testing.T) {
+	l := newLab(t)
+	first := l.deploy(l.options(commitA, l.manifest(image("v1"))))
+	file := filepath.Join(l.dir, "releases", first.Release, "docker-compose.yml")
+	if err := os.WriteFile(file, []byte("services: ["), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	db := l.containers("db")
+	receipt, err := deploy.Deploy(context.Background(), l.client, l.options(commitB, l.manifest(image("crash"))))
+	if err == nil || receipt.Outcome != deploy.Failed || !strings.Contains(err.Error(), "no way back") {
+		t.Errorf("%s and %v", receipt.Outcome, err)
+	}
+	if l.containers("db") != db || l.containers("web") == "" {
+		t.Errorf("db was %s and is %s, web is %q", db, l.containers("db"), l.containers("web"))
+	}
+	l.deploy(l.options(commitC, l.manifest(image("v1"))))
+	l.runs(image("v1"))
 }

@@ -24,6 +24,15 @@ func (r *run) back(ctx context.Context, cause error) error {
 			return fmt.Errorf("%w\ngoing back was not possible: %w\n%s", cause, err, leftAlone)
 		}
 	}
+	if r.stranded && r.began {
+		r.receipt.Outcome = Failed
+		return fmt.Errorf("%w\nthe files of what ran before cannot be read, so there is no way back, and nothing more was touched\n%s", cause, r.whatNow(ctx))
+	}
+	if r.stranded {
+		r.receipt.Outcome = Untouched
+		r.tidy(ctx, "discard", r.target.release)
+		return fmt.Errorf("%w\nnothing was started or stopped", cause)
+	}
 	outcome, work, now := Restored, r.restore, "what ran before runs again: "+r.wasRunning()
 	if r.previous == nil {
 		outcome, work, now = Removed, r.remove, "it was the first deploy: what it had started was removed"
@@ -144,5 +153,9 @@ func (r *run) whatNow(ctx context.Context) string {
 	case len(now) == 0:
 		runs = "nothing"
 	}
-	return fmt.Sprintf("what runs now: %s\nwhen the cause is gone, deploy again, or `gitops rollback` to %s", runs, r.wasRunning())
+	remedy := "when the cause is gone, deploy again"
+	if r.previous != nil {
+		remedy += ", or `gitops rollback` to " + r.wasRunning()
+	}
+	return fmt.Sprintf("what runs now: %s\n%s", runs, remedy)
 }

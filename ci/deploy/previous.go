@@ -111,7 +111,7 @@ func (r *run) recallByHand(ctx context.Context, s stack, containers []environmen
 	for i, file := range s.files {
 		text, err := r.script(ctx, "manifest", "", file)
 		if err != nil {
-			r.warn("a failed deploy could not go back: reading %s: %v", file, err)
+			r.noWayBack("reading %s: %v", file, err)
 			return os.RemoveAll(folder)
 		}
 		name := fmt.Sprintf("%d-%s", i, path.Base(file))
@@ -139,11 +139,17 @@ func (r *run) recall(ctx context.Context, t target, folder string, containers []
 		t.manifest, err = readManifest(ctx, source)
 	}
 	if err != nil {
-		r.warn("a failed deploy could not go back to %s, which runs now: %v", t.name(), err)
+		r.noWayBack("%s, which runs now: %v", t.name(), err)
 		return nil
 	}
 	r.previous, r.running = &t, t.manifest.Project
 	return nil
+}
+
+// noWayBack remembers that what runs cannot be started again.
+func (r *run) noWayBack(format string, args ...any) {
+	r.stranded = true
+	r.warn("a failed deploy could not go back: "+format, args...)
 }
 
 // parseEnvironments reads what environment.sh prints: what each container of the

@@ -31,6 +31,7 @@ type run struct {
 	// both nil for the first deploy.
 	previous *target
 	running  *types.Project
+	stranded bool              // something ran before, and cannot be started again
 	proxy    *proxy            // nil where no Traefik runs
 	images   map[string]string // IDs of the target's images, by ref
 	volumes  []string          // that were there before

@@ -38,9 +38,8 @@ type generation struct {
 	number   int
 	replaces []string // routers of older containers, as "http backend"
 	check    string   // port of the health check that this roll adds
-	// trial is the value of the header that leads a request to the containers; empty
-	// where every request goes there.
-	trial string
+	// trial is nil where every request goes to the containers.
+	trial *trial
 }
 
 // generationOf reads the labels of a container.
@@ -114,7 +113,7 @@ func (g generation) marker(service string) string { return "/.gitops/" + g.renam
 
 // rename returns what a name of the manifest is called in the generation.
 func (g generation) rename(name string) string {
-	if g.trial != "" {
+	if g.trial != nil {
 		return fmt.Sprintf("%s-g%d-trial", name, g.number)
 	}
 	return fmt.Sprintf("%s-g%d", name, g.number)
@@ -142,7 +141,7 @@ func (g generation) labels(service string, manifest map[string]string) map[strin
 	w.connect(out)
 	w.mark(out)
 	w.replace(out)
-	if g.trial != "" {
+	if g.trial != nil {
 		w.restrict(out)
 	}
 	return out

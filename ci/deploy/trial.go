@@ -18,16 +18,45 @@ import (
 // trialHeader leads a request to a container on trial, and comes back with its answer.
 const trialHeader = "X-Gitops-Trial"
 
+// trial is how requests get to a container on trial.
+type trial struct {
+	token      string         // value of the header
+	priorities map[string]int // of the manifest's routers
+}
+
+// newTrial returns a trial of a service with these labels.
+func newTrial(token string, labels map[string]string) *trial {
+	t := &trial{token, map[string]int{}}
+	for key, value := range labels {
+		l, ok := traefikKey(key)
+		if !ok || l.protocol != "http" || l.kind != "routers" {
+			continue
+		}
+		switch strings.ToLower(l.rest) {
+		case "priority":
+			if n, err := strconv.Atoi(value); err == nil && n != 0 {
+				t.priorities[l.name] = n
+			}
+		case "rule": // its length is the priority, where no other is given
+			if t.priorities[l.name] == 0 && !hasKey(labels, label{"http", "routers", l.name, "priority"}.String()) {
+				t.priorities[l.name] = len(value)
+			}
+		}
+	}
+	return t
+}
+
 // restrict makes the routers of a trial lead there only requests with the header, and
-// has the answers carry it. They rank just above the manifest's.
+// has the answers carry it. They rank just above the manifest's, so that a request goes
+// to the service to which it would go without the header.
 func (w rewriter) restrict(labels map[string]string) {
 	header := w.rename(w.service) + "-header"
 	for _, router := range w.names["http routers"] {
 		name := w.rename(router)
 		put(labels, label{"http", "routers", name, "rule"}, func(rule string) string {
-			return fmt.Sprintf("(%s) && Header(`%s`, `%s`)", rule, trialHeader, w.trial)
+			return fmt.Sprintf("(%s) && Header(`%s`, `%s`)", rule, trialHeader, w.trial.token)
 		})
-		put(labels, label{"http", "routers", name, "priority"}, func(string) string { return "999999" })
+		put(labels, label{"http", "routers", name, "priority"}, func(string) string { return strconv.Itoa(w.trial.priorities[router] + 1) })
 		put(labels, label{"http", "routers", name, "middlewares"}, func(list string) string {
 			return strings.TrimSuffix(header+","+list, ",")
 		})
@@ -56,11 +85,11 @@ func (r *run) tryOut(ctx context.Context, t target, actions []Action, shown trac
 	}
 	shown.phase("probing a new container")
 	return r.step(ctx, "try "+strings.Join(changing(rolled), ", "), func(ctx context.Context) error {
-		trial := rand.Text()
-		if err := r.startTrials(ctx, t, rolled, trial); err != nil {
+		token := rand.Text()
+		if err := r.startTrials(ctx, t, rolled, token); err != nil {
 			return err
 		}
-		if err := r.probeTrials(ctx, rolled, trial); err != nil {
+		if err := r.probeTrials(ctx, rolled, token); err != nil {
 			return err
 		}
 		r.endTrials(ctx)
@@ -68,11 +97,11 @@ func (r *run) tryOut(ctx context.Context, t target, actions []Action, shown trac
 	})
 }
 
-func (r *run) startTrials(ctx context.Context, t target, rolled []Action, trial string) error {
+func (r *run) startTrials(ctx context.Context, t target, rolled []Action, token string) error {
 	services := mapping{}
 	for _, a := range rolled {
 		g := a.next
-		g.trial, g.replaces = trial, nil
+		g.trial, g.replaces = newTrial(token, t.manifest.Project.Services[a.Service].Labels), nil
 		labels := mapping{}
 		for key, value := range g.labels(qualified(a.Service, r.Project), t.manifest.Labels(a.Service)) {
 			if l, ok := traefikKey(key); !ok || l.protocol == "http" {
@@ -119,16 +148,16 @@ func trialsIn(out string) (trials []Service, failed *Service) {
 
 // probeTrials asks each probe with the header. An answer without it comes from another
 // service, which is probed when it changes.
-func (r *run) probeTrials(ctx context.Context, rolled []Action, trial string) error {
+func (r *run) probeTrials(ctx context.Context, rolled []Action, token string) error {
 	for _, a := range rolled {
 		g := a.next
-		g.trial = trial
+		g.trial = &trial{token: token}
 		if err := r.marked(ctx, a.Service, g); err != nil {
 			return err
 		}
 	}
 	for _, p := range r.o.Probes {
-		if err := r.answered(ctx, p, http.Header{trialHeader: {trial}}); err != nil {
+		if err := r.answered(ctx, p, http.Header{trialHeader: {token}}); err != nil {
 			return r.failedTrial(err)
 		}
 	}

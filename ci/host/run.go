@@ -81,6 +81,10 @@ func (c *Client) run(ctx context.Context, line, name string, cmd Command) (Outpu
 	case errors.As(err, &exit):
 		out.Exit = exit.ExitStatus()
 		return out, &ExitError{Address: c.address, Command: name, Exit: out.Exit, Signal: exit.Signal(), Stderr: tail(out.Stderr)}
+	case errors.Is(err, io.EOF):
+		// It ended with 0 and did not read all of its input: a lost connection has no exit
+		// code, which is an *ssh.ExitMissingError.
+		return out, nil
 	case err != nil:
 		return out, c.broken(ctx, name, err)
 	}

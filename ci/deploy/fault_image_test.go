@@ -82,3 +82,20 @@ func TestFaultBadImage(t *testing.T) {
 		})
 	}
 }
+
+// A good image is probed in a container of its own, and rolls.
+func TestFaultNoneWithProbes(t *testing.T) {
+	p := newFaultPlace(t)
+	p.under("probes pass", 0, func(p *faultPlace) {
+		next := p.other()
+		o := p.to(image(next))
+		o.Probes = []deploy.Probe{{Path: "/", Status: 200}, {Path: "/api/", Status: 200}}
+		receipt, err := deploy.Deploy(context.Background(), p.client, o)
+		tried := slices.ContainsFunc(receipt.Steps, func(s deploy.Step) bool { return s.Name == "try web" })
+		if err != nil || receipt.Outcome != deploy.Deployed || !tried {
+			p.t.Errorf("%s, tried %v: %v", receipt.Outcome, tried, err)
+			return
+		}
+		p.current = next
+	})
+}

@@ -24,15 +24,25 @@ func (r *run) back(ctx context.Context, cause error) error {
 			return fmt.Errorf("%w\ngoing back was not possible: %w\n%s", cause, err, leftAlone)
 		}
 	}
-	if r.stranded && r.began {
+	if r.stranded {
+		return r.stay(ctx, cause)
+	}
+	return r.goBack(ctx, cause)
+}
+
+// stay ends a run that has no way back.
+func (r *run) stay(ctx context.Context, cause error) error {
+	if r.began {
 		r.receipt.Outcome = Failed
 		return fmt.Errorf("%w\nthe files of what ran before cannot be read, so there is no way back, and nothing more was touched\n%s", cause, r.whatNow(ctx))
 	}
-	if r.stranded {
-		r.receipt.Outcome = Untouched
-		r.tidy(ctx, "discard", r.target.release)
-		return fmt.Errorf("%w\nnothing was started or stopped", cause)
-	}
+	r.receipt.Outcome = Untouched
+	r.tidy(ctx, "discard", r.target.release)
+	return fmt.Errorf("%w\nnothing was started or stopped", cause)
+}
+
+// goBack starts what ran before, or removes what a first deploy started.
+func (r *run) goBack(ctx context.Context, cause error) error {
 	outcome, work, now := Restored, r.restore, "what ran before runs again: "+r.wasRunning()
 	if r.previous == nil {
 		outcome, work, now = Removed, r.remove, "it was the first deploy: what it had started was removed"

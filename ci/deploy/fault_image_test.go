@@ -83,7 +83,7 @@ func TestFaultBadImage(t *testing.T) {
 	}
 }
 
-// A good image is probed in a container of its own, and rolls.
+// A good image passes its probes in an extra container, and rolls.
 func TestFaultNoneWithProbes(t *testing.T) {
 	p := newFaultPlace(t)
 	p.under("probes pass", 0, func(p *faultPlace) {

@@ -43,7 +43,6 @@ type lab struct {
 
 func newLab(t *testing.T) *lab {
 	t.Helper()
-	needsDocker(t)
 	// Each has its own host, project and network, and mostly waits.
 	t.Parallel()
 	return newLabAlone(t)

@@ -27,11 +27,7 @@ func (r *run) look(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("reading %s on the host: %w", r.Dir, err)
 	}
-	if r.state, err = r.stateOf(said); err != nil {
-		return err
-	}
-	r.receipt.Previous = r.state.Current
-	if err := r.heed(); err != nil {
+	if err := r.remember(said); err != nil {
 		return err
 	}
 	r.volumes = strings.Fields(said["volumes"])
@@ -39,15 +35,28 @@ func (r *run) look(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("reading what the containers were started with: %w", err)
 	}
-	release := r.state.release(r.state.Current)
-	if release == nil {
-		return r.adopt(ctx, containers)
+	if release := r.state.release(r.state.Current); release != nil {
+		return r.recallCurrent(ctx, *release, said["retrieve"], containers)
 	}
-	if err := r.sameEngine(*release); err != nil {
+	return r.adopt(ctx, containers)
+}
+
+// remember takes the state of the place, and refuses what a person went back from.
+func (r *run) remember(said map[string]string) (err error) {
+	if r.state, err = r.stateOf(said); err != nil {
+		return err
+	}
+	r.receipt.Previous = r.state.Current
+	return r.heed()
+}
+
+// recallCurrent recalls the current release from what retrieve.sh wrote.
+func (r *run) recallCurrent(ctx context.Context, release Release, archive string, containers []environment) error {
+	if err := r.sameEngine(release); err != nil {
 		return err
 	}
 	r.receipt.PreviousCommit = release.Commit
-	t, folder, err := r.unpacked(*release, said["retrieve"])
+	t, folder, err := r.unpacked(release, archive)
 	if err != nil {
 		return err
 	}

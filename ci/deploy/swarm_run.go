@@ -75,11 +75,7 @@ func (r *run) lookSwarm(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("reading %s on the host: %w", r.Dir, err)
 	}
-	if r.state, err = r.stateOf(said); err != nil {
-		return err
-	}
-	r.receipt.Previous = r.state.Current
-	if err := r.heed(); err != nil {
+	if err := r.remember(said); err != nil {
 		return err
 	}
 	environments, err := r.swarmEnvironments(said["swarm-environment"])
@@ -89,19 +85,10 @@ func (r *run) lookSwarm(ctx context.Context) error {
 	if err := r.strangers(said["swarm-tasks"]); err != nil {
 		return err
 	}
-	release := r.state.release(r.state.Current)
-	if release == nil {
-		return nil
+	if release := r.state.release(r.state.Current); release != nil {
+		return r.recallCurrent(ctx, *release, said["retrieve"], environments)
 	}
-	if err := r.sameEngine(*release); err != nil {
-		return err
-	}
-	r.receipt.PreviousCommit = release.Commit
-	t, folder, err := r.unpacked(*release, said["retrieve"])
-	if err != nil {
-		return err
-	}
-	return r.recall(ctx, t, folder, environments)
+	return nil
 }
 
 // swarmEnvironments reads what swarm-environment.sh wrote.

@@ -292,7 +292,8 @@ func environmentOf(c types.ServiceConfig) map[string]string {
 	return environment
 }
 
-// hostVariable stands for a variable of the login on the host until the text is escaped.
+// hostVariable is a placeholder for a variable of the login on the host. It stays until
+// the text is escaped.
 const hostVariable = "\x00"
 
 var loginForm = `\$\{(HOME|USER|LOGNAME|SHELL|PATH)\}`

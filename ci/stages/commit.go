@@ -35,14 +35,14 @@ func compareCommit(ctx context.Context, root, commit string, m *compose.Manifest
 		return nil
 	}
 	if !strings.HasPrefix(head[0], commit) {
-		warnings = append(warnings, fmt.Sprintf("the work tree is at commit %.12s, and the release is named after %.12s: what is deployed is the work tree", head[0], commit))
+		warnings = append(warnings, fmt.Sprintf("the work tree is at commit %.12s, and the release is named after %.12s: the files come from the work tree", head[0], commit))
 	}
 	if files := c.differing(ctx); len(files) > 0 {
 		more := ""
 		if len(files) > maxDiffering {
 			files, more = files[:maxDiffering], fmt.Sprintf(" and %d more", len(files)-maxDiffering)
 		}
-		warnings = append(warnings, fmt.Sprintf("not as in commit %.12s: %s%s; what is deployed is the work tree", commit, strings.Join(files, ", "), more))
+		warnings = append(warnings, fmt.Sprintf("not as in commit %.12s: %s%s; the files come from the work tree", commit, strings.Join(files, ", "), more))
 	}
 	return warnings
 }

@@ -65,7 +65,7 @@ web.env
 	}
 	write("app/site/index.html", "changed")
 	write("app/site/new.html", "new")
-	if got, want := warnings(first), "not as in commit "+first[:12]+": app/site/index.html, app/site/new.html; what is deployed is the work tree"; got != want {
+	if got, want := warnings(first), "not as in commit "+first[:12]+": app/site/index.html, app/site/new.html; the files come from the work tree"; got != want {
 		t.Errorf("got %s, want %s", got, want)
 	}
 	git("add", "app")

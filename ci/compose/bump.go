@@ -1,6 +1,7 @@
 package compose
 
 import (
+	"context"
 	"maps"
 	"slices"
 	"strings"
@@ -174,21 +175,17 @@ func (b *bump) check(text []byte, images map[string]string) error {
 
 // BumpFiles is Bump on the files at the paths of a manifest and, if it is not empty, of
 // its values. manifest.EditFiles says how they are written.
-func BumpFiles(path, values string, images map[string]string, o BumpOptions) (changes []manifest.Change, err error) {
+func BumpFiles(ctx context.Context, path, values string, images map[string]string, o BumpOptions) ([]manifest.Change, error) {
 	paths := []string{path}
 	if values != "" {
 		paths = append(paths, values)
 	}
-	err = manifest.EditFiles(paths, func(texts [][]byte) ([][]byte, error) {
+	return manifest.EditFiles(ctx, paths, func(texts [][]byte) ([][]byte, []manifest.Change, error) {
 		t := Texts{Manifest: texts[0]}
 		if values != "" {
 			t.Values = append([]byte{}, texts[1]...)
 		}
-		var after Texts
-		if after, changes, err = Bump(t, images, o); err != nil {
-			return nil, err
-		}
-		return [][]byte{after.Manifest, after.Values}, nil
+		after, changes, err := Bump(t, images, o)
+		return [][]byte{after.Manifest, after.Values}, changes, err
 	})
-	return changes, err
 }

@@ -156,7 +156,7 @@ func TestBumpFiles(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := compose.BumpFiles(path, env, map[string]string{"api": "registry.example.com:5000/api:2"}, compose.BumpOptions{ValuesFile: env}); err != nil {
+	if _, err := compose.BumpFiles(t.Context(), path, env, map[string]string{"api": "registry.example.com:5000/api:2"}, compose.BumpOptions{ValuesFile: env}); err != nil {
 		t.Fatal(err)
 	}
 	after, err := compose.EnvironmentFile(env)
@@ -168,7 +168,7 @@ func TestBumpFiles(t *testing.T) {
 			t.Errorf("%s was %s and is %s", name, value.Reveal(), now)
 		}
 	}
-	if _, err := compose.BumpFiles(path, filepath.Join(folder, "none"), map[string]string{"api": "a:1"}, compose.BumpOptions{}); progress.ExitCode(err) != progress.ExitInvalid {
+	if _, err := compose.BumpFiles(t.Context(), path, filepath.Join(folder, "none"), map[string]string{"api": "a:1"}, compose.BumpOptions{}); progress.ExitCode(err) != progress.ExitInvalid {
 		t.Errorf("no file of values: %v", err)
 	}
 }

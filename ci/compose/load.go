@@ -43,6 +43,10 @@ type Manifest struct {
 // progress.Refused, names file, line and column where they are known, and repeats no
 // value of a variable.
 func Load(ctx context.Context, s Source) (*Manifest, error) {
+	return progress.Await(ctx, "reading the manifest", func() (*Manifest, error) { return load(ctx, s) })
+}
+
+func load(ctx context.Context, s Source) (*Manifest, error) {
 	r, err := s.begin()
 	if err != nil {
 		return nil, err

@@ -2,6 +2,7 @@ package manifest
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -13,49 +14,57 @@ import (
 )
 
 // BumpFile is Bump on the file at path, which EditFiles writes.
-func BumpFile(path string, images map[string]string, o Options) (changes []Change, err error) {
+func BumpFile(ctx context.Context, path string, images map[string]string, o Options) ([]Change, error) {
 	if o.File == "" {
 		o.File = path
 	}
-	err = EditFiles([]string{path}, func(texts [][]byte) ([][]byte, error) {
-		text, found, err := Bump(texts[0], images, o)
-		changes = found
-		return [][]byte{text}, err
+	return EditFiles(ctx, []string{path}, func(texts [][]byte) ([][]byte, []Change, error) {
+		text, changes, err := Bump(texts[0], images, o)
+		return [][]byte{text}, changes, err
 	})
-	return changes, err
 }
+
+// Edit makes new texts of those of some files, and says what it changed.
+type Edit func(texts [][]byte) ([][]byte, []Change, error)
 
 // EditFiles gives the files at paths the texts that edit makes of theirs. A file is
 // written only when its text changed, in one step, and keeps its mode and owner; a
 // symbolic link stays one. Several that run at once take turns: they name the same
-// file first.
-func EditFiles(paths []string, edit func(texts [][]byte) ([][]byte, error)) error {
+// file first. When ctx ends before edit does, no file is written.
+func EditFiles(ctx context.Context, paths []string, edit Edit) ([]Change, error) {
 	unlock, err := lockFolder(paths[0])
 	if err != nil {
-		return err
+		return nil, err
 	}
 	defer unlock()
 	var texts [][]byte
 	for _, path := range paths {
 		text, err := os.ReadFile(path)
 		if err != nil {
-			return progress.Invalid("reading manifest: %w: give the path of a file that can be read", err)
+			return nil, progress.Invalid("reading manifest: %w: give the path of a file that can be read", err)
 		}
 		texts = append(texts, text)
 	}
-	edited, err := edit(texts)
+	type result struct {
+		texts   [][]byte
+		changes []Change
+	}
+	edited, err := progress.Await(ctx, "reading "+paths[0], func() (r result, err error) {
+		r.texts, r.changes, err = edit(texts)
+		return r, err
+	})
 	if err != nil {
-		return err
+		return nil, err
 	}
 	for i, path := range paths {
-		if bytes.Equal(texts[i], edited[i]) {
+		if bytes.Equal(texts[i], edited.texts[i]) {
 			continue
 		}
-		if err := replaceFile(path, edited[i]); err != nil {
-			return fmt.Errorf("writing %s, it is as it was: %w", path, err)
+		if err := replaceFile(path, edited.texts[i]); err != nil {
+			return nil, fmt.Errorf("writing %s, it is as it was: %w", path, err)
 		}
 	}
-	return nil
+	return edited.changes, nil
 }
 
 // lockFolder locks the folder of the file at path against other bumps: each bump

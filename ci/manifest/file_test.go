@@ -55,7 +55,7 @@ func TestBumpFileKeepsModeAndOwner(t *testing.T) {
 			}
 			before = inode(t, path)
 		}
-		changes, err := BumpFile(path, map[string]string{"backend": "owner/backend:new"}, Options{})
+		changes, err := BumpFile(t.Context(), path, map[string]string{"backend": "owner/backend:new"}, Options{})
 		if err != nil || len(changes) != 1 {
 			t.Fatal(changes, err)
 		}
@@ -86,7 +86,7 @@ func TestBumpFileLeavesUnchangedAndRefusedAlone(t *testing.T) {
 	for _, ref := range []string{"owner/backend:old", "Not A Ref", "owner/backend:${X}"} {
 		path := write(t, 0o644)
 		before := inode(t, path)
-		changes, err := BumpFile(path, map[string]string{"backend": ref}, Options{})
+		changes, err := BumpFile(t.Context(), path, map[string]string{"backend": ref}, Options{})
 		if len(changes) != 0 || (err != nil) != (ref != "owner/backend:old") {
 			t.Errorf("%s: %v %v", ref, changes, err)
 		}
@@ -107,7 +107,7 @@ func TestBumpFileFollowsLink(t *testing.T) {
 	if err := os.Symlink(path, link); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := BumpFile(link, map[string]string{"frontend": "owner/frontend:new"}, Options{}); err != nil {
+	if _, err := BumpFile(t.Context(), link, map[string]string{"frontend": "owner/frontend:new"}, Options{}); err != nil {
 		t.Fatal(err)
 	}
 	if info, err := os.Lstat(link); err != nil || info.Mode()&os.ModeSymlink == 0 {
@@ -121,7 +121,7 @@ func TestBumpFileFollowsLink(t *testing.T) {
 func TestBumpFileThatCannotBeRead(t *testing.T) {
 	folder := t.TempDir()
 	for _, path := range []string{filepath.Join(folder, "none.yml"), filepath.Join(folder, "none", "compose.yml"), folder} {
-		_, err := BumpFile(path, map[string]string{"a": "b"}, Options{})
+		_, err := BumpFile(t.Context(), path, map[string]string{"a": "b"}, Options{})
 		if progress.ExitCode(err) != progress.ExitInvalid || !strings.Contains(err.Error(), "give the path of a file") {
 			t.Errorf("%s: %v", path, err)
 		}
@@ -143,7 +143,7 @@ func TestBumpFileTakesTurns(t *testing.T) {
 	var group sync.WaitGroup
 	for i := range services {
 		group.Go(func() {
-			if _, err := BumpFile(path, map[string]string{fmt.Sprintf("s%d", i): "owner/app:new"}, Options{}); err != nil {
+			if _, err := BumpFile(t.Context(), path, map[string]string{fmt.Sprintf("s%d", i): "owner/app:new"}, Options{}); err != nil {
 				t.Error(err)
 			}
 		})

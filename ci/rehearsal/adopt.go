@@ -106,6 +106,6 @@ func pointManifest(path, registry string) error {
 		}
 		images[service] = registry + "/" + filepath.Base(reference.Name) + ":" + reference.Tag
 	}
-	_, err = manifest.BumpFile(path, images, manifest.Options{})
+	_, err = manifest.BumpFile(context.Background(), path, images, manifest.Options{})
 	return err
 }

@@ -11,12 +11,13 @@ import (
 
 	"gitops/ci/compose"
 	"gitops/ci/manifest"
+	"gitops/ci/progress"
 )
 
 // apply replays the intent on t. It returns the files that changed, by their paths:
 // nil when there is nothing to commit; the result then says why.
 func (j *job) apply(ctx context.Context, t *tip) (map[string][]byte, error) {
-	rewritten, changes, err := j.bump(t, j.Images)
+	rewritten, changes, err := j.bump(ctx, t, j.Images)
 	if err != nil {
 		return nil, err
 	}
@@ -32,7 +33,7 @@ func (j *job) apply(ctx context.Context, t *tip) (map[string][]byte, error) {
 		return nil, err
 	}
 	if len(newer) > 0 {
-		if rewritten, changes, err = j.applyRest(t, newer); err != nil {
+		if rewritten, changes, err = j.applyRest(ctx, t, newer); err != nil {
 			return nil, err
 		}
 	}
@@ -42,13 +43,17 @@ func (j *job) apply(ctx context.Context, t *tip) (map[string][]byte, error) {
 }
 
 // bump brings images into the files of t and returns those that changed.
-func (j *job) bump(t *tip, images map[string]string) (map[string][]byte, []manifest.Change, error) {
+func (j *job) bump(ctx context.Context, t *tip, images map[string]string) (map[string][]byte, []manifest.Change, error) {
 	o := compose.BumpOptions{
 		Options:    manifest.Options{File: j.target + ":" + j.Manifest, Force: j.Force, Pin: j.Pin},
 		ValuesFile: j.target + ":" + j.Values,
 	}
 	before := compose.Texts{Manifest: t.files[j.Manifest], Values: t.files[j.Values]}
-	after, changes, err := compose.Bump(before, images, o)
+	var changes []manifest.Change
+	after, err := progress.Await(ctx, "reading "+o.File, func() (after compose.Texts, err error) {
+		after, changes, err = compose.Bump(before, images, o)
+		return after, err
+	})
 	if err != nil {
 		return nil, nil, err
 	}
@@ -63,7 +68,7 @@ func (j *job) bump(t *tip, images map[string]string) (map[string][]byte, []manif
 }
 
 // applyRest replays the intent without the services that run something newer.
-func (j *job) applyRest(t *tip, newer map[string]string) (map[string][]byte, []manifest.Change, error) {
+func (j *job) applyRest(ctx context.Context, t *tip, newer map[string]string) (map[string][]byte, []manifest.Change, error) {
 	j.result.Superseded = newer
 	first := slices.Sorted(maps.Keys(newer))[0]
 	j.result.SupersededBy = newer[first]
@@ -76,7 +81,7 @@ func (j *job) applyRest(t *tip, newer map[string]string) (map[string][]byte, []m
 		j.result.Outcome = Superseded
 		return nil, nil, nil
 	}
-	rewritten, changes, err := j.bump(t, rest)
+	rewritten, changes, err := j.bump(ctx, t, rest)
 	if err == nil && len(changes) == 0 {
 		j.result.Outcome = Superseded
 		return nil, nil, nil

@@ -33,11 +33,11 @@ type BumpResult struct {
 
 // Bump replaces image refs in the manifest, or the tags in its file of values, byte for
 // byte.
-func Bump(_ context.Context, o BumpOptions) (BumpResult, error) {
+func Bump(ctx context.Context, o BumpOptions) (BumpResult, error) {
 	if len(o.Images) == 0 {
 		return BumpResult{}, errNoImages()
 	}
-	changes, err := compose.BumpFiles(o.Manifest, o.Values, o.Images, compose.BumpOptions{
+	changes, err := compose.BumpFiles(ctx, o.Manifest, o.Values, o.Images, compose.BumpOptions{
 		Options: manifest.Options{File: o.Manifest, Pin: o.Pin, Force: o.Force}, ValuesFile: o.Values,
 	})
 	if err != nil {

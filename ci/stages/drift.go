@@ -49,7 +49,7 @@ type DriftResult struct {
 // keeps one issue about the difference and closes it when there is none. The token
 // needs issues: write.
 func Drift(ctx context.Context, o DriftOptions) (DriftResult, error) {
-	source, err := o.source()
+	source, err := o.source(ctx)
 	if err != nil {
 		return DriftResult{}, err
 	}
@@ -81,7 +81,7 @@ func Drift(ctx context.Context, o DriftOptions) (DriftResult, error) {
 }
 
 // source returns how the manifest is read, and refuses one that cannot be.
-func (o DriftOptions) source() (compose.Source, error) {
+func (o DriftOptions) source(ctx context.Context) (compose.Source, error) {
 	source, err := sourceOf(cmp.Or(o.Deployed, "."), o.Manifests, o.Profiles, nil)
 	if err != nil {
 		return source, err
@@ -90,7 +90,7 @@ func (o DriftOptions) source() (compose.Source, error) {
 		return source, err
 	}
 	source.AnyValue, source.FilesElsewhere = true, true
-	_, err = compose.Load(context.Background(), source)
+	_, err = compose.Load(ctx, source)
 	return source, err
 }
 

@@ -36,7 +36,7 @@ func reach(ctx context.Context, h Host, p Place) (*remote, error) {
 	if m.onSwarm() {
 		script = "swarm-reach"
 	}
-	out, err := m.script(ctx, script, "")
+	out, err := m.script(ctx, script, scriptText("tools"))
 	if exitOf(err) == exitNoSwarm {
 		return nil, progress.Refused("%w; nothing was touched", err)
 	}

@@ -81,6 +81,9 @@ func (m *Manifest) Labels(name string) map[string]string {
 // Relative returns a path of the Project relative to the Source's Root, with slashes.
 // It is false for a path of the host.
 func (m *Manifest) Relative(source string) (string, bool) {
+	if source == m.root {
+		return ".", true
+	}
 	return strings.CutPrefix(filepath.ToSlash(source), filepath.ToSlash(m.root)+"/")
 }
 

@@ -82,8 +82,11 @@ func layoutOf(m *compose.Manifest, s compose.Source) (l layout, top string) {
 
 // within returns a path of the repository relative to the folder top, which has it.
 func within(top, p string) string {
-	if top == "." {
+	switch top {
+	case ".":
 		return p
+	case p:
+		return "."
 	}
 	return strings.TrimPrefix(strings.TrimPrefix(p, top), "/")
 }

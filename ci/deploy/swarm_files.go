@@ -49,7 +49,10 @@ func partsOf(archive []byte, base string) (parts []part, err error) {
 		case header.Typeflag == tar.TypeDir:
 			continue
 		}
-		inner := strings.TrimPrefix(strings.TrimPrefix(path.Clean(header.Name), base), "/")
+		inner := within(base, path.Clean(header.Name))
+		if inner == "." {
+			inner = "" // the file itself
+		}
 		parts = append(parts, part{Path: inner, Mode: header.Mode, Size: header.Size, Link: header.Typeflag == tar.TypeSymlink})
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 
@@ -137,6 +138,25 @@ func TestSwarmLabels(t *testing.T) {
 				t.Errorf("%s is %v, want %v", c.key, got, c.want)
 			}
 		})
+	}
+}
+
+// The folder of the manifest itself is a bind mount too.
+func TestSwarmFilesOfTheProject(t *testing.T) {
+	manifest := "services: {a: {image: a, volumes: [\".:/code:ro\"]}}\n"
+	stack, err := stackOf(t, swarmSource(t, manifest, map[string]string{".hidden": "1", "conf.d/a": "a"}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var targets []string
+	for _, entry := range at(t, rendered(t, stack), "services", "a", "configs").([]any) {
+		target, _ := at(t, entry, "target").(string)
+		targets = append(targets, target)
+	}
+	for _, want := range []string{"/code/.hidden", "/code/conf.d/a"} {
+		if !slices.Contains(targets, want) {
+			t.Errorf("no config at %s: %v", want, targets)
+		}
 	}
 }
 

@@ -209,15 +209,20 @@ func (p *public) choose() {
 		if f.Use == compose.UseRead || p.file != "" {
 			continue
 		}
-		p.file, p.users = f.Path, f.Services
+		p.file = f.Path
 		if f.Folder {
 			inside, err := m.Contents(f)
 			inside = slices.DeleteFunc(inside, func(file string) bool { return slices.Contains(p.source.Manifests, file) })
 			if err != nil || len(inside) == 0 {
-				p.file, p.users = "", nil
+				p.file = ""
 				continue
 			}
 			p.file = inside[0]
+		}
+	}
+	for _, f := range m.Files {
+		if f.Use != compose.UseRead && (f.Path == p.file || f.Folder && (f.Path == "." || strings.HasPrefix(p.file, f.Path+"/"))) {
+			p.users = append(p.users, f.Services...)
 		}
 	}
 }
@@ -383,6 +388,9 @@ func (p *public) watch() func() map[string]string {
 				continue // the first event decides
 			}
 			happened[words[0]] = map[string]string{"start": deploy.Roll, "die": deploy.Recreate}[words[1]]
+			if slices.Contains(p.jobs, words[0]) {
+				happened[words[0]] = deploy.Recreate // the old one ended long ago
+			}
 		}
 		return happened
 	}

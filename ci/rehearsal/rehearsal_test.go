@@ -55,16 +55,19 @@ func TestReportIsSelfContainedAndEscaped(t *testing.T) {
 		NotRun:  []string{"Grafana: no image"},
 	}
 	var out bytes.Buffer
-	if err := report.WriteHTML(&out); err != nil {
+	if err := report.WriteHTML(&out, []byte("<svg/>")); err != nil {
 		t.Fatal(err)
 	}
 	page := out.String()
-	for _, want := range []string{"deploy &lt;b&gt;", "left:20.00%", "width:50.00%", "<td>1</td>", "Grafana: no image", "rehearsal passed: 1 stages, 10 s"} {
+	for _, want := range []string{"deploy &lt;b&gt;", "left:20.00%", "width:50.00%", "<td>1</td>", "Grafana: no image", "rehearsal passed: 1 stages, 10 s", `src="data:image/svg&#43;xml;base64,PHN2Zy8&#43;"`} {
 		if !strings.Contains(page, want) {
 			t.Errorf("the page lacks %q", want)
 		}
 	}
-	for _, not := range []string{"<script", "src=", "href=", "@import", "url("} {
+	if loads := strings.Count(page, "src="); loads != 1 {
+		t.Errorf("the page loads %d things, and has one picture", loads)
+	}
+	for _, not := range []string{"<script", "href=", "@import", "url("} {
 		if strings.Contains(page, not) {
 			t.Errorf("the page has %q", not)
 		}

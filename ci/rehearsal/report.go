@@ -3,6 +3,7 @@ package rehearsal
 import (
 	"bytes"
 	_ "embed"
+	"encoding/base64"
 	"fmt"
 	"html/template"
 	"io"
@@ -29,8 +30,9 @@ var pageTemplate = template.Must(template.New("report").Funcs(template.FuncMap{
 }).Parse(page))
 
 // WriteHTML writes the report as one self-contained page: the timeline of
-// stages, the review comment as GitHub would render it, and the receipt.
-func (r *Report) WriteHTML(w io.Writer) error {
+// stages, the review comment as GitHub would render it, the receipt, and an SVG
+// picture of a benchmark of deploys if it is not empty.
+func (r *Report) WriteHTML(w io.Writer, benchmark []byte) error {
 	review, err := renderMarkdown(r.Review)
 	if err != nil {
 		return fmt.Errorf("rendering the review comment: %w", err)
@@ -39,11 +41,21 @@ func (r *Report) WriteHTML(w io.Writer) error {
 		*Report
 		ReviewHTML template.HTML
 		Summary    string
-	}{r, review, r.Summary()})
+		Benchmark  template.URL
+	}{r, review, r.Summary(), svgURL(benchmark)})
 	if err != nil {
 		return fmt.Errorf("rendering the report: %w", err)
 	}
 	return nil
+}
+
+// svgURL returns a picture as an address that holds it. A page that loads it so runs
+// no script of it, and none of its styles.
+func svgURL(picture []byte) template.URL {
+	if len(picture) == 0 {
+		return ""
+	}
+	return template.URL("data:image/svg+xml;base64," + base64.StdEncoding.EncodeToString(picture)) //nolint:gosec // base64 has no quotes
 }
 
 // renderMarkdown renders a comment that our own review stage wrote. It uses the

@@ -3,6 +3,7 @@ package deploy
 import (
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/compose-spec/compose-go/v2/types"
@@ -104,10 +105,19 @@ func fixedName(s types.ServiceConfig) string {
 	return "container_name: " + s.ContainerName + " is for one container (leave it out, or give --rename)"
 }
 
+// publishedPort finds a port that the old and the new containers cannot both have. A
+// range has to have one for each of them.
 func publishedPort(s types.ServiceConfig) string {
 	for _, port := range s.Ports {
-		if port.Published != "" && port.Published != "0" && !strings.Contains(port.Published, "-") {
+		first, last, isRange := strings.Cut(port.Published, "-")
+		from, _ := strconv.Atoi(first)
+		to, _ := strconv.Atoi(last)
+		switch {
+		case port.Published == "" || port.Published == "0":
+		case !isRange:
 			return "it publishes port " + port.Published
+		case to-from+1 < 2*scaleOf(s):
+			return fmt.Sprintf("it publishes the ports %s, which are too few for its containers twice", port.Published)
 		}
 	}
 	if s.NetworkMode == "host" {

@@ -19,13 +19,15 @@ func loaded(t *testing.T, manifest string) *compose.Manifest {
 
 func TestWhoMayHaveTwoContainers(t *testing.T) {
 	for definition, want := range map[string]string{
-		"":                           "",
-		"container_name: x":          "container_name: x is for one container",
-		`ports: ["80:80"]`:           "it publishes port 80",
-		`ports: ["80"]`:              "",
-		`ports: ["8000-8010:80"]`:    "",
-		"network_mode: host":         "it is on the host's network",
-		`network_mode: "service:db"`: "it lives in a container of db",
+		"":                        "",
+		"container_name: x":       "container_name: x is for one container",
+		`ports: ["80:80"]`:        "it publishes port 80",
+		`ports: ["80"]`:           "",
+		`ports: ["8000-8010:80"]`: "",
+		`{ports: ["8000-8002:80"], deploy: {replicas: 2}}`: "it publishes the ports 8000-8002, which are too few",
+		`{ports: ["8000-8003:80"], deploy: {replicas: 2}}`: "",
+		"network_mode: host":                        "it is on the host's network",
+		`network_mode: "service:db"`:                "it lives in a container of db",
 		"networks: {n: {ipv4_address: 10.0.0.2}}":   "it has a fixed address in network n",
 		`volumes: ["data:/data"]`:                   "volume data may be for one container",
 		`volumes: ["data:/data:ro"]`:                "",

@@ -8,8 +8,10 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 
 	"gopkg.in/yaml.v3"
@@ -119,12 +121,26 @@ func (a adapter) walk(node *yaml.Node, below string) {
 	if node.Kind != yaml.ScalarNode {
 		return
 	}
+	if below == "nofile" || below == "soft" || below == "hard" {
+		node.Value = openFiles(node.Value)
+	}
 	if below == "volumes" && strings.HasPrefix(node.Value, "/srv/") {
 		node.Value = filepath.Join(filepath.Dir(a.lab.dir), node.Value)
 	}
 	if below == "volumes" || below == "target" { // the program is at /app
 		node.Value = strings.Replace(node.Value, "/app/", "/of-app/", 1)
 	}
+}
+
+// openFiles returns a limit of open files that this machine can set: to raise its own
+// takes a capability that root may lack in a container.
+func openFiles(wanted string) string {
+	var most syscall.Rlimit
+	number, err := strconv.ParseUint(wanted, 10, 64)
+	if err != nil || syscall.Getrlimit(syscall.RLIMIT_NOFILE, &most) != nil {
+		return wanted
+	}
+	return strconv.FormatUint(min(number, most.Max), 10)
 }
 
 // text returns all scalars of a node.

@@ -50,7 +50,9 @@ func recoverEnv(written *compose.Written, containers []environment) map[string]s
 	found := map[string]secret.Value{}
 	recover := func(template, value string) {
 		for name, value := range compose.Match(template, value) {
-			found[name] = secret.New(value)
+			if compose.CheckVariable(name) == nil { // else the host sets it, as COMPOSE_PROJECT_NAME
+				found[name] = secret.New(value)
+			}
 		}
 	}
 	for _, c := range containers {

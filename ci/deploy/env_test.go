@@ -69,6 +69,7 @@ services:
       - TOKEN=${TOKEN:-none}
       - DASH=${NOT_THERE}
       - PASSED
+      - PROJECT=${COMPOSE_PROJECT_NAME}
     labels:
       - "auth.users=${USERS:?}"
   mapped:
@@ -80,7 +81,7 @@ services:
 	}
 	got := recoverEnv(m, []environment{
 		{Service: "map", Env: []string{"PATH=/bin", "PASSWORD=a=b\nc", "URL=http://x.org,https://x.org,http://localhost", "BOTH=1-2-3", "FIXED=same"}},
-		{Service: "list", Env: []string{"TOKEN=none", "PASSED=yes"}, Labels: map[string]string{"auth.users": "admin:$apr1$x", "more": "y"}},
+		{Service: "list", Env: []string{"TOKEN=none", "PASSED=yes", "PROJECT=shop"}, Labels: map[string]string{"auth.users": "admin:$apr1$x", "more": "y"}},
 		{Service: "mapped", Labels: map[string]string{"rule": "Host(h.org)"}},
 		{Service: "gone", Env: []string{"X=y"}},
 	})

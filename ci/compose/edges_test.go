@@ -328,7 +328,7 @@ func TestLoadManyServices(t *testing.T) {
 		fmt.Fprintf(&text, "-- conf/%d --\n", i)
 	}
 	text.WriteString("-- shared/x --\n-- all.env --\nA=1\n")
-	begin := time.Now()
+	begin := computed(t)
 	m, err := load(t, compose.Source{Env: values("TAG", "1")}, text.String())
 	if err != nil {
 		t.Fatal(err)
@@ -336,11 +336,21 @@ func TestLoadManyServices(t *testing.T) {
 	if len(m.Files) != 303 || len(m.Starts()) != 300 {
 		t.Errorf("%d files, %d services", len(m.Files), len(m.Starts()))
 	}
-	if took := time.Since(begin); took > 5*time.Second {
-		t.Errorf("it took %v", took)
+	if took := computed(t) - begin; took > 5*time.Second {
+		t.Errorf("it took %v of a processor", took)
 	} else {
 		t.Log(took)
 	}
+}
+
+// computed returns how long this process has computed, whatever else the machine does.
+func computed(t *testing.T) time.Duration {
+	t.Helper()
+	var usage syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &usage); err != nil {
+		t.Fatal(err)
+	}
+	return time.Duration(usage.Utime.Nano())
 }
 
 // Whatever a manifest is like, Load says what is wrong with it and where no run could

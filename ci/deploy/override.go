@@ -54,7 +54,12 @@ func (o override) service(s types.ServiceConfig, action Action) mapping {
 		m = append(m, pair{"image", literal(action.pin)})
 	}
 	if o.rename && s.ContainerName != "" {
-		m = append(m, pair{"container_name", &yaml.Node{Kind: yaml.ScalarNode, Tag: "!reset", Value: "null"}})
+		m = append(m, pair{"container_name", reset()})
+	}
+	if s.Develop != nil {
+		// Its paths are in the release's folder, and Compose would replace the containers
+		// of each release for that.
+		m = append(m, pair{"develop", reset()})
 	}
 	if volumes := o.volumes(s); volumes != nil {
 		m = append(m, pair{"volumes", volumes})
@@ -78,6 +83,9 @@ func (o override) service(s types.ServiceConfig, action Action) mapping {
 	}
 	return m
 }
+
+// reset removes what the manifest has.
+func reset() *yaml.Node { return &yaml.Node{Kind: yaml.ScalarNode, Tag: "!reset", Value: "null"} }
 
 // volumes places the files and the data of a service; nil when it has neither.
 func (o override) volumes(s types.ServiceConfig) *yaml.Node {

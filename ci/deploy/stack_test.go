@@ -14,7 +14,7 @@ import (
 // in the repository: else going back would lose them.
 func TestAReleaseIsReadAsItWasDeployed(t *testing.T) {
 	const service = "services:\n  web: {image: web, volumes: [\"./conf:/conf:ro\", \"MORE:/more\"], secrets: [s], configs: [c]}\nsecrets: {s: {file: ./s.txt}}\nconfigs: {c: {file: ./c.txt}}\n"
-	for name, more := range map[string]string{"beside": "./more.txt", "above": "../shared/more.txt"} {
+	for name, more := range map[string]string{"beside": "./more.txt", "above": "../shared/more.txt", "itself": "."} {
 		t.Run(name, func(t *testing.T) {
 			root := t.TempDir()
 			for file, text := range map[string]string{
@@ -55,5 +55,23 @@ func TestAReleaseIsReadAsItWasDeployed(t *testing.T) {
 				t.Errorf("deployed as\n%s\nand read as\n%s", texts[0], texts[1])
 			}
 		})
+	}
+}
+
+// Paths of develop are in the release's folder: each release would have another
+// definition.
+func TestReleaseHasNoPathsOfDevelop(t *testing.T) {
+	root := t.TempDir()
+	text := "services: {web: {image: x, develop: {watch: [{path: ./src, action: sync, target: /src}]}}}\n"
+	if err := os.WriteFile(filepath.Join(root, "compose.yml"), []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	d, err := newTarget(t.Context(), Options{Source: compose.Source{Root: root, Manifests: []string{"compose.yml"}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	written, err := override{manifest: d.manifest, bundle: d.bundle, project: "p", dir: "/home/deploy"}.text([]Action{{Service: "web"}})
+	if err != nil || !strings.Contains(string(written), "develop: !reset null") {
+		t.Errorf("%v: %s", err, written)
 	}
 }

@@ -85,14 +85,6 @@ func (o ApplyOptions) apply(ctx context.Context) (ApplyResult, error) {
 	return r, cmp.Or(err, outputsErr)
 }
 
-// found is a review that was looked for.
-type found struct {
-	where       string // where it is; without a fingerprint, why there is none
-	fingerprint string
-	body        string // of the comment
-	pull        int
-}
-
 // reviewed compares the plan with the reviewed one; it returns where the review
 // was found, or refuses.
 func (o ApplyOptions) reviewed(ctx context.Context, p planned) (string, error) {
@@ -123,16 +115,9 @@ func (o ApplyOptions) refuse(ctx context.Context, p planned, r found) error {
 	refused := progress.Refused("refusing to apply: the plan is not the reviewed one (%s).\nreviewed: %s\nnow:      %s, %s\n%s\n"+
 		"Something changed in between: open a pull request again, or give --reviewed with the new fingerprint.",
 		r.where, r.fingerprint, p.Fingerprint, p.Headline, strings.Join(difference.Lines(), "\n"))
-	if r.pull == 0 {
-		return refused
-	}
-	client, err := o.GitHub.client(o.Output)
-	if err != nil {
-		return refused
-	}
-	body := review.RenderRefusal(review.Refusal{Comment: o.refusal(p), Reviewed: r.fingerprint, Difference: difference})
-	if _, _, err := client.UpsertComment(ctx, r.pull, review.RefusalMarker(o.Terraform.Dir, p.Workspace), body); err != nil {
-		o.Output.Progress.Say("telling the pull request: %v", err)
+	if r.pull != 0 {
+		body := review.RenderRefusal(review.Refusal{Comment: o.refusal(p), Reviewed: r.fingerprint, Difference: difference})
+		o.tellPull(ctx, r.pull, review.RefusalMarker(o.Terraform.Dir, p.Workspace), body)
 	}
 	return refused
 }
@@ -142,40 +127,4 @@ func (o ApplyOptions) refusal(p planned) review.Comment {
 	c := review.Comment{Dir: o.Terraform.Dir, Commit: o.Commit, Time: time.Now().UTC(), Redactor: o.Output.Redactor}
 	p.show(&c)
 	return c
-}
-
-// findReview looks for the review of the plan.
-func (o ApplyOptions) findReview(ctx context.Context, p planned) (found, error) {
-	if o.Reviewed != "" {
-		return found{where: "--reviewed", fingerprint: o.Reviewed}, nil
-	}
-	if o.GitHub.Repo == "" || o.Commit == "" {
-		return found{where: "neither --reviewed nor --github-repo with --commit was given"}, nil
-	}
-	client, err := o.GitHub.client(o.Output)
-	if err != nil {
-		return found{}, err
-	}
-	r := found{}
-	if r.pull, err = client.MergedPullRequest(ctx, o.Commit); err != nil {
-		return r, err
-	}
-	if r.pull == 0 {
-		r.where = fmt.Sprintf("commit %s came with no merged pull request", o.Commit)
-		return r, nil
-	}
-	r.where = fmt.Sprintf("pull request %d", r.pull)
-	body, ok, err := client.FindComment(ctx, r.pull, review.Marker(o.Terraform.Dir, p.Workspace))
-	if err != nil {
-		return r, err
-	}
-	if !ok {
-		r.where += " has no review comment"
-		return r, nil
-	}
-	r.body = body
-	if r.fingerprint, ok = review.ParseFingerprint(body); !ok {
-		r.where += "'s review comment has no fingerprint: its plan failed"
-	}
-	return r, nil
 }

@@ -57,7 +57,7 @@ func Render(c Comment) string {
 		r.Fingerprint, r.Effects, r.Cost, r.NoCost = "", nil, nil, "" // nothing of a failed plan may be applied
 	}
 	footer := r.footer()
-	r.page.left = Limit - len(footer)
+	r.page.left = Limit - sealSize - endingSize - len(footer)
 	r.page.write(Marker(c.Dir, c.Workspace) + "\n" + fingerprintMark(r.Fingerprint) + "\n" + effectsMark(r.redacted(r.Effects)) + "\n")
 	switch {
 	case c.Failure != nil:

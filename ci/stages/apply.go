@@ -23,6 +23,14 @@ type ApplyOptions struct {
 	Reviewed string `json:"reviewed,omitempty"`
 	// Commit is the full SHA of the merged commit.
 	Commit string `json:"commit,omitempty"`
+	// Branch is the branch that is applied, which the pull request must have been merged
+	// into; DefaultBranch when empty.
+	Branch string `json:"branch,omitempty"`
+	// ReviewAuthor is the login of who wrote the review, such as github-actions[bot]; who
+	// the token belongs to when empty.
+	ReviewAuthor string `json:"review_author,omitempty"`
+	// RequireApproval refuses a review that nobody approved since it was written.
+	RequireApproval bool `json:"require_approval,omitempty"`
 	// AcceptUnreviewed applies although no review is found.
 	AcceptUnreviewed bool `json:"accept_unreviewed,omitempty"`
 	// Platforms are what images are built for, to compare with the server; empty is the

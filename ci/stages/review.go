@@ -89,6 +89,9 @@ func (o ReviewOptions) deliver(ctx context.Context, c review.Comment, r *ReviewR
 	if err != nil {
 		return err
 	}
+	if r.Text, err = o.seal(ctx, client, c, r.Text); err != nil {
+		return err
+	}
 	r.Comment, r.Created, err = client.UpsertComment(ctx, o.PullRequest, review.Marker(c.Dir, c.Workspace), r.Text)
 	return err
 }

@@ -28,6 +28,9 @@ func addApply(cmd *cobra.Command, o *stages.ApplyOptions) {
 	addPlatforms(flags, &o.Platforms)
 	flags.StringVar(&o.Reviewed, "reviewed", "", "fingerprint that was reviewed, sha256:…, instead of looking it up on GitHub")
 	flags.StringVar(&o.Commit, "commit", os.Getenv("GITHUB_SHA"), "full SHA of the merged commit, whose pull request has the review")
+	flags.StringVar(&o.Branch, "infra-branch", os.Getenv("GITHUB_REF_NAME"), "branch that is applied, which the pull request must have been merged into (default: GITHUB_REF_NAME, then "+stages.DefaultBranch+")")
+	flags.StringVar(&o.ReviewAuthor, "review-author", "", "login of who wrote the review, such as github-actions[bot] (default: who GITHUB_TOKEN belongs to)")
+	flags.BoolVar(&o.RequireApproval, "require-approval", false, "refuse a review that no person who may push approved since its comment was written")
 	flags.BoolVar(&o.AcceptUnreviewed, "accept-unreviewed", false, "apply although no review is found")
 	flags.StringVar(&o.Out, "out", "", "file for Terraform's outputs as JSON")
 }

@@ -29,6 +29,7 @@ func addTerraform(flags *pflag.FlagSet, t *stages.TerraformOptions) {
 	flags.StringArrayVar(&t.VarFiles, "var-file", nil, "file of Terraform variables (repeatable)")
 	flags.DurationVar(&t.LockTimeout, "lock-timeout", time.Minute, "how long to wait for the state's lock")
 	addPass(flags, &t.Pass, "terraform")
+	t.ReviewKey = secret.FromEnv("GITOPS_REVIEW_KEY")
 }
 
 // addValues adds the flag for the file in which a release sets the tags of images.

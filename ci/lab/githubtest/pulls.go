@@ -10,6 +10,7 @@ func (s *Server) pullBody(r *http.Request, issue *Issue) map[string]any {
 	pull := issue.Pull
 	body := map[string]any{
 		"number":           issue.Number,
+		"node_id":          pullNode(issue.Number),
 		"title":            issue.Title,
 		"body":             issue.Body,
 		"state":            issue.State,

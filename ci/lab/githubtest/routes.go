@@ -35,6 +35,7 @@ func (s *Server) routes() *http.ServeMux {
 	repo("GET /pulls", "pull_requests=read", s.listPulls)
 	repo("POST /pulls", "pull_requests=write", s.createPull)
 	repo("GET /pulls/{number}", "pull_requests=read", s.getPull)
+	repo("POST /statuses/{sha}", "statuses=write", s.createStatus)
 	repo("GET /commits/{sha}/pulls", "pull_requests=read,contents=read", s.pullsOfCommit)
 	repo("GET /actions/runs/{run}/artifacts", "actions=read", s.listArtifacts)
 	s.labRoutes(mux)
@@ -84,21 +85,6 @@ func (s *Server) listArtifacts(w http.ResponseWriter, _ *http.Request) {
 func number(text string) int64 {
 	n, _ := strconv.ParseInt(text, 10, 64)
 	return n
-}
-
-// graphql answers the one query that gitops makes: who am I.
-func (s *Server) graphql(w http.ResponseWriter, r *http.Request) {
-	var query struct {
-		Query string `json:"query"`
-	}
-	if !read(w, r, &query) {
-		return
-	}
-	if strings.Join(strings.Fields(query.Query), "") != "query{viewer{login}}" {
-		answer(w, http.StatusOK, map[string]any{"errors": []any{map[string]any{"message": "this double knows query { viewer { login } } alone"}}})
-		return
-	}
-	answer(w, http.StatusOK, map[string]any{"data": map[string]any{"viewer": map[string]any{"login": s.author.Login}}})
 }
 
 // issueOf finds the issue or pull request of a request, or answers 404.

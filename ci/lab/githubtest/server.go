@@ -27,6 +27,8 @@ type Options struct {
 	// is answered 403 when it asks who it is, as an app's token is.
 	Author User
 	Limit  int // requests in an hour, 5000 when 0
+	// Now is the time; the machine's when nil.
+	Now func() time.Time
 	// Git has the repositories that are served beside the API; none when nil.
 	Git *gitserver.Server
 }
@@ -43,6 +45,7 @@ type Server struct {
 	faults      []*Fault
 	requests    map[string]int
 	tokens      map[string]permissions
+	statuses    []Status
 	lastNumber  int
 	lastComment int64
 	remaining   int
@@ -58,6 +61,9 @@ func New(options Options) *Server {
 		issues: map[int]*Issue{}, requests: map[string]int{}, tokens: map[string]permissions{}}
 	if s.author.Login == "" {
 		s.author = ActionsBot
+	}
+	if s.options.Now == nil {
+		s.options.Now = time.Now
 	}
 	if s.options.Limit == 0 {
 		s.options.Limit = 5000
@@ -85,7 +91,8 @@ func Serve(ctx context.Context, listener net.Listener, options Options) error {
 	return nil
 }
 
-func (s *Server) now() time.Time { return time.Now().UTC().Truncate(time.Second) }
+// now is the time in whole seconds, as GitHub tells it.
+func (s *Server) now() time.Time { return s.options.Now().UTC().Truncate(time.Second) }
 
 // ServeHTTP implements http.Handler.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {

@@ -106,3 +106,15 @@ func link(address string) string {
 	}
 	return "[this run](" + address + ")"
 }
+
+// EndingMarker returns the hidden first line of an ending in a comment by itself.
+func EndingMarker(dir, workspace string) string {
+	return strings.Replace(Marker(dir, workspace), "gitops:review", "gitops:applied", 1)
+}
+
+// RenderEnding writes an ending as a comment by itself, for where the review's comment is
+// somebody else's.
+func RenderEnding(dir, workspace string, e Ending) string {
+	r := renderer{Comment: Comment{Dir: dir, Workspace: workspace}, clean: cleaner{e.Redactor}}
+	return EndingMarker(dir, workspace) + "\n\n" + r.where() + "\n\n" + e.text()
+}

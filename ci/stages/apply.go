@@ -45,6 +45,8 @@ type ApplyOptions struct {
 // half-way.
 type ApplyResult struct {
 	Applied     bool            `json:"applied"`
+	Done        int             `json:"done,omitempty"` // changes that were made
+	Of          int             `json:"of,omitempty"`   // changes that the plan has
 	Headline    string          `json:"headline"`
 	Fingerprint string          `json:"fingerprint"`
 	Reviewed    string          `json:"reviewed,omitempty"` // where the review was found
@@ -77,11 +79,12 @@ func (o ApplyOptions) apply(ctx context.Context) (ApplyResult, error) {
 	if err != nil {
 		return ApplyResult{}, err
 	}
-	r := ApplyResult{Headline: p.Headline, Fingerprint: p.Fingerprint}
+	r, f, began := ApplyResult{Headline: p.Headline, Fingerprint: p.Fingerprint}, found{}, time.Now()
 	if p.Changes {
-		if r.Reviewed, err = o.reviewed(ctx, p); err != nil {
+		if f, err = o.reviewed(ctx, p); err != nil {
 			return r, err
 		}
+		r.Reviewed = f.where
 		err = workspace.Apply(ctx, filepath.Join(dir, planFile))
 		r.Applied = err == nil
 	}
@@ -90,25 +93,28 @@ func (o ApplyOptions) apply(ctx context.Context) (ApplyResult, error) {
 	outputs, outputsErr := writeOutputs(ctx, workspace, o.Out)
 	r.Outputs = outputs.Raw
 	r.Warning = review.Platforms{Server: outputs.Platform, Built: o.Platforms}.Warning()
+	if p.Changes {
+		o.end(ctx, f, p, r, began, err != nil)
+	}
 	return r, cmp.Or(err, outputsErr)
 }
 
 // reviewed compares the plan with the reviewed one; it returns where the review
 // was found, or refuses.
-func (o ApplyOptions) reviewed(ctx context.Context, p planned) (string, error) {
+func (o ApplyOptions) reviewed(ctx context.Context, p planned) (found, error) {
 	r, err := o.findReview(ctx, p)
 	switch {
 	case err != nil:
-		return "", err
+		return found{}, err
 	case r.fingerprint == p.Fingerprint:
-		return r.where, nil
+		return r, nil
 	case r.fingerprint != "":
-		return "", o.refuse(ctx, p, r)
+		return found{}, o.refuse(ctx, p, r)
 	case o.AcceptUnreviewed:
 		o.Output.Progress.Say("no review found (%s); applying because of --accept-unreviewed", r.where)
-		return "", nil
+		return found{}, nil
 	}
-	return "", progress.Refused("refusing to apply: no review of this change was found (%s). "+
+	return found{}, progress.Refused("refusing to apply: no review of this change was found (%s). "+
 		"It would do: %s, fingerprint %s. Review it in a pull request, or give --reviewed or --accept-unreviewed.",
 		r.where, p.Headline, p.Fingerprint)
 }

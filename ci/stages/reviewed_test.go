@@ -316,8 +316,8 @@ func TestWhoSaysThatAPlanWasReviewed(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			c := sit(t, terraform, folder)
 			test.do(c)
-			where, err := c.apply.reviewed(t.Context(), c.plan)
-			c.judge(where, err, test.want)
+			r, err := c.apply.reviewed(t.Context(), c.plan)
+			c.judge(r.where, err, test.want)
 			c.heard(test.told, test.want)
 		})
 	}
@@ -369,14 +369,14 @@ func TestAcceptUnreviewedAcceptsNoForgery(t *testing.T) {
 	c.apply.AcceptUnreviewed = true
 	c.bot(1, forged(t, c.review(1, commitA)))
 	c.merge(mergeM)
-	if where, err := c.apply.reviewed(t.Context(), c.plan); progress.ExitCode(err) != progress.ExitRefused {
-		t.Errorf("two comments: %q, %v", where, err)
+	if r, err := c.apply.reviewed(t.Context(), c.plan); progress.ExitCode(err) != progress.ExitRefused {
+		t.Errorf("two comments: %q, %v", r.where, err)
 	}
 	c = sit(t, terraform, folder)
 	c.apply.AcceptUnreviewed = true
 	c.merge(mergeM)
-	if where, err := c.apply.reviewed(t.Context(), c.plan); err != nil || where != "" {
-		t.Errorf("no comment: %q, %v", where, err)
+	if r, err := c.apply.reviewed(t.Context(), c.plan); err != nil || r.where != "" {
+		t.Errorf("no comment: %q, %v", r.where, err)
 	}
 }
 
@@ -408,8 +408,8 @@ func TestNoAnswerIsNoTrust(t *testing.T) {
 		{Times: 2, Path: "/graphql", Status: 200, Message: "no data"},
 	} {
 		c.double.Inject(fault)
-		if where, err := c.apply.reviewed(t.Context(), c.plan); err == nil {
-			t.Errorf("after %d it is applied as reviewed in %q", fault.Status, where)
+		if r, err := c.apply.reviewed(t.Context(), c.plan); err == nil {
+			t.Errorf("after %d it is applied as reviewed in %q", fault.Status, r.where)
 		}
 	}
 }
@@ -422,6 +422,6 @@ func TestReviewOfTheMergeIsOfItsHead(t *testing.T) {
 	c.double.TryMerge(1, commitB)
 	c.review(1, commitB)
 	c.merge(mergeM)
-	where, err := c.apply.reviewed(t.Context(), c.plan)
-	c.judge(where, err, nil)
+	r, err := c.apply.reviewed(t.Context(), c.plan)
+	c.judge(r.where, err, nil)
 }

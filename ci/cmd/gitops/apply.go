@@ -25,6 +25,7 @@ func addApply(cmd *cobra.Command, o *stages.ApplyOptions) {
 	flags := cmd.Flags()
 	addTerraform(flags, &o.Terraform)
 	addGitHub(flags, &o.GitHub)
+	addRun(flags, &o.GitHub.Run)
 	addPlatforms(flags, &o.Platforms)
 	flags.StringVar(&o.Reviewed, "reviewed", "", "fingerprint that was reviewed, sha256:…, instead of looking it up on GitHub")
 	flags.StringVar(&o.Commit, "commit", os.Getenv("GITHUB_SHA"), "full SHA of the merged commit, whose pull request has the review")

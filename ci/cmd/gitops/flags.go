@@ -58,6 +58,15 @@ func addGitHub(flags *pflag.FlagSet, g *stages.GitHubOptions) {
 	g.Token = secret.FromEnv("GITHUB_TOKEN")
 }
 
+// addRun adds the flag for the run of GitHub Actions that comments and issues lead to.
+func addRun(flags *pflag.FlagSet, address *string) {
+	given := ""
+	if run := os.Getenv("GITHUB_RUN_ID"); run != "" {
+		given = os.Getenv("GITHUB_SERVER_URL") + "/" + os.Getenv("GITHUB_REPOSITORY") + "/actions/runs/" + run
+	}
+	flags.StringVar(address, "run-url", given, "address of the run that this is, for what is told on GitHub (default: from GITHUB_SERVER_URL, GITHUB_REPOSITORY and GITHUB_RUN_ID)")
+}
+
 func addPlace(flags *pflag.FlagSet, place *deploy.Place) {
 	flags.StringVar(&place.Dir, "deploy-dir", "", "folder on the host (default: deploy in the login's home)")
 	flags.StringVar(&place.Project, "project", "", "compose project (default: the base name of --deploy-dir)")

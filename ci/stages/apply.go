@@ -60,6 +60,7 @@ type ApplyResult struct {
 // write to tell a pull request why its plan was refused.
 func Apply(ctx context.Context, o ApplyOptions) (ApplyResult, error) {
 	r, err := o.apply(ctx)
+	err = o.GitHub.explainLock(ctx, o.Output, err)
 	if err != nil && r.Outputs == nil {
 		return ApplyResult{}, err
 	}

@@ -37,6 +37,7 @@ func (s *Server) routes() *http.ServeMux {
 	repo("GET /pulls/{number}", "pull_requests=read", s.getPull)
 	repo("POST /statuses/{sha}", "statuses=write", s.createStatus)
 	repo("GET /commits/{sha}/pulls", "pull_requests=read,contents=read", s.pullsOfCommit)
+	repo("GET /actions/runs", "actions=read", s.listRuns)
 	repo("GET /actions/runs/{run}/artifacts", "actions=read", s.listArtifacts)
 	s.labRoutes(mux)
 	return mux

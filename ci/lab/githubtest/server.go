@@ -46,6 +46,7 @@ type Server struct {
 	requests    map[string]int
 	tokens      map[string]permissions
 	statuses    []Status
+	runs        []Run
 	lastNumber  int
 	lastComment int64
 	remaining   int

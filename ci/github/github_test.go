@@ -513,13 +513,72 @@ func TestIssueIsOpenedUpdatedClosedReopened(t *testing.T) {
 	if _, closed, err := l.CloseIssue(ctx, drift, "gone"); err != nil || !closed {
 		t.Errorf("closing: %v %v", closed, err)
 	}
-	step("closed", "gone", 2)
+	step("closed", "two", 2)
+	if comments := l.State().Comments; len(comments) != 1 || comments[0].Number != 2 || comments[0].Body != "gone" {
+		t.Errorf("the last word is %+v", comments)
+	}
 	if _, created, err := l.UpsertIssue(ctx, drift, "Drift again", "three"); err != nil || created {
 		t.Errorf("third: %v %v", created, err)
 	}
 	step("open", "three", 3)
 	if l.State().Issues[0].Labels[0].Name != "drift" || l.State().Issues[0].Title != "Drift again" {
 		t.Errorf("issue is %+v", l.State().Issues[0])
+	}
+}
+
+// An open issue that somebody took the label off is found by its marker, and gets its
+// label back beside the others.
+func TestIssueWithoutItsLabelIsFound(t *testing.T) {
+	l := newLab(t, githubtest.Options{})
+	drift := "<!-- gitops:drift -->"
+	if _, _, err := l.UpsertIssue(t.Context(), drift, "Drift", "one"); err != nil {
+		t.Fatal(err)
+	}
+	for range 150 {
+		l.OpenPull(0, "no issue", "f", "m", "aaa")
+	}
+	l.Relabel(1, "urgent")
+	if _, created, err := l.UpsertIssue(t.Context(), drift, "Drift", "two"); err != nil || created {
+		t.Errorf("it is opened anew: %v, %v", created, err)
+	}
+	if issues := l.State().Issues; len(issues) != 1 || fmt.Sprint(issues[0].Labels) != "[{drift} {urgent}]" {
+		t.Errorf("issues are %+v", issues)
+	}
+	l.Relabel(1)
+	if _, closed, err := l.CloseIssue(t.Context(), drift, "gone"); err != nil || !closed {
+		t.Errorf("it is not closed: %v, %v", closed, err)
+	}
+}
+
+func TestProposeAgainChangesNoFile(t *testing.T) {
+	l := newLab(t, githubtest.Options{})
+	base := l.SetBranch("infra_main", "the-tree")
+	pull := PullRequest{Title: "Undo", Body: "b", Head: "gitops/drift", Base: "infra_main"}
+	url, err := l.ProposeAgain(t.Context(), pull)
+	state := l.State()
+	head := state.Branches["gitops/drift"]
+	commit := state.Commits[head]
+	if err != nil || !strings.HasSuffix(url, "/pull/1") || len(state.Pulls) != 1 || state.Pulls[0].HeadSHA != head || head == base {
+		t.Fatalf("%s, %v, %+v", url, err, state)
+	}
+	if commit.Tree != "the-tree" || fmt.Sprint(commit.Parents) != "["+base+"]" || commit.Message != "Undo" {
+		t.Errorf("the commit is %+v", commit)
+	}
+	if again, err := l.ProposeAgain(t.Context(), pull); err != nil || again != url || len(l.State().Commits) != 2 {
+		t.Errorf("the second time: %s, %v", again, err)
+	}
+	// The branch is still there when the next drift comes.
+	l.MergePull(1, "merged")
+	next := l.SetBranch("infra_main", "another-tree")
+	if url, err := l.ProposeAgain(t.Context(), pull); err != nil || !strings.HasSuffix(url, "/pull/2") {
+		t.Fatalf("%s, %v", url, err)
+	}
+	state = l.State()
+	if commit := state.Commits[state.Branches["gitops/drift"]]; fmt.Sprint(commit.Parents) != "["+next+"]" {
+		t.Errorf("the commit is %+v", commit)
+	}
+	if err := l.Dispatch(t.Context(), "terraform-apply.yml", "infra_main"); err != nil || fmt.Sprint(l.State().Dispatches) != "[{terraform-apply.yml infra_main}]" {
+		t.Errorf("dispatched %+v, %v", l.State().Dispatches, err)
 	}
 }
 

@@ -64,6 +64,13 @@ func (m Merged) closeness(commit, branch string) int {
 	return 0
 }
 
+// OpenPullRequest returns the address of the open pull request from one branch to
+// another, empty where there is none.
+func (c *Client) OpenPullRequest(ctx context.Context, head, base string) (url string, err error) {
+	found, err := c.openPull(ctx, PullRequest{Head: head, Base: base})
+	return found.GetHTMLURL(), err
+}
+
 // Head returns the head of pull request pr, and the commit of its merge: before it is
 // merged, the one that GitHub tries it with.
 func (c *Client) Head(ctx context.Context, pr int) (head, merge string, err error) {

@@ -101,7 +101,7 @@ func (s *Server) createPull(w http.ResponseWriter, r *http.Request) {
 		}
 	}
 	issue := s.open(0, given.Title, given.Body, s.author)
-	issue.Pull = &Pull{Head: head, Base: given.Base}
+	issue.Pull = &Pull{Head: head, Base: given.Base, HeadSHA: s.branches[head]}
 	answer(w, http.StatusCreated, s.pullBody(r, issue))
 }
 

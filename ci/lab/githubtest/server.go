@@ -47,6 +47,9 @@ type Server struct {
 	tokens      map[string]permissions
 	statuses    []Status
 	runs        []Run
+	branches    map[string]string // to commits
+	commits     map[string]Commit
+	dispatches  []Dispatch
 	lastNumber  int
 	lastComment int64
 	remaining   int
@@ -59,7 +62,8 @@ var ActionsBot = User{Login: "github-actions[bot]", ID: 41898282, Type: "Bot"}
 // New returns an empty double.
 func New(options Options) *Server {
 	s := &Server{options: options, author: options.Author,
-		issues: map[int]*Issue{}, requests: map[string]int{}, tokens: map[string]permissions{}}
+		issues: map[int]*Issue{}, requests: map[string]int{}, tokens: map[string]permissions{},
+		branches: map[string]string{}, commits: map[string]Commit{}}
 	if s.author.Login == "" {
 		s.author = ActionsBot
 	}

@@ -1,6 +1,7 @@
 package githubtest
 
 import (
+	"maps"
 	"sort"
 	"time"
 )
@@ -97,6 +98,10 @@ type State struct {
 	Comments []Comment   `json:"comments"`
 	Issues   []Issue     `json:"issues"`
 	Statuses []Status    `json:"statuses"`
+	// Branches are those that the API knows of, not those of Options.Git.
+	Branches   map[string]string `json:"branches"`
+	Commits    map[string]Commit `json:"commits"`
+	Dispatches []Dispatch        `json:"dispatches"`
 }
 
 // State returns a copy of what the double holds.
@@ -118,6 +123,7 @@ func (s *Server) State() State {
 		state.Comments = append(state.Comments, *comment)
 	}
 	state.Statuses = append([]Status{}, s.statuses...)
+	state.Branches, state.Commits, state.Dispatches = maps.Clone(s.branches), maps.Clone(s.commits), append([]Dispatch{}, s.dispatches...)
 	return state
 }
 
@@ -216,6 +222,13 @@ func (s *Server) AddReview(number int, review Review) {
 	}
 	review.SubmittedAt = s.now()
 	pull.reviews = append(pull.reviews, review)
+}
+
+// Relabel gives an issue other labels, behind gitops' back.
+func (s *Server) Relabel(number int, labels ...string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.issues[number].apply(issueRequest{Labels: &labels})
 }
 
 // EditComment changes a comment as user, behind gitops' back.

@@ -24,6 +24,11 @@ const (
 
 func addTerraform(flags *pflag.FlagSet, t *stages.TerraformOptions) {
 	flags.StringVar(&t.Dir, "terraform-dir", defaultTerraform, "folder of the Terraform configuration")
+	addTerraformRest(flags, t)
+}
+
+// addTerraformRest adds what several folders share.
+func addTerraformRest(flags *pflag.FlagSet, t *stages.TerraformOptions) {
 	flags.StringArrayVar(&t.Backend, "backend-config", nil, "setting of the state's backend, key=value, or a file of them (repeatable)")
 	flags.StringVar(&t.Workspace, "workspace", "", "Terraform workspace (default: default)")
 	flags.StringArrayVar(&t.VarFiles, "var-file", nil, "file of Terraform variables (repeatable)")

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"gitops/ci/infra"
 	"gitops/ci/progress"
 	"gitops/ci/review"
 )
@@ -85,7 +86,7 @@ func (o ApplyOptions) apply(ctx context.Context) (ApplyResult, error) {
 			return r, err
 		}
 		r.Reviewed = f.where
-		err = workspace.Apply(ctx, filepath.Join(dir, planFile))
+		r.Done, r.Of, err = o.do(ctx, workspace, p)
 		r.Applied = err == nil
 	}
 	// Also after a failed apply: the state has the resources that were made, and the next
@@ -99,6 +100,17 @@ func (o ApplyOptions) apply(ctx context.Context) (ApplyResult, error) {
 	return r, cmp.Or(err, outputsErr)
 }
 
+// do applies the plan and counts what was done. A plan that failed half-way is
+// remembered, so that a rerun on this machine may go on with it.
+func (o ApplyOptions) do(ctx context.Context, workspace *infra.Workspace, p planned) (done, of int, err error) {
+	applied, err := workspace.ApplyCounted(ctx, filepath.Join(p.Dir, planFile))
+	done, of = applied.Of(p.plan)
+	if err != nil {
+		remember(p.Fingerprint, p.record)
+	}
+	return done, of, err
+}
+
 // reviewed compares the plan with the reviewed one; it returns where the review
 // was found, or refuses.
 func (o ApplyOptions) reviewed(ctx context.Context, p planned) (found, error) {
@@ -109,7 +121,7 @@ func (o ApplyOptions) reviewed(ctx context.Context, p planned) (found, error) {
 	case r.fingerprint == p.Fingerprint:
 		return r, nil
 	case r.fingerprint != "":
-		return found{}, o.refuse(ctx, p, r)
+		return o.recorded(ctx, p, r)
 	case o.AcceptUnreviewed:
 		o.Output.Progress.Say("no review found (%s); applying because of --accept-unreviewed", r.where)
 		return found{}, nil
@@ -119,13 +131,38 @@ func (o ApplyOptions) reviewed(ctx context.Context, p planned) (found, error) {
 		r.where, p.Headline, p.Fingerprint)
 }
 
+// recorded compares the plan with what was recorded beside the reviewed fingerprint:
+// it may be the same with another key, or what a half-failed apply left to do.
+func (o ApplyOptions) recorded(ctx context.Context, p planned, r found) (found, error) {
+	record, known := review.ParseRecord(r.body)
+	if !known {
+		record, known = remembered(r.fingerprint)
+	}
+	if !known {
+		return found{}, o.refuse(ctx, p, r, review.Difference{Note: "The review is known by its fingerprint alone, so what differs cannot be named. " +
+			"Run gitops plan on the reviewed commit and on this one, and compare their plan.txt."})
+	}
+	now, err := review.ObserveAs(record, p.plan, p.extra)
+	if err != nil {
+		return found{}, o.refuse(ctx, p, r, review.Difference{Note: "What differs cannot be told: " + err.Error() + "."})
+	}
+	if now.Fingerprint.String() == r.fingerprint {
+		return r, nil
+	}
+	now.Record = now.Clean(o.Output.Redactor.Redact)
+	if beyond, left := review.Left(record, now); left {
+		o.Output.Progress.Say("going on with what was reviewed (%s) and is left to do: %d of %d effects", r.where, now.Of, record.Of)
+		return r, nil
+	} else if !review.Compare(record, now.Record).Empty() || beyond.Empty() {
+		return found{}, o.refuse(ctx, p, r, review.Compare(record, now.Record))
+	} else {
+		return found{}, o.refuse(ctx, p, r, beyond)
+	}
+}
+
 // refuse says how the plan differs from the reviewed one, also on the pull
 // request that had the review.
-func (o ApplyOptions) refuse(ctx context.Context, p planned, r found) error {
-	var difference review.Difference
-	if effects, ok := review.ParseEffects(r.body); ok {
-		difference = review.Compare(effects, p.effects)
-	}
+func (o ApplyOptions) refuse(ctx context.Context, p planned, r found, difference review.Difference) error {
 	refused := progress.Refused("refusing to apply: the plan is not the reviewed one (%s).\nreviewed: %s\nnow:      %s, %s\n%s\n"+
 		"Something changed in between: open a pull request again, or give --reviewed with the new fingerprint.",
 		r.where, r.fingerprint, p.Fingerprint, p.Headline, strings.Join(difference.Lines(), "\n"))

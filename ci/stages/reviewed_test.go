@@ -154,7 +154,7 @@ func forged(t *testing.T, body string) string {
 	if !found {
 		t.Fatal("there is no fingerprint to forge")
 	}
-	return texttest.Replace(t, body, fingerprint, "sha256:"+strings.Repeat("0", 64))
+	return texttest.Replace(t, body, fingerprint, zeros)
 }
 
 func TestWhoSaysThatAPlanWasReviewed(t *testing.T) {

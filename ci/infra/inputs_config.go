@@ -235,7 +235,7 @@ func (c *reading) visit(file sourceFile, n hclsyntax.Node) {
 		if remedy, is := volatileFunctions[n.Name]; is {
 			c.volatile = append(c.volatile, Volatile{n.Name + "()", c.relative(file.path), n.NameRange.Start.Line, remedy})
 		}
-		if readers[n.Name] && len(n.Args) > 0 {
+		if readers[n.Name] && len(n.Args) > 0 && !c.namesFiles(file.module, n) {
 			for _, text := range c.values(file.module, n.Args[0]) {
 				c.named = append(c.named, reference{text, file.module, true})
 			}
@@ -245,6 +245,17 @@ func (c *reading) visit(file sourceFile, n hclsyntax.Node) {
 			c.named = append(c.named, reference{text, file.module, false})
 		}
 	}
+}
+
+// namesFiles reports whether a call of fileset has a pattern with letters: what it finds
+// counts by its name then.
+func (c *reading) namesFiles(m module, call *hclsyntax.FunctionCallExpr) bool {
+	if call.Name != "fileset" || len(call.Args) != 2 {
+		return false
+	}
+	folder := c.values(m, call.Args[0])
+	inside := len(folder) == 1 && (resolve(c.dir, folder[0]) == c.dir || resolve(c.dir, folder[0]) == m.Dir)
+	return inside && strings.Trim(strings.Join(c.values(m, call.Args[1]), ""), "*/.?") != ""
 }
 
 // values are the texts that an expression has, where it is made of texts and of the

@@ -139,8 +139,7 @@ func (o ApplyOptions) recorded(ctx context.Context, p planned, r found) (found, 
 		record, known = remembered(r.fingerprint)
 	}
 	if !known {
-		return found{}, o.refuse(ctx, p, r, review.Difference{Note: "The review is known by its fingerprint alone, so what differs cannot be named. " +
-			"Run gitops plan on the reviewed commit and on this one, and compare their plan.txt."})
+		return found{}, o.refuse(ctx, p, r, review.Difference{Note: halves(r.fingerprint, p.Fingerprint)})
 	}
 	now, err := review.ObserveAs(record, p.plan, p.extra)
 	if err != nil {
@@ -158,6 +157,24 @@ func (o ApplyOptions) recorded(ctx context.Context, p planned, r found) (found, 
 	} else {
 		return found{}, o.refuse(ctx, p, r, beyond)
 	}
+}
+
+// halves says as much as two fingerprints alone tell.
+func halves(reviewed, now string) string {
+	then, err := review.ReadFingerprint(reviewed)
+	if err != nil {
+		return "The review was made by another version of gitops, whose fingerprints cannot be compared with this one's: review it again."
+	}
+	is, _ := review.ReadFingerprint(now)
+	what := "Both the effects and the inputs are other ones"
+	switch {
+	case then.Effects == is.Effects:
+		what = "The effects are the reviewed ones; an input is another: a file, a module, a provider, a variable, the backend, the state or the like"
+	case then.Inputs == is.Inputs:
+		what = "The inputs are the reviewed ones and the effects are not, so the state or what it describes has changed since"
+	}
+	return what + ". The review is known by its fingerprint alone, so no more can be said. Give --reviewed the file that gitops review --out wrote, " +
+		"or run gitops plan on the reviewed commit and on this one and compare their plan.txt."
 }
 
 // refuse says how the plan differs from the reviewed one, also on the pull

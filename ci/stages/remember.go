@@ -10,12 +10,13 @@ import (
 	"gitops/ci/review"
 )
 
-// rememberFor is how long an apply that failed half-way is remembered.
+// rememberFor is how long a plan is remembered.
 const rememberFor = 30 * 24 * time.Hour
 
-// remember keeps the record of a plan whose apply failed half-way in the user's cache.
-// A review in a pull request has its own record; a fingerprint that was given by hand has
-// none, and without one a rerun could not be told from another change. The record holds
+// remember keeps the record of a plan that was reviewed on this machine, or whose apply
+// failed half-way, in the user's cache. A review in a pull request has its own record; a
+// fingerprint that is given by hand has none, and without one nobody could say what
+// differs, or tell a rerun from another change. The record holds
 // hashes and addresses, no values. Where it cannot be kept, a rerun needs a new review.
 func remember(fingerprint string, record review.Record) {
 	path, err := memory(fingerprint)
@@ -28,7 +29,7 @@ func remember(fingerprint string, record review.Record) {
 	}
 }
 
-// remembered returns the record of a plan whose apply failed half-way on this machine.
+// remembered returns the record of a plan that was reviewed or applied on this machine.
 func remembered(fingerprint string) (record review.Record, found bool) {
 	path, err := memory(fingerprint)
 	if err != nil {
@@ -40,7 +41,7 @@ func remembered(fingerprint string) (record review.Record, found bool) {
 
 func memory(fingerprint string) (string, error) {
 	dir, err := os.UserCacheDir()
-	return filepath.Join(dir, "gitops", "half-applied", strings.TrimPrefix(fingerprint, "sha256:")+".json"), err
+	return filepath.Join(dir, "gitops", "reviewed", strings.TrimPrefix(fingerprint, "sha256:")+".json"), err
 }
 
 // forget removes records that are too old.

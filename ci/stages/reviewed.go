@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"os"
 	"strings"
 	"time"
 
@@ -37,7 +38,7 @@ func untrusted(format string, args ...any) error {
 // says so on its pull request too.
 func (o ApplyOptions) findReview(ctx context.Context, p planned) (found, error) {
 	if o.Reviewed != "" {
-		return found{where: "--reviewed", fingerprint: o.Reviewed}, nil
+		return byHand(o.Reviewed)
 	}
 	if o.GitHub.Repo == "" || o.Commit == "" {
 		return found{where: "neither --reviewed nor --github-repo with --commit was given"}, nil
@@ -62,6 +63,24 @@ func (o ApplyOptions) findReview(ctx context.Context, p planned) (found, error) 
 		o.tellPull(ctx, pull.Number, review.RefusalMarker(o.Terraform.Dir, p.Workspace), body)
 	}
 	return r, err
+}
+
+// byHand reads what --reviewed gives: a fingerprint, or the file of a review.
+func byHand(text string) (found, error) {
+	if review.IsFingerprint(text) {
+		return found{where: "--reviewed", fingerprint: text}, nil
+	}
+	body, err := os.ReadFile(text)
+	if err != nil {
+		_, err := review.ReadFingerprint(text)
+		return found{}, fmt.Errorf("reading --reviewed: %w; it can also be the file that gitops review --out wrote", err)
+	}
+	r := found{where: "--reviewed " + text, body: string(body)}
+	var ok bool
+	if r.fingerprint, ok = review.ParseFingerprint(r.body); !ok {
+		return found{}, progress.Invalid("reading --reviewed: %s has no fingerprint: give the file that gitops review --out wrote of a plan", text)
+	}
+	return r, nil
 }
 
 // branch returns the branch that is applied.
@@ -103,7 +122,7 @@ func (o ApplyOptions) findComment(ctx context.Context, client *github.Client, pu
 	r.comment, r.body, r.since = comments[0], comments[0].Body, comments[0].Since()
 	fingerprint, ok := review.ParseFingerprint(r.body)
 	if !ok {
-		r.where += "'s review comment has no fingerprint: its plan failed"
+		r.where += "'s review comment has no fingerprint: its plan failed, or another version of gitops wrote it"
 	}
 	r.fingerprint, r.signed.Fingerprint = fingerprint, fingerprint
 	return r, nil

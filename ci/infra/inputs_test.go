@@ -140,7 +140,7 @@ func TestInputsOfRealConfigurations(t *testing.T) {
 		want          string
 	}{
 		"a file that is read":               {"motd.txt", "bye", "file motd.txt"},
-		"the script of a provisioner":       {"scripts/run.sh", "rm -rf /", "file scripts/run.sh"},
+		"the script of a provisioner":       {"scripts/run.sh", "rm -rf /; . ./lib.sh", "file scripts/run.sh"},
 		"what a script runs":                {"lib.sh", "false", "file lib.sh"},
 		"a template outside":                {"../outside/t.tftpl", "ho", "file ../outside/t.tftpl"},
 		"one of a set":                      {"policies/a.json", "[]", "file policies/a.json"},

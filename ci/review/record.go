@@ -143,17 +143,22 @@ func pack(r Record) (string, error) {
 
 var recordLine = regexp.MustCompile(`^<!-- gitops:record ([A-Za-z0-9+/]+) -->$`)
 
+// RecordLine returns the third line of the body of a comment, which has the record.
+func RecordLine(body string) string {
+	lines := strings.SplitN(body, "\n", 4)
+	if len(lines) < 3 {
+		return ""
+	}
+	return strings.TrimSuffix(lines[2], "\r")
+}
+
 // ParseRecord finds the record in the body of a comment that Render made: on its
 // third line, which Render alone writes.
 func ParseRecord(body string) (r Record, found bool) {
 	if _, ours := ParseFingerprint(body); !ours {
 		return Record{}, false
 	}
-	lines := strings.SplitN(body, "\n", 4)
-	if len(lines) < 3 {
-		return Record{}, false
-	}
-	match := recordLine.FindStringSubmatch(strings.TrimSuffix(lines[2], "\r"))
+	match := recordLine.FindStringSubmatch(RecordLine(body))
 	if match == nil {
 		return Record{}, false
 	}

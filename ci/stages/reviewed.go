@@ -124,7 +124,7 @@ func (o ApplyOptions) findComment(ctx context.Context, client *github.Client, pu
 	if !ok {
 		r.where += "'s review comment has no fingerprint: its plan failed, or another version of gitops wrote it"
 	}
-	r.fingerprint, r.signed.Fingerprint = fingerprint, fingerprint
+	r.fingerprint, r.signed.Fingerprint, r.signed.Record = fingerprint, fingerprint, review.RecordLine(r.body)
 	return r, nil
 }
 
@@ -135,6 +135,7 @@ func (o ApplyOptions) doubled(r found, comments []github.Written) error {
 	for i, comment := range comments {
 		signed := r.signed
 		signed.Fingerprint, _ = review.ParseFingerprint(comment.Body)
+		signed.Record = review.RecordLine(comment.Body)
 		forged := i > 0
 		if key := o.Terraform.ReviewKey; !key.Empty() {
 			forged = !review.Verify(key, signed, review.ParseSeals(comment.Body).MAC)

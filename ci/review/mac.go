@@ -20,18 +20,21 @@ type Signed struct {
 	Workspace   string // "default" when empty
 	Commit      string
 	Fingerprint string
+	// Record is the line that explains the fingerprint (RecordLine): a rerun is held against
+	// it. Seal fills it in.
+	Record string
 }
 
 // Sign returns the MAC of a review, in hex: HMAC-SHA256 with the repository's key. Who
 // has the token that writes comments, and not the key, cannot make one.
-func Sign(key secret.Value, s Signed) string { return mac(key, s.text("gitops-review-1")) }
+func Sign(key secret.Value, s Signed) string { return mac(key, s.text("gitops-review-2")) }
 
 // Verify reports whether Sign made a MAC of s.
 func Verify(key secret.Value, s Signed, made string) bool { return same(Sign(key, s), made) }
 
 // signEnding vouches for when the review was written that an ending was added to.
 func signEnding(key secret.Value, s Signed, reviewed time.Time) string {
-	return mac(key, s.text("gitops-ending-1", reviewed.UTC().Format(time.RFC3339)))
+	return mac(key, s.text("gitops-ending-2", reviewed.UTC().Format(time.RFC3339)))
 }
 
 func same(a, b string) bool { return hmac.Equal([]byte(a), []byte(b)) }
@@ -51,7 +54,7 @@ func (s Signed) text(kind string, more ...string) []byte {
 	if workspace == "" {
 		workspace = "default"
 	}
-	text, _ := json.Marshal([]any{kind, strings.ToLower(s.Repository), s.PullRequest, dir, workspace, s.Commit, s.Fingerprint, more}) // plain values always marshal
+	text, _ := json.Marshal([]any{kind, strings.ToLower(s.Repository), s.PullRequest, dir, workspace, s.Commit, s.Fingerprint, s.Record, more}) // plain values always marshal
 	return text
 }
 
@@ -77,6 +80,7 @@ func Seal(body string, key secret.Value, s Signed) string {
 	if len(lines) <= hiddenLines {
 		return body
 	}
+	s.Record = RecordLine(body)
 	seal := "<!-- gitops:commit " + s.Commit + " -->\n"
 	if _, found := ParseFingerprint(body); found && !key.Empty() {
 		seal += "<!-- gitops:mac " + Sign(key, s) + " -->\n"

@@ -32,6 +32,7 @@ func TestMACVouchesForEachField(t *testing.T) {
 		"workspace":    func(s *Signed) { s.Workspace = "staging" },
 		"commit":       func(s *Signed) { s.Commit = strings.Repeat("c", 40) },
 		"fingerprint":  func(s *Signed) { s.Fingerprint = "sha256:" + strings.Repeat("c", 64) },
+		"record":       func(s *Signed) { s.Record = "<!-- gitops:record AAAA -->" },
 		"two fields":   func(s *Signed) { s.Dir, s.Workspace = "terraform\",\"default", "" },
 	} {
 		other := signedReview
@@ -52,6 +53,7 @@ func TestSealsAreReadWhereTheyAreWritten(t *testing.T) {
 	signed.Fingerprint = c.Fingerprint
 	plain := Render(c)
 	sealed := Seal(plain, key, signed)
+	signed.Record = RecordLine(plain)
 	if len(sealed)-len(plain) > sealSize {
 		t.Errorf("sealing adds %d bytes, more than %d", len(sealed)-len(plain), sealSize)
 	}
@@ -80,7 +82,7 @@ func TestSealsAreReadWhereTheyAreWritten(t *testing.T) {
 func TestEndingLeavesTheReviewAsItWas(t *testing.T) {
 	c := commentOn(t, "scale") // the longest comment
 	signed := signedReview
-	signed.Fingerprint = c.Fingerprint
+	signed.Fingerprint, signed.Record = c.Fingerprint, RecordLine(Render(c))
 	for name, key := range map[string]secret.Value{"with a key": secret.New("key"), "without": {}} {
 		t.Run(name, func(t *testing.T) {
 			sealed := Seal(Render(c), key, signed)

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"gitops/ci/infra"
 	"gitops/ci/progress"
 	"gitops/ci/review"
 )
@@ -86,7 +87,7 @@ func (o ApplyOptions) apply(ctx context.Context) (ApplyResult, error) {
 			return r, err
 		}
 		r.Reviewed = f.where
-		err = workspace.Apply(ctx, filepath.Join(dir, planFile))
+		r.Done, r.Of, err = o.do(ctx, workspace, p)
 		r.Applied = err == nil
 	}
 	// Also after a failed apply: the state has the resources that were made, and the next
@@ -100,6 +101,17 @@ func (o ApplyOptions) apply(ctx context.Context) (ApplyResult, error) {
 	return r, cmp.Or(err, outputsErr)
 }
 
+// do applies the plan and counts what was done. A plan that failed half-way is
+// remembered, so that a rerun on this machine may go on with it.
+func (o ApplyOptions) do(ctx context.Context, workspace *infra.Workspace, p planned) (done, of int, err error) {
+	applied, err := workspace.ApplyCounted(ctx, filepath.Join(p.Dir, planFile))
+	done, of = applied.Of(p.plan)
+	if err != nil {
+		remember(p.Fingerprint, p.record)
+	}
+	return done, of, err
+}
+
 // reviewed compares the plan with the reviewed one; it returns where the review
 // was found, or refuses.
 func (o ApplyOptions) reviewed(ctx context.Context, p planned) (found, error) {
@@ -110,7 +122,7 @@ func (o ApplyOptions) reviewed(ctx context.Context, p planned) (found, error) {
 	case r.fingerprint == p.Fingerprint:
 		return r, nil
 	case r.fingerprint != "":
-		return found{}, o.refuse(ctx, p, r)
+		return o.recorded(ctx, p, r)
 	case o.AcceptUnreviewed:
 		o.Output.Progress.Say("no review found (%s); applying because of --accept-unreviewed", r.where)
 		return found{}, nil
@@ -120,13 +132,55 @@ func (o ApplyOptions) reviewed(ctx context.Context, p planned) (found, error) {
 		r.where, p.Headline, p.Fingerprint)
 }
 
+// recorded compares the plan with what was recorded beside the reviewed fingerprint:
+// it may be the same with another key, or what a half-failed apply left to do.
+func (o ApplyOptions) recorded(ctx context.Context, p planned, r found) (found, error) {
+	record, known := review.ParseRecord(r.body)
+	if !known {
+		record, known = remembered(r.fingerprint)
+	}
+	if !known {
+		return found{}, o.refuse(ctx, p, r, review.Difference{Note: halves(r.fingerprint, p.Fingerprint)})
+	}
+	now, err := review.ObserveAs(record, p.plan, p.extra)
+	if err != nil {
+		return found{}, o.refuse(ctx, p, r, review.Difference{Note: "What differs cannot be told: " + err.Error() + "."})
+	}
+	if now.Fingerprint.String() == r.fingerprint {
+		return r, nil
+	}
+	now.Record = now.Clean(o.Output.Redactor.Redact)
+	if beyond, left := review.Left(record, now); left {
+		o.Output.Progress.Say("going on with what was reviewed (%s) and is left to do: %d of %d effects", r.where, now.Of, record.Of)
+		return r, nil
+	} else if !review.Compare(record, now.Record).Empty() || beyond.Empty() {
+		return found{}, o.refuse(ctx, p, r, review.Compare(record, now.Record))
+	} else {
+		return found{}, o.refuse(ctx, p, r, beyond)
+	}
+}
+
+// halves says as much as two fingerprints alone tell.
+func halves(reviewed, now string) string {
+	then, err := review.ReadFingerprint(reviewed)
+	if err != nil {
+		return "The review was made by another version of gitops, whose fingerprints cannot be compared with this one's: review it again."
+	}
+	is, _ := review.ReadFingerprint(now)
+	what := "Both the effects and the inputs are other ones"
+	switch {
+	case then.Effects == is.Effects:
+		what = "The effects are the reviewed ones; an input is another: a file, a module, a provider, a variable, the backend, the state or the like"
+	case then.Inputs == is.Inputs:
+		what = "The inputs are the reviewed ones and the effects are not, so the state or what it describes has changed since"
+	}
+	return what + ". The review is known by its fingerprint alone, so no more can be said. Give --reviewed the file that gitops review --out wrote, " +
+		"or run gitops plan on the reviewed commit and on this one and compare their plan.txt."
+}
+
 // refuse says how the plan differs from the reviewed one, also on the pull
 // request that had the review.
-func (o ApplyOptions) refuse(ctx context.Context, p planned, r found) error {
-	var difference review.Difference
-	if effects, ok := review.ParseEffects(r.body); ok {
-		difference = review.Compare(effects, p.effects)
-	}
+func (o ApplyOptions) refuse(ctx context.Context, p planned, r found, difference review.Difference) error {
 	refused := progress.Refused("refusing to apply: the plan is not the reviewed one (%s).\nreviewed: %s\nnow:      %s, %s\n%s\n"+
 		"Something changed in between: open a pull request again, or give --reviewed with the new fingerprint.",
 		r.where, r.fingerprint, p.Fingerprint, p.Headline, strings.Join(difference.Lines(), "\n"))

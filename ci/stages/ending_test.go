@@ -118,7 +118,7 @@ func TestReviewCountsForARerun(t *testing.T) {
 		t.Fatalf("the apply did not fail half-way: %v", err)
 	}
 	state := c.double.State()
-	c.wantIn("the comment", state.Comments[0].Body, "> [!WARNING]\n> **Apply")
+	c.wantIn("the comment", state.Comments[0].Body, "> [!WARNING]\n> **Applied 1 of 2, rerun allowed**")
 	if len(state.Statuses) != 1 || state.Statuses[0].State != "failure" {
 		t.Errorf("the statuses are %+v", state.Statuses)
 	}

@@ -83,6 +83,7 @@ func (o ReviewOptions) deliver(ctx context.Context, c review.Comment, r *ReviewR
 			return nil
 		}
 		r.File = o.Out
+		remember(c.Fingerprint, c.Record)
 		return os.WriteFile(o.Out, []byte(r.Text), 0o644)
 	}
 	client, err := o.GitHub.client(o.Output)

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"os"
 	"strings"
 	"time"
 
@@ -37,7 +38,7 @@ func untrusted(format string, args ...any) error {
 // says so on its pull request too.
 func (o ApplyOptions) findReview(ctx context.Context, p planned) (found, error) {
 	if o.Reviewed != "" {
-		return found{where: "--reviewed", fingerprint: o.Reviewed}, nil
+		return byHand(o.Reviewed)
 	}
 	if o.GitHub.Repo == "" || o.Commit == "" {
 		return found{where: "neither --reviewed nor --github-repo with --commit was given"}, nil
@@ -62,6 +63,24 @@ func (o ApplyOptions) findReview(ctx context.Context, p planned) (found, error) 
 		o.tellPull(ctx, pull.Number, review.RefusalMarker(o.Terraform.Dir, p.Workspace), body)
 	}
 	return r, err
+}
+
+// byHand reads what --reviewed gives: a fingerprint, or the file of a review.
+func byHand(text string) (found, error) {
+	if review.IsFingerprint(text) {
+		return found{where: "--reviewed", fingerprint: text}, nil
+	}
+	body, err := os.ReadFile(text)
+	if err != nil {
+		_, err := review.ReadFingerprint(text)
+		return found{}, fmt.Errorf("reading --reviewed: %w; it can also be the file that gitops review --out wrote", err)
+	}
+	r := found{where: "--reviewed " + text, body: string(body)}
+	var ok bool
+	if r.fingerprint, ok = review.ParseFingerprint(r.body); !ok {
+		return found{}, progress.Invalid("reading --reviewed: %s has no fingerprint: give the file that gitops review --out wrote of a plan", text)
+	}
+	return r, nil
 }
 
 // branch returns the branch that is applied.
@@ -103,9 +122,9 @@ func (o ApplyOptions) findComment(ctx context.Context, client *github.Client, pu
 	r.comment, r.body, r.since = comments[0], comments[0].Body, comments[0].Since()
 	fingerprint, ok := review.ParseFingerprint(r.body)
 	if !ok {
-		r.where += "'s review comment has no fingerprint: its plan failed"
+		r.where += "'s review comment has no fingerprint: its plan failed, or another version of gitops wrote it"
 	}
-	r.fingerprint, r.signed.Fingerprint = fingerprint, fingerprint
+	r.fingerprint, r.signed.Fingerprint, r.signed.Record = fingerprint, fingerprint, review.RecordLine(r.body)
 	return r, nil
 }
 
@@ -116,6 +135,7 @@ func (o ApplyOptions) doubled(r found, comments []github.Written) error {
 	for i, comment := range comments {
 		signed := r.signed
 		signed.Fingerprint, _ = review.ParseFingerprint(comment.Body)
+		signed.Record = review.RecordLine(comment.Body)
 		forged := i > 0
 		if key := o.Terraform.ReviewKey; !key.Empty() {
 			forged = !review.Verify(key, signed, review.ParseSeals(comment.Body).MAC)

@@ -154,7 +154,7 @@ func forged(t *testing.T, body string) string {
 	if !found {
 		t.Fatal("there is no fingerprint to forge")
 	}
-	return texttest.Replace(t, body, fingerprint, "sha256:"+strings.Repeat("0", 64))
+	return texttest.Replace(t, body, fingerprint, zeros)
 }
 
 func TestWhoSaysThatAPlanWasReviewed(t *testing.T) {
@@ -213,6 +213,12 @@ func TestWhoSaysThatAPlanWasReviewed(t *testing.T) {
 		}},
 		"forged by another workflow, no key": {told: true, do: func(c *court) { c.keyed(); c.botEdits(forged(c.T, c.review(1, commitA))); c.merge(mergeM) },
 			want: []string{"does not fit repository owner/shop, pull request 1, directory ", "GITOPS_REVIEW_KEY"}},
+		"another record beside the fingerprint": {told: true, do: func(c *court) {
+			c.keyed()
+			body := c.review(1, commitA)
+			c.botEdits(texttest.Replace(c.T, body, review.RecordLine(body), "<!-- gitops:record eJyqVspPU7IyqOUCBAAA//8N/wKG -->"))
+			c.merge(mergeM)
+		}, want: []string{"does not fit repository owner/shop, pull request 1, directory "}},
 		"forged by another workflow, which signs nothing": {told: true, do: func(c *court) {
 			c.bot(1, c.review(1, commitA))
 			c.double.DeleteComment(1)

@@ -44,6 +44,22 @@ func (c *Client) UpsertComment(ctx context.Context, pr int, marker, body string)
 	}
 }
 
+// FindComment returns our comment with marker on pull request pr; of several, the
+// one that was written last. Comments tells who edited it.
+func (c *Client) FindComment(ctx context.Context, pr int, marker string) (body string, found bool, err error) {
+	ours, err := c.comments(ctx, pr, marker, "")
+	if err != nil || len(ours) == 0 {
+		return "", false, err
+	}
+	latest := ours[0]
+	for _, comment := range ours[1:] {
+		if comment.GetUpdatedAt().After(latest.GetUpdatedAt().Time) {
+			latest = comment
+		}
+	}
+	return latest.GetBody(), true, nil
+}
+
 func marked(marker, body string) string {
 	if isMarked(marker, body) {
 		return body

@@ -101,6 +101,9 @@ func TestUpsertCommentUpdatesInPlace(t *testing.T) {
 			if len(state.Comments) != 1 || state.Comments[0].Edits != 1 || state.Comments[0].Body != marker+"\ntwo" {
 				t.Errorf("comments are %+v, want one with one edit", state.Comments)
 			}
+			if body, found, err := l.FindComment(t.Context(), 1, marker); err != nil || !found || body != marker+"\ntwo" {
+				t.Errorf("FindComment = %q, %v, %v", body, found, err)
+			}
 			found, err := l.Comments(context.Background(), 1, marker, "")
 			if err != nil || len(found) != 1 || found[0].Body != marker+"\ntwo" || found[0].URL != first || found[0].Stranger != "" || found[0].Edited.IsZero() {
 				t.Errorf("Comments = %+v, %v", found, err)

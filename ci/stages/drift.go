@@ -214,7 +214,7 @@ func (o DriftOptions) host(ctx context.Context, outputs *infra.Outputs, source c
 	case o.Host.isNamed():
 		config, err = o.Host.config()
 	case outputs == nil:
-		err = errors.New("Terraform's outputs, which name the host, could not be read")
+		err = errors.New("the outputs of Terraform, which name the host, could not be read")
 	default:
 		config, err = o.Host.login(*outputs)
 	}

@@ -7,6 +7,7 @@ import (
 	"github.com/vektah/gqlparser/v2"
 	"github.com/vektah/gqlparser/v2/ast"
 	"github.com/vektah/gqlparser/v2/validator"
+	"github.com/vektah/gqlparser/v2/validator/rules"
 )
 
 //go:embed schema.graphql
@@ -35,7 +36,7 @@ func (s *Server) graphql(w http.ResponseWriter, r *http.Request) {
 	if !read(w, r, &given) {
 		return
 	}
-	document, problems := gqlparser.LoadQuery(schema, given.Query)
+	document, problems := gqlparser.LoadQueryWithRules(schema, given.Query, rules.NewDefaultRules())
 	if len(problems) > 0 {
 		answer(w, http.StatusOK, map[string]any{"errors": problems})
 		return

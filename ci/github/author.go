@@ -63,31 +63,36 @@ func (c *Client) askSelf(ctx context.Context) (author, error) {
 // of GitHub Actions.
 func (c *Client) viewer(ctx context.Context) string {
 	var answer struct {
-		Data struct {
-			Viewer struct {
-				Login string `json:"login"`
-			} `json:"viewer"`
-		} `json:"data"`
+		Viewer struct {
+			Login string `json:"login"`
+		} `json:"viewer"`
 	}
-	err := c.do(ctx, request{what: "asking which app the GitHub token belongs to", repeatable: true},
-		func() (*gh.Response, error) {
-			query := map[string]string{"query": "query { viewer { login } }"}
-			post, err := c.api.NewRequest(http.MethodPost, c.graphqlURL(), query)
-			if err != nil {
-				return nil, err
-			}
-			return c.api.Do(ctx, post, &answer)
-		})
-	if err != nil || answer.Data.Viewer.Login == "" {
+	err := c.query(ctx, request{what: "asking which app the GitHub token belongs to"}, "query { viewer { login } }", nil, &answer)
+	if err != nil || answer.Viewer.Login == "" {
 		return actionsBot
 	}
-	return answer.Data.Viewer.Login
+	return answer.Viewer.Login
 }
 
-// graphqlURL is /graphql on github.com, and /api/graphql on an enterprise server,
-// whose API is /api/v3.
-func (c *Client) graphqlURL() string {
-	address := *c.api.BaseURL
-	address.Path = strings.TrimSuffix(address.Path, "v3/") + "graphql"
-	return address.String()
+// namedAuthor returns the author that a person or an app's bot is as, such as alice or
+// github-actions[bot].
+func namedAuthor(login string) author {
+	name, bot := strings.CutSuffix(login, botSuffix)
+	return author{name, bot}
+}
+
+// String returns the login as GitHub shows it.
+func (a author) String() string {
+	if a.bot {
+		return a.login + botSuffix
+	}
+	return a.login
+}
+
+// author returns who is named by login, else who the token belongs to.
+func (c *Client) author(ctx context.Context, login string) (author, error) {
+	if login != "" {
+		return namedAuthor(login), nil
+	}
+	return c.self(ctx)
 }

@@ -21,7 +21,7 @@ const maxPages = 200
 func (c *Client) UpsertComment(ctx context.Context, pr int, marker, body string) (url string, created bool, err error) {
 	body = marked(marker, body)
 	for attempt := 1; ; attempt++ {
-		ours, err := c.comments(ctx, pr, marker)
+		ours, err := c.comments(ctx, pr, marker, "")
 		if err != nil {
 			return "", false, err
 		}
@@ -45,9 +45,9 @@ func (c *Client) UpsertComment(ctx context.Context, pr int, marker, body string)
 }
 
 // FindComment returns our comment with marker on pull request pr; of several, the
-// one that was written last.
+// one that was written last. Comments tells who edited it.
 func (c *Client) FindComment(ctx context.Context, pr int, marker string) (body string, found bool, err error) {
-	ours, err := c.comments(ctx, pr, marker)
+	ours, err := c.comments(ctx, pr, marker, "")
 	if err != nil || len(ours) == 0 {
 		return "", false, err
 	}
@@ -73,9 +73,10 @@ func isMarked(marker, body string) bool {
 	return strings.TrimRight(first, "\r ") == marker
 }
 
-// comments lists our comments with marker, the oldest first.
-func (c *Client) comments(ctx context.Context, pr int, marker string) ([]*gh.IssueComment, error) {
-	me, err := c.self(ctx)
+// comments lists the comments with marker that login wrote, the oldest first. An empty
+// login is the token's author.
+func (c *Client) comments(ctx context.Context, pr int, marker, login string) ([]*gh.IssueComment, error) {
+	me, err := c.author(ctx, login)
 	if err != nil {
 		return nil, err
 	}

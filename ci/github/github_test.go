@@ -101,9 +101,12 @@ func TestUpsertCommentUpdatesInPlace(t *testing.T) {
 			if len(state.Comments) != 1 || state.Comments[0].Edits != 1 || state.Comments[0].Body != marker+"\ntwo" {
 				t.Errorf("comments are %+v, want one with one edit", state.Comments)
 			}
-			body, found, err := l.FindComment(context.Background(), 1, marker)
-			if err != nil || !found || body != marker+"\ntwo" {
+			if body, found, err := l.FindComment(t.Context(), 1, marker); err != nil || !found || body != marker+"\ntwo" {
 				t.Errorf("FindComment = %q, %v, %v", body, found, err)
+			}
+			found, err := l.Comments(context.Background(), 1, marker, "")
+			if err != nil || len(found) != 1 || found[0].Body != marker+"\ntwo" || found[0].URL != first || found[0].Stranger != "" || found[0].Edited.IsZero() {
+				t.Errorf("Comments = %+v, %v", found, err)
 			}
 		})
 	}
@@ -136,8 +139,8 @@ func TestOthersCommentsAreNotOurs(t *testing.T) {
 	l.AddComment(1, githubtest.User{Login: "dependabot[bot]", Type: "Bot"}, forged)
 	l.AddComment(1, githubtest.ActionsBot, "> "+marker+"\nquoted")
 	l.AddComment(1, githubtest.ActionsBot, "<!-- gitops:review dir=other workspace=default -->\nother directory")
-	if body, found, err := l.FindComment(context.Background(), 1, marker); err != nil || found {
-		t.Fatalf("FindComment = %q, %v, %v; want none", body, found, err)
+	if found, err := l.Comments(context.Background(), 1, marker, ""); err != nil || len(found) > 0 {
+		t.Fatalf("Comments = %+v, %v; want none", found, err)
 	}
 	l.upsert(t, "ours", true)
 	if got := l.bodies(); len(got) != 6 || got[5] != bot+"ours" {
@@ -176,7 +179,7 @@ func TestEditedByHandIsStillOurs(t *testing.T) {
 	l := newLab(t, githubtest.Options{})
 	l.OpenPull(0, "Bigger", "f", "m", "aaa")
 	l.upsert(t, "one", true)
-	l.EditComment(1, marker+"\r\nedited in a browser")
+	l.EditComment(1, githubtest.User{Login: "bob", Type: "User"}, marker+"\r\nedited in a browser")
 	l.upsert(t, "two", false)
 	l.wantBodies(t, bot+"two")
 }
@@ -296,7 +299,7 @@ func TestErrorsOfGitHubItself(t *testing.T) {
 		t.Errorf("no such pull request: %v", err)
 	}
 	wrong := newLab(t, githubtest.Options{}, func(c *Config) { c.Token = secret.New("wrong-token") })
-	_, _, err = wrong.FindComment(context.Background(), 1, marker)
+	_, err = wrong.Comments(context.Background(), 1, marker, "")
 	if err == nil || !strings.Contains(err.Error(), "401") || strings.Contains(err.Error(), "wrong-token") {
 		t.Errorf("wrong token: %v", err)
 	}
@@ -338,18 +341,19 @@ func TestEnterpriseAPI(t *testing.T) {
 
 func TestMergedPullRequest(t *testing.T) {
 	l := newLab(t, githubtest.Options{})
-	ctx := context.Background()
 	l.OpenPull(0, "First", "f", "infra_main", "aaa")
 	l.OpenPull(1, "First", "f", "infra_main", "bbb") // pushed again
 	want := func(commit string, number int) {
 		t.Helper()
-		if got, err := l.MergedPullRequest(ctx, commit); err != nil || got != number {
-			t.Errorf("MergedPullRequest(%s) = %d, %v; want %d", commit, got, err, number)
+		got, found, err := l.MergedPullRequest(t.Context(), commit, "infra_main")
+		if err != nil || found != (number > 0) || got.Number != number {
+			t.Errorf("MergedPullRequest(%s) = %+v, %v; want %d", commit, got, err, number)
 		}
 	}
 	want("bbb", 0) // open is not merged
-	l.MergePull(1, "merge1")
+	l.MergePull(1, "merge1", "rebased1")
 	want("merge1", 1)
+	want("rebased1", 1)
 	want("bbb", 1)
 	want("aaa", 1)
 	want("ccc", 0)
@@ -357,6 +361,113 @@ func TestMergedPullRequest(t *testing.T) {
 	l.MergePull(2, "merge2")
 	want("merge1", 1) // its merge commit wins over being in another one
 	want("merge2", 2)
+	// One commit may be the merge commit of two: the branch decides.
+	l.OpenPull(0, "Elsewhere", "g", "staging", "ddd")
+	l.MergePull(3, "merge1")
+	want("merge1", 1)
+	got, _, _ := l.MergedPullRequest(t.Context(), "merge1", "staging")
+	if got.Number != 3 || got.Head != "ddd" || got.Base != "staging" || got.MergeCommit != "merge1" {
+		t.Errorf("in staging it is %+v", got)
+	}
+}
+
+// Who changed a comment last is told by GraphQL alone: the REST API has the author.
+func TestCommentsTellWhoEdited(t *testing.T) {
+	alice, bob := githubtest.User{Login: "alice", Type: "User"}, githubtest.User{Login: "bob", Type: "User"}
+	for name, test := range map[string]struct {
+		edits []githubtest.User
+		want  string
+	}{
+		"never":                {nil, ""},
+		"by us":                {[]githubtest.User{githubtest.ActionsBot}, ""},
+		"by a person":          {[]githubtest.User{bob}, "bob"},
+		"by a person, then us": {[]githubtest.User{bob, githubtest.ActionsBot}, ""},
+		"by us, then a person": {[]githubtest.User{githubtest.ActionsBot, alice}, "alice"},
+		"by another bot":       {[]githubtest.User{{Login: "dependabot[bot]", Type: "Bot"}}, "dependabot[bot]"},
+		"by our namesake":      {[]githubtest.User{{Login: "github-actions", Type: "User"}}, "github-actions"},
+		"by a ghost":           {[]githubtest.User{{}}, "somebody whose account is gone"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			now := time.Now()
+			l := newLab(t, githubtest.Options{Now: func() time.Time { return now }})
+			l.OpenPull(0, "Bigger", "f", "m", "aaa")
+			l.upsert(t, "one", true)
+			for _, editor := range test.edits {
+				now = now.Add(time.Second)
+				l.EditComment(1, editor, marker+"\nedited")
+			}
+			found, err := l.Comments(t.Context(), 1, marker, "github-actions[bot]")
+			if err != nil || len(found) != 1 || found[0].Stranger != test.want || found[0].Edited.IsZero() != (test.edits == nil) {
+				t.Errorf("found %+v, %v; want it edited by %q", found, err, test.want)
+			}
+		})
+	}
+}
+
+func TestCommentsOfANamedAuthor(t *testing.T) {
+	l := newLab(t, githubtest.Options{Author: githubtest.User{Login: "deployer", ID: 9, Type: "User"}})
+	l.OpenPull(0, "Bigger", "f", "m", "aaa")
+	l.AddComment(1, githubtest.ActionsBot, marker+"\nof the bot")
+	l.AddComment(1, githubtest.User{Login: "github-actions", Type: "User"}, marker+"\nof its namesake")
+	for author, want := range map[string]string{"github-actions[bot]": "of the bot", "github-actions": "of its namesake"} {
+		found, err := l.Comments(t.Context(), 1, marker, author)
+		if err != nil || len(found) != 1 || found[0].Body != marker+"\n"+want {
+			t.Errorf("of %s: %+v, %v", author, found, err)
+		}
+	}
+	if found, err := l.Comments(t.Context(), 1, marker, ""); err != nil || len(found) > 0 {
+		t.Errorf("of the token's author: %+v, %v", found, err)
+	}
+}
+
+// GraphQL answers 200 whatever happened.
+func TestGraphQLWithoutPermissionIsAnError(t *testing.T) {
+	l := newLab(t, githubtest.Options{})
+	l.OpenPull(0, "Bigger", "f", "m", "aaa")
+	l.upsert(t, "one", true)
+	few := newLab(t, githubtest.Options{}, func(c *Config) {
+		c.APIURL, c.Token = l.url, l.AddToken(map[string]string{"issues": "read", "contents": "read"})
+	})
+	err := few.query(t.Context(), request{what: "asking", permission: "pull-requests: read"}, writtenQuery, map[string]any{"id": "IC_1"}, &struct{}{})
+	if err == nil || !strings.Contains(err.Error(), "Resource not accessible by integration") || !strings.Contains(err.Error(), "`pull-requests: read`") {
+		t.Errorf("without permission: %v", err)
+	}
+	if err := l.query(t.Context(), request{what: "asking"}, "query { nonsense }", nil, &struct{}{}); err == nil || !strings.Contains(err.Error(), "nonsense") {
+		t.Errorf("a field that does not exist: %v", err)
+	}
+}
+
+func TestOpinionsOfThoseWhoMayPush(t *testing.T) {
+	l := newLab(t, githubtest.Options{})
+	l.OpenPull(0, "Bigger", "f", "m", "aaa")
+	review := func(login, state string, push bool) {
+		kind := "User"
+		if strings.HasSuffix(login, "[bot]") {
+			kind = "Bot"
+		}
+		l.AddReview(1, githubtest.Review{User: githubtest.User{Login: login, Type: kind}, State: state, CanPush: push})
+	}
+	review("alice", "CHANGES_REQUESTED", true)
+	review("alice", "APPROVED", true)
+	review("alice", "COMMENTED", true)
+	review("bob", "APPROVED", true)
+	review("bob", "CHANGES_REQUESTED", true)
+	review("carol", "APPROVED", false)
+	review("dave", "DISMISSED", true)
+	review("github-actions[bot]", "APPROVED", true)
+	l.MergePull(1, "merge")
+	pull, _, err := l.MergedPullRequest(t.Context(), "merge", "m")
+	if err != nil {
+		t.Fatal(err)
+	}
+	opinions, err := l.Opinions(t.Context(), pull)
+	var got []string
+	for _, o := range opinions {
+		got = append(got, fmt.Sprint(o.By, " ", o.Approved, " ", o.Commit, " ", o.At.IsZero()))
+	}
+	if want := "alice true aaa false, bob false aaa false"; err != nil || strings.Join(got, ", ") != want {
+		t.Errorf("opinions are %q, %v; want %s", got, err, want)
+	}
 }
 
 func TestCreatePullRequestOnce(t *testing.T) {
@@ -405,13 +516,72 @@ func TestIssueIsOpenedUpdatedClosedReopened(t *testing.T) {
 	if _, closed, err := l.CloseIssue(ctx, drift, "gone"); err != nil || !closed {
 		t.Errorf("closing: %v %v", closed, err)
 	}
-	step("closed", "gone", 2)
+	step("closed", "two", 2)
+	if comments := l.State().Comments; len(comments) != 1 || comments[0].Number != 2 || comments[0].Body != "gone" {
+		t.Errorf("the last word is %+v", comments)
+	}
 	if _, created, err := l.UpsertIssue(ctx, drift, "Drift again", "three"); err != nil || created {
 		t.Errorf("third: %v %v", created, err)
 	}
 	step("open", "three", 3)
 	if l.State().Issues[0].Labels[0].Name != "drift" || l.State().Issues[0].Title != "Drift again" {
 		t.Errorf("issue is %+v", l.State().Issues[0])
+	}
+}
+
+// An open issue that somebody took the label off is found by its marker, and gets its
+// label back beside the others.
+func TestIssueWithoutItsLabelIsFound(t *testing.T) {
+	l := newLab(t, githubtest.Options{})
+	drift := "<!-- gitops:drift -->"
+	if _, _, err := l.UpsertIssue(t.Context(), drift, "Drift", "one"); err != nil {
+		t.Fatal(err)
+	}
+	for range 150 {
+		l.OpenPull(0, "no issue", "f", "m", "aaa")
+	}
+	l.Relabel(1, "urgent")
+	if _, created, err := l.UpsertIssue(t.Context(), drift, "Drift", "two"); err != nil || created {
+		t.Errorf("it is opened anew: %v, %v", created, err)
+	}
+	if issues := l.State().Issues; len(issues) != 1 || fmt.Sprint(issues[0].Labels) != "[{drift} {urgent}]" {
+		t.Errorf("issues are %+v", issues)
+	}
+	l.Relabel(1)
+	if _, closed, err := l.CloseIssue(t.Context(), drift, "gone"); err != nil || !closed {
+		t.Errorf("it is not closed: %v, %v", closed, err)
+	}
+}
+
+func TestProposeAgainChangesNoFile(t *testing.T) {
+	l := newLab(t, githubtest.Options{})
+	base := l.SetBranch("infra_main", "the-tree")
+	pull := PullRequest{Title: "Undo", Body: "b", Head: "gitops/drift", Base: "infra_main"}
+	url, err := l.ProposeAgain(t.Context(), pull)
+	state := l.State()
+	head := state.Branches["gitops/drift"]
+	commit := state.Commits[head]
+	if err != nil || !strings.HasSuffix(url, "/pull/1") || len(state.Pulls) != 1 || state.Pulls[0].HeadSHA != head || head == base {
+		t.Fatalf("%s, %v, %+v", url, err, state)
+	}
+	if commit.Tree != "the-tree" || fmt.Sprint(commit.Parents) != "["+base+"]" || commit.Message != "Undo" {
+		t.Errorf("the commit is %+v", commit)
+	}
+	if again, err := l.ProposeAgain(t.Context(), pull); err != nil || again != url || len(l.State().Commits) != 2 {
+		t.Errorf("the second time: %s, %v", again, err)
+	}
+	// The branch is still there when the next drift comes.
+	l.MergePull(1, "merged")
+	next := l.SetBranch("infra_main", "another-tree")
+	if url, err := l.ProposeAgain(t.Context(), pull); err != nil || !strings.HasSuffix(url, "/pull/2") {
+		t.Fatalf("%s, %v", url, err)
+	}
+	state = l.State()
+	if commit := state.Commits[state.Branches["gitops/drift"]]; fmt.Sprint(commit.Parents) != "["+next+"]" {
+		t.Errorf("the commit is %+v", commit)
+	}
+	if err := l.Dispatch(t.Context(), "terraform-apply.yml", "infra_main"); err != nil || fmt.Sprint(l.State().Dispatches) != "[{terraform-apply.yml infra_main}]" {
+		t.Errorf("dispatched %+v, %v", l.State().Dispatches, err)
 	}
 }
 

@@ -9,7 +9,7 @@ import (
 
 // UpsertIssue makes sure that one open issue with marker has title and body. It edits
 // the open one, or reopens the one that was closed last, or opens a new one. It finds
-// issues by label, which must stay on them, and by marker.
+// issues by label and marker, and an open one that lost its label by its marker.
 func (c *Client) UpsertIssue(ctx context.Context, marker, title, body string) (url string, created bool, err error) {
 	body = marked(marker, body)
 	for attempt := 1; ; attempt++ {
@@ -18,8 +18,8 @@ func (c *Client) UpsertIssue(ctx context.Context, marker, title, body string) (u
 			return "", false, err
 		}
 		if issue := current(ours); issue != nil {
-			state := "open"
-			url, err := c.editIssue(ctx, issue, &gh.IssueRequest{Title: &title, Body: &body, State: &state})
+			state, labels := "open", labelled(issue)
+			url, err := c.editIssue(ctx, issue, &gh.IssueRequest{Title: &title, Body: &body, State: &state, Labels: &labels})
 			return url, false, err
 		}
 		url, err := c.createIssue(ctx, title, body)
@@ -33,22 +33,45 @@ func (c *Client) UpsertIssue(ctx context.Context, marker, title, body string) (u
 	}
 }
 
-// CloseIssue writes body into the open issues with marker and closes them. It
-// returns the address of the last one, and whether there was one.
-func (c *Client) CloseIssue(ctx context.Context, marker, body string) (url string, closed bool, err error) {
-	body = marked(marker, body)
+// CloseIssue closes the open issues with marker with a last word, a comment. Their text
+// stays, as what was wrong. It returns the address of the last one, and whether there was
+// one.
+func (c *Client) CloseIssue(ctx context.Context, marker, lastWord string) (url string, closed bool, err error) {
 	ours, err := c.issues(ctx, marker, "open")
 	if err != nil {
 		return "", false, err
 	}
 	for _, issue := range ours {
+		if err := c.comment(ctx, issue, lastWord); err != nil {
+			return "", false, err
+		}
 		state, reason := "closed", "completed"
-		url, err = c.editIssue(ctx, issue, &gh.IssueRequest{Body: &body, State: &state, StateReason: &reason})
+		url, err = c.editIssue(ctx, issue, &gh.IssueRequest{State: &state, StateReason: &reason})
 		if err != nil {
 			return "", false, err
 		}
 	}
 	return url, len(ours) > 0, nil
+}
+
+// comment writes a comment on an issue.
+func (c *Client) comment(ctx context.Context, issue *gh.Issue, body string) error {
+	r := request{what: fmt.Sprintf("commenting on issue %d of %s/%s", issue.GetNumber(), c.owner, c.repo), permission: "issues: write"}
+	return c.do(ctx, r, func() (*gh.Response, error) {
+		_, response, err := c.api.Issues.CreateComment(ctx, c.owner, c.repo, issue.GetNumber(), &gh.IssueComment{Body: &body})
+		return response, err
+	})
+}
+
+// labelled returns the labels of an issue, and ours.
+func labelled(issue *gh.Issue) []string {
+	names := []string{label}
+	for _, l := range issue.Labels {
+		if l.GetName() != label {
+			names = append(names, l.GetName())
+		}
+	}
+	return names
 }
 
 // current returns the issue to go on with: the oldest open one, else the newest
@@ -65,19 +88,31 @@ func current(issues []*gh.Issue) *gh.Issue {
 	return nil
 }
 
-// issues lists our issues with marker, the newest first.
+// strayPages is how many pages of open issues are searched for one without its label.
+const strayPages = 10
+
+// issues lists our issues with marker, the newest first: those with our label, and if
+// there are none, the open ones without it.
 func (c *Client) issues(ctx context.Context, marker, state string) ([]*gh.Issue, error) {
+	ours, err := c.issuesWith(ctx, marker, state, []string{label}, maxPages)
+	if err != nil || len(ours) > 0 {
+		return ours, err
+	}
+	return c.issuesWith(ctx, marker, "open", nil, strayPages)
+}
+
+func (c *Client) issuesWith(ctx context.Context, marker, state string, labels []string, most int) ([]*gh.Issue, error) {
 	me, err := c.self(ctx)
 	if err != nil {
 		return nil, err
 	}
 	r := request{
-		what:       fmt.Sprintf("listing the issues labelled %q of %s/%s", label, c.owner, c.repo),
+		what:       fmt.Sprintf("listing the issues of %s/%s", c.owner, c.repo),
 		permission: "issues: read",
 		repeatable: true,
 	}
 	var ours []*gh.Issue
-	options := &gh.IssueListByRepoOptions{State: state, Labels: []string{label},
+	options := &gh.IssueListByRepoOptions{State: state, Labels: labels,
 		Sort: "created", Direction: "desc", ListOptions: gh.ListOptions{PerPage: pageSize}}
 	err = c.pages(ctx, r, &options.ListOptions, func() (*gh.Response, error) {
 		page, response, err := c.api.Issues.ListByRepo(ctx, c.owner, c.repo, options)
@@ -85,6 +120,9 @@ func (c *Client) issues(ctx context.Context, marker, state string) ([]*gh.Issue,
 			if err == nil && !issue.IsPullRequest() && me.wrote(issue.User) && isMarked(marker, issue.GetBody()) {
 				ours = append(ours, issue)
 			}
+		}
+		if most--; most == 0 && err == nil {
+			response.NextPage = 0
 		}
 		return response, err
 	})

@@ -4,46 +4,87 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"time"
 
 	gh "github.com/google/go-github/v82/github"
 )
 
-// MergedPullRequest returns the number of the pull request that merged commit, 0 if
-// there is none. Of several it returns the one whose merge commit this is, else the
-// one that was merged last.
-func (c *Client) MergedPullRequest(ctx context.Context, commit string) (number int, err error) {
+// Merged is a pull request that was merged.
+type Merged struct {
+	Number      int
+	Head        string // the commit that was merged
+	Base        string // the branch that got it
+	MergeCommit string // what the branch was at then: of a rebase, the last new commit
+
+	id string
+	at time.Time
+}
+
+// MergedPullRequest returns the pull request that merged commit, and whether there is
+// one. Of several it returns the one whose merge commit this is, in branch before
+// others, else the one that was merged last.
+func (c *Client) MergedPullRequest(ctx context.Context, commit, branch string) (merged Merged, found bool, err error) {
 	r := request{
 		what:       fmt.Sprintf("finding the pull request of commit %s in %s/%s", commit, c.owner, c.repo),
 		permission: "pull-requests: read",
 		repeatable: true,
 	}
-	var merged *gh.PullRequest
 	options := &gh.ListOptions{PerPage: pageSize}
 	err = c.pages(ctx, r, options, func() (*gh.Response, error) {
 		page, response, err := c.api.PullRequests.ListPullRequestsWithCommit(ctx, c.owner, c.repo, commit, options)
 		for _, pull := range page {
-			if err == nil && pull.MergedAt != nil && closer(pull, merged, commit) {
-				merged = pull
+			if err != nil || pull.MergedAt == nil {
+				continue
+			}
+			if one := mergedOf(pull); !found || one.closeness(commit, branch) > merged.closeness(commit, branch) ||
+				one.closeness(commit, branch) == merged.closeness(commit, branch) && one.at.After(merged.at) {
+				merged, found = one, true
 			}
 		}
 		return response, err
 	})
-	if err != nil || merged == nil {
-		return 0, err
-	}
-	return merged.GetNumber(), nil
+	return merged, found, err
 }
 
-// closer reports whether a is a better answer for commit than b.
-func closer(a, b *gh.PullRequest, commit string) bool {
-	if b == nil {
-		return true
+func mergedOf(pull *gh.PullRequest) Merged {
+	return Merged{
+		Number: pull.GetNumber(), Head: pull.GetHead().GetSHA(), Base: pull.GetBase().GetRef(),
+		MergeCommit: pull.GetMergeCommitSHA(), id: pull.GetNodeID(), at: pull.GetMergedAt().Time,
 	}
-	aIsIt, bIsIt := a.GetMergeCommitSHA() == commit, b.GetMergeCommitSHA() == commit
-	if aIsIt != bIsIt {
-		return aIsIt
+}
+
+// closeness says how well a pull request fits a commit of a branch.
+func (m Merged) closeness(commit, branch string) int {
+	switch {
+	case m.MergeCommit == commit && m.Base == branch:
+		return 2
+	case m.MergeCommit == commit:
+		return 1
 	}
-	return a.GetMergedAt().After(b.GetMergedAt().Time)
+	return 0
+}
+
+// OpenPullRequest returns the address of the open pull request from one branch to
+// another, empty where there is none.
+func (c *Client) OpenPullRequest(ctx context.Context, head, base string) (url string, err error) {
+	found, err := c.openPull(ctx, PullRequest{Head: head, Base: base})
+	return found.GetHTMLURL(), err
+}
+
+// Head returns the head of pull request pr, and the commit of its merge: before it is
+// merged, the one that GitHub tries it with.
+func (c *Client) Head(ctx context.Context, pr int) (head, merge string, err error) {
+	r := request{
+		what:       fmt.Sprintf("reading pull request %d of %s/%s", pr, c.owner, c.repo),
+		permission: "pull-requests: read",
+		repeatable: true,
+	}
+	var pull *gh.PullRequest
+	err = c.do(ctx, r, func() (response *gh.Response, err error) {
+		pull, response, err = c.api.PullRequests.Get(ctx, c.owner, c.repo, pr)
+		return response, err
+	})
+	return pull.GetHead().GetSHA(), pull.GetMergeCommitSHA(), err
 }
 
 // PullRequest is a pull request to open.

@@ -58,7 +58,7 @@ func TestRedirectsToOtherHostsAreRefused(t *testing.T) {
 	for _, status := range []int{301, 302, 303, 307, 308} {
 		other := newRecord(t)
 		client := redirected(t, status, texttest.Replace(t, other.URL, "http://", "http://user:planted@"))
-		_, err := client.MergedPullRequest(t.Context(), "abc")
+		_, _, err := client.MergedPullRequest(t.Context(), "abc", "main")
 		var failed *Error
 		if !errors.As(err, &failed) || failed.Status != status {
 			t.Fatalf("%d: got %v", status, err)
@@ -151,7 +151,7 @@ func TestPagesStayOnTheHost(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := client.MergedPullRequest(t.Context(), "abc"); err != nil {
+	if _, _, err := client.MergedPullRequest(t.Context(), "abc", "main"); err != nil {
 		t.Fatal(err)
 	}
 	if len(other.asks) > 0 || strings.Join(asked, ",") != ",2" {

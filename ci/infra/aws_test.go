@@ -331,6 +331,12 @@ func (a account) drift(t *testing.T, w *Workspace) {
 	if got := brief(drift.Changes); got != want {
 		t.Errorf("drift: %s, want %s", got, want)
 	}
+	if got := fmt.Sprint(drift.Changes[0].Values); got != `[{tags.Owner null "by hand"} {tags_all.Owner null "by hand"}]` {
+		t.Errorf("the values of the instance are %s", got)
+	}
+	if got := fmt.Sprint(drift.Changes[1].Values); !strings.HasPrefix(got, "[{ingress[] null {") || !strings.Contains(got, `"from_port":5432`) || strings.Contains(got, `"from_port":22`) {
+		t.Errorf("the values of the group are %s", got)
+	}
 	if !strings.Contains(drift.Text, "5432") {
 		t.Errorf("the port is not in the text:\n%s", drift.Text)
 	}
@@ -367,6 +373,103 @@ func (a account) locked(t *testing.T, w *Workspace) {
 		t.Errorf("planning under a lock: %v", err)
 	}
 	a.call(t, http.MethodDelete, path, "")
+}
+
+// ignoring is a configuration that Terraform leaves as it is in places: a tag that it
+// ignores, a policy that means the same, a data source.
+const ignoring = `
+provider "aws" { region = "eu-central-1" }
+
+resource "aws_sqs_queue" "ignored" {
+  name                      = "ignored"
+  message_retention_seconds = 3600
+  tags                      = { Name = "one", Owner = "git" }
+  lifecycle { ignore_changes = [message_retention_seconds, tags["Owner"], tags_all["Owner"]] }
+}
+
+resource "aws_ssm_parameter" "secret" {
+  name  = "/secret"
+  type  = "SecureString"
+  value = "the-first-secret"
+}
+
+data "aws_sqs_queue" "read" {
+  name       = "ignored"
+  depends_on = [aws_sqs_queue.ignored]
+}
+`
+
+func TestDriftIsWhatTerraformWouldUndo(t *testing.T) {
+	needProvider(t)
+	a := newAccount(t)
+	dir := write(t, "main.tf", ignoring)
+	w, err := Open(t.Context(), Options{Dir: dir})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer w.Close()
+	plan, err := w.Plan(t.Context(), "")
+	if err == nil {
+		err = w.Apply(t.Context(), plan.File)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	queue := a.endpoint + "/123456789012/ignored"
+	a.sqs(t, "TagQueue", "QueueUrl", queue, "Tag.1.Key", "Owner", "Tag.1.Value", "hand")
+	a.sqs(t, "SetQueueAttributes", "QueueUrl", queue, "Attribute.1.Name", "MessageRetentionPeriod", "Attribute.1.Value", "7200")
+	drift, err := w.Drift(t.Context())
+	if err != nil || len(drift.Changes) > 0 || len(drift.Other) == 0 {
+		t.Errorf("what Terraform ignores is drift: %+v, %v", drift, err)
+	}
+	a.sqs(t, "TagQueue", "QueueUrl", queue, "Tag.1.Key", "Name", "Tag.1.Value", "two")
+	a.service(t, "ssm", `{"Name":"/secret","Value":"the-second-secret","Type":"SecureString","Overwrite":true}`,
+		"X-Amz-Target", "AmazonSSM.PutParameter", "Content-Type", "application/x-amz-json-1.1")
+	drift, err = w.Drift(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, want := brief(drift.Changes), "aws_sqs_queue.ignored [tags tags_all], aws_ssm_parameter.secret [value]"; got != want {
+		t.Errorf("drift is %s, want %s", got, want)
+	}
+	said := fmt.Sprintf("%+v", drift)
+	if strings.Contains(said, "-secret-") || strings.Contains(said, "the-second-secret") || strings.Contains(said, "the-first-secret") || !strings.Contains(said, "{Path:value Before:\"[REDACTED]\" After:\"[REDACTED]\"}") {
+		t.Errorf("the values are %s", said)
+	}
+	if !strings.Contains(said, `{Path:tags.Name Before:"one" After:"two"}`) {
+		t.Errorf("the values are %s", said)
+	}
+}
+
+// sqs calls an action of the SQS API, with pairs of parameter and value.
+func (a account) sqs(t *testing.T, action string, pairs ...string) {
+	t.Helper()
+	form := url.Values{"Action": {action}, "Version": {"2012-11-05"}}
+	for i := 0; i < len(pairs); i += 2 {
+		form.Set(pairs[i], pairs[i+1])
+	}
+	a.service(t, "sqs", form.Encode(), "Content-Type", "application/x-www-form-urlencoded")
+}
+
+// service calls another service of the stand-in, with pairs of header and value.
+func (a account) service(t *testing.T, name, body string, headers ...string) {
+	t.Helper()
+	request, err := http.NewRequest(http.MethodPost, a.endpoint+"/", strings.NewReader(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := 0; i < len(headers); i += 2 {
+		request.Header.Set(headers[i], headers[i+1])
+	}
+	request.Header.Set("Authorization", "AWS4-HMAC-SHA256 Credential=test/20260101/eu-central-1/"+name+"/aws4_request, SignedHeaders=host, Signature=none")
+	answer, err := http.DefaultClient.Do(request)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer answer.Body.Close()
+	if text, err := io.ReadAll(answer.Body); err != nil || answer.StatusCode >= 300 {
+		t.Fatalf("%s: %s %v\n%s", name, answer.Status, err, text)
+	}
 }
 
 // TestAWSFailuresAreErrors makes sure that a provider or a network that fails

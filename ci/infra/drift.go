@@ -2,8 +2,7 @@ package infra
 
 import (
 	"context"
-	"encoding/json"
-	"reflect"
+	"slices"
 	"sort"
 	"strings"
 
@@ -23,18 +22,34 @@ type Drifted struct {
 	Address    string   `json:"address"`    // such as module.server.aws_instance.this
 	Deleted    bool     `json:"deleted"`    // whether it is gone
 	Attributes []string `json:"attributes"` // the top-level attributes that differ, sorted
+	Values     []Value  `json:"values,omitempty"`
+}
+
+// Value is a part of a resource that differs, as it may be shown.
+type Value struct {
+	Path   string `json:"path"`   // such as tags.Name or ingress[0].from_port
+	Before string `json:"before"` // as Terraform left it, as JSON
+	After  string `json:"after"`  // as it is now
 }
 
 // Drift compares the cloud with the state and changes neither. If a provider or the
-// network fails, that is an error and not a result.
+// network fails, that is an error and not a result. What Terraform would leave as it is
+// counts as no drift: attributes that it ignores, and values that mean the same to a
+// provider. A second plan says so, which is made where there is something to ask about.
 func (w *Workspace) Drift(ctx context.Context) (*Drift, error) {
 	plan, err := w.plan(ctx, "looking for drift", "", tfexec.RefreshOnly(true))
 	if err != nil {
 		return nil, err
 	}
 	drift := drifted(plan.JSON)
+	if len(drift.Changes) > 0 {
+		if err := w.keepUndone(ctx, drift); err != nil {
+			return nil, err
+		}
+	}
 	for _, found := range [][]Drifted{drift.Changes, drift.Other} {
 		for i := range found {
+			found[i].Values = plan.values(found[i])
 			found[i].Address = plan.Redact(found[i].Address)
 		}
 	}
@@ -42,6 +57,65 @@ func (w *Workspace) Drift(ctx context.Context) (*Drift, error) {
 		drift.Text = plan.Text
 	}
 	return drift, nil
+}
+
+// keepUndone leaves as drift what Terraform would undo. Where it cannot plan that, such
+// as for a resource that must not be destroyed, everything stays.
+func (w *Workspace) keepUndone(ctx context.Context, drift *Drift) error {
+	would, err := w.plan(ctx, "asking what terraform would undo", "")
+	switch {
+	case ctx.Err() != nil:
+		return err
+	case err != nil:
+		w.progress.Say("terraform cannot plan to undo the drift, so all of it is told: %v", err)
+	default:
+		drift.undone(would.JSON)
+	}
+	return nil
+}
+
+// undone moves what a plan would leave as it is to the other differences.
+func (d *Drift) undone(plan *tfjson.Plan) {
+	changes := map[string]*tfjson.ResourceChange{}
+	for _, change := range plan.ResourceChanges {
+		if change.DeposedKey == "" {
+			changes[change.Address] = change
+		}
+	}
+	kept := []Drifted{}
+	for _, found := range d.Changes {
+		change := changes[found.Address]
+		if found.Deleted {
+			if change != nil && change.Change.Actions.Create() || change != nil && change.Change.Actions.Replace() {
+				kept = append(kept, found)
+			}
+			continue
+		}
+		var left, undone []string
+		for _, name := range found.Attributes {
+			if touches(change, name) {
+				undone = append(undone, name)
+			} else {
+				left = append(left, name)
+			}
+		}
+		kept = appendDrifted(kept, found.Address, undone)
+		d.Other = appendDrifted(d.Other, found.Address, left)
+	}
+	d.Changes = kept
+}
+
+// touches reports whether a plan changes an attribute of a resource, or makes the
+// resource anew.
+func touches(change *tfjson.ResourceChange, name string) bool {
+	if change == nil || change.Change.Actions.NoOp() || change.Change.Actions.Delete() {
+		return false // as git says it, it is left alone, or goes away
+	}
+	if change.Change.Actions.Replace() {
+		return true
+	}
+	unknown, _ := change.Change.AfterUnknown.(map[string]any)
+	return unknown[name] != nil && unknown[name] != false || slices.Contains(differing(change.Change), name)
 }
 
 // drifted reads the drift from a refresh-only plan. Attributes that the
@@ -85,7 +159,7 @@ func differing(change *tfjson.Change) []string {
 	after, _ := change.After.(map[string]any)
 	var names []string
 	for name := range union(before, after) {
-		if !reflect.DeepEqual(settled(before[name]), settled(after[name])) {
+		if !alike(before[name], after[name]) {
 			names = append(names, name)
 		}
 	}
@@ -102,44 +176,6 @@ func union(a, b map[string]any) map[string]bool {
 		names[name] = true
 	}
 	return names
-}
-
-// settled returns value with everything empty as nil: providers write "nothing" in
-// different ways.
-func settled(value any) any {
-	switch value := value.(type) {
-	case string:
-		if value == "" {
-			return nil
-		}
-	case []any:
-		if len(value) == 0 {
-			return nil
-		}
-		items := make([]any, len(value))
-		for i, item := range value {
-			items[i] = settled(item)
-		}
-		return items
-	case map[string]any:
-		return settledFields(value)
-	case json.Number:
-		return value.String()
-	}
-	return value
-}
-
-func settledFields(fields map[string]any) any {
-	full := map[string]any{}
-	for name, field := range fields {
-		if field := settled(field); field != nil {
-			full[name] = field
-		}
-	}
-	if len(full) == 0 {
-		return nil
-	}
-	return full
 }
 
 // expressions returns what the configuration says of a resource, by attribute;

@@ -63,7 +63,10 @@ func TestExplainLocks(t *testing.T) {
 			t.Errorf("%s: %+v", name, err)
 			continue
 		}
-		for _, part := range []string{want.Who, want.Created, "--lock-timeout", "terraform -chdir=/terraform force-unlock " + want.ID} {
+		if at, known := locked.Lock.Since(); !known || at.Year() != 2026 {
+			t.Errorf("%s: held since %s, %v", name, at, known)
+		}
+		for _, part := range []string{want.Who, want.Created, "--lock-timeout", "gitops unlock-state --lock " + want.ID, "terraform -chdir=/terraform force-unlock " + want.ID} {
 			if !strings.Contains(err.Error(), part) {
 				t.Errorf("%s: %q is not in %v", name, part, err)
 			}

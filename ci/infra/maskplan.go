@@ -25,13 +25,29 @@ func (m masker) plan(plan *tfjson.Plan) *tfjson.Plan {
 		return &copied
 	})
 	safe.OutputChanges = eachValue(plan.OutputChanges, m.change)
-	// Nothing here reads these. The configuration of an action has no marks in this
-	// library, the message of a check may hold any value.
-	safe.ActionInvocations, safe.Checks, safe.RelevantAttributes = nil, nil, nil
+	safe.ActionInvocations = each(plan.ActionInvocations, m.invocation)
+	// Nothing here reads these: the message of a check may hold any value.
+	safe.Checks, safe.RelevantAttributes = nil, nil
 	if plan.Config != nil {
 		config := *plan.Config
 		config.RootModule = m.config(config.RootModule)
 		safe.Config = &config
+	}
+	return &safe
+}
+
+func (m masker) invocation(invocation *tfjson.ActionInvocation) *tfjson.ActionInvocation {
+	if invocation == nil {
+		return nil
+	}
+	safe := *invocation
+	safe.Address = m.text(invocation.Address)
+	safe.ConfigValues = m.value(invocation.ConfigValues, invocation.ConfigSensitive)
+	safe.ConfigUnknown, safe.ConfigSensitive = m.value(invocation.ConfigUnknown, nil), m.value(invocation.ConfigSensitive, nil) // for their keys
+	if trigger := invocation.LifecycleActionTrigger; trigger != nil {
+		copied := *trigger
+		copied.TriggeringResourceAddress = m.text(trigger.TriggeringResourceAddress)
+		safe.LifecycleActionTrigger = &copied
 	}
 	return &safe
 }

@@ -18,7 +18,8 @@ import (
 	"gitops/ci/secret"
 )
 
-// Outputs are Terraform's outputs that later stages need, about the host.
+// Outputs are Terraform's outputs, and what they say about the host that later stages
+// need. A root module without a host has outputs too: Missing says what it lacks.
 type Outputs struct {
 	StaticIP         string          // the host's address
 	SSHPort          int             // where its sshd listens; 22 when Terraform does not put it out
@@ -27,9 +28,14 @@ type Outputs struct {
 	Hosts            []Outputs       // the output hosts, when there are several servers; empty when Terraform does not put it out
 	Platform         string          // what images for the host are built for; empty when Terraform does not put it out
 	Raw              json.RawMessage // all outputs as `terraform output -json` prints them, sensitive values masked
+
+	missing error
 }
 
-// Outputs reads the outputs from the state.
+// Missing says why the outputs name no host; nil where they do.
+func (o Outputs) Missing() error { return o.missing }
+
+// Outputs reads the outputs from the state, whether or not they name a host.
 func (w *Workspace) Outputs(ctx context.Context) (Outputs, error) {
 	var all map[string]tfexec.OutputMeta
 	err := w.tf.run(ctx, "reading the outputs", w.progress, func() (err error) {
@@ -43,19 +49,48 @@ func (w *Workspace) Outputs(ctx context.Context) (Outputs, error) {
 	if err != nil {
 		return Outputs{}, fmt.Errorf("reading the outputs: %w", err)
 	}
-	return ParseOutputs(raw)
+	outputs, err := readOutputs(raw)
+	if outputs.missing != nil {
+		// Nobody may take half a host for one.
+		outputs = Outputs{Raw: outputs.Raw, Platform: outputs.Platform, missing: outputs.missing}
+	}
+	return outputs, err
 }
 
 // ParseOutputs reads what `terraform output -json` prints, or the Raw of
-// earlier Outputs.
+// earlier Outputs. They must name a host.
 func ParseOutputs(data []byte) (Outputs, error) {
+	o, err := readOutputs(data)
+	if err == nil {
+		err = o.missing
+	}
+	if err != nil {
+		return Outputs{}, err
+	}
+	return o, nil
+}
+
+func readOutputs(data []byte) (Outputs, error) {
 	var all map[string]tfexec.OutputMeta
 	if err := json.Unmarshal(data, &all); err != nil {
 		return Outputs{}, fmt.Errorf("reading the outputs: %w: expected what terraform output -json prints", err)
 	}
 	var o Outputs
+	o.missing = o.parseHost(all)
+	// Only to warn by: a value that is no text counts as none.
+	_ = json.Unmarshal(all["platform"].Value, &o.Platform)
+	raw, err := json.MarshalIndent(maskedOutputs(all), "", "  ")
+	if err != nil {
+		return Outputs{}, fmt.Errorf("reading the outputs: %w", err)
+	}
+	o.Raw = raw
+	return o, nil
+}
+
+// parseHost reads what the outputs say about the host.
+func (o *Outputs) parseHost(all map[string]tfexec.OutputMeta) error {
 	if err := o.parseHosts(all); err != nil {
-		return Outputs{}, err
+		return err
 	}
 	for name, target := range map[string]*string{
 		"static_ip": &o.StaticIP, "ssh_user": &o.SSHUser, "ssh_host_public_key": &o.SSHHostPublicKey,
@@ -64,23 +99,16 @@ func ParseOutputs(data []byte) (Outputs, error) {
 			continue
 		}
 		if err := json.Unmarshal(all[name].Value, target); err != nil || *target == "" {
-			return Outputs{}, fmt.Errorf("reading the outputs: %s is missing or not a text: declare it in outputs.tf and apply", name)
+			return fmt.Errorf("reading the outputs: %s is missing or not a text: declare it in outputs.tf and apply", name)
 		}
 	}
 	o.SSHPort = cmp.Or(o.SSHPort, defaultPort)
 	if port, set := all["ssh_port"]; set {
 		if err := json.Unmarshal(port.Value, &o.SSHPort); err != nil || o.SSHPort < 1 || o.SSHPort > 65535 {
-			return Outputs{}, fmt.Errorf("reading the outputs: ssh_port is %s, and must be a port number", port.Value)
+			return fmt.Errorf("reading the outputs: ssh_port is %s, and must be a port number", port.Value)
 		}
 	}
-	// Only to warn by: a value that is no text counts as none.
-	_ = json.Unmarshal(all["platform"].Value, &o.Platform)
-	raw, err := json.MarshalIndent(maskedOutputs(all), "", "  ")
-	if err != nil {
-		return Outputs{}, fmt.Errorf("reading the outputs: %w", err)
-	}
-	o.Raw = raw
-	return o, o.check()
+	return o.check()
 }
 
 const defaultPort = 22

@@ -35,6 +35,7 @@ type terraform struct {
 	redactor *secret.Redactor
 	words    *program.Words // what the running command wrote to stderr
 	pass     []string       // names of variables that the caller lets through
+	environ  []string       // the environment that Terraform gets from the caller
 }
 
 // open finds the binary and makes the private folder. Terraform gets the variables
@@ -87,9 +88,15 @@ func (tf *terraform) configure() error {
 	if err := tf.SetEnv(env); err != nil {
 		return fmt.Errorf("preparing terraform's environment: %w", err)
 	}
-	maps.Copy(env, environ(program.Environ(slices.Concat(variables, tf.pass)), filepath.Join(tf.temp, "data"), !tf.unlocked))
+	tf.environ = program.Environ(slices.Concat(variables, tf.pass))
+	maps.Copy(env, environ(tf.environ, tf.data(), !tf.unlocked))
 	tf.SetStderr(tf.words)
 	return tf.SetWaitDelay(stopTime)
+}
+
+// data is a path in Terraform's own folder.
+func (tf *terraform) data(names ...string) string {
+	return filepath.Join(append([]string{tf.temp, "data"}, names...)...)
 }
 
 // Close removes everything that Terraform left behind.

@@ -32,6 +32,7 @@ type Options struct {
 // Workspace is an initialised Terraform directory. Close it.
 type Workspace struct {
 	tf       *terraform
+	name     string // the workspace that is selected
 	varFiles []string
 	timeout  string
 	progress *progress.Progress
@@ -52,7 +53,7 @@ func Open(ctx context.Context, o Options) (*Workspace, error) {
 	if err != nil {
 		return nil, err
 	}
-	w := &Workspace{tf: tf, varFiles: varFiles, timeout: o.LockTimeout.String(), progress: o.Progress}
+	w := &Workspace{tf: tf, name: o.Workspace, varFiles: varFiles, timeout: o.LockTimeout.String(), progress: o.Progress}
 	if err := w.init(ctx, settings, files, o.Workspace); err != nil {
 		return nil, errors.Join(err, tf.Close())
 	}

@@ -1,39 +1,29 @@
 package review
 
 import (
-	"crypto/hmac"
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"strconv"
 	"strings"
 )
 
-// canonicalWriter writes values in the form that Canonical documents.
-type canonicalWriter struct {
-	lineage string // salts the hashes of sensitive values
-	blind   bool   // leaves sensitive values out
-}
-
-// value writes one value of a plan with Terraform's marks beside it: trees of the
-// same shape in which true marks an unknown or a sensitive part.
-func (w canonicalWriter) value(value, unknown, sensitive any) any {
-	if sensitive == true && w.blind {
-		return []any{"sensitive"}
-	}
-	if sensitive == true {
-		return []any{"sensitive", w.hash(w.value(value, unknown, nil))}
-	}
+// canonical writes one value of a plan with Terraform's marks of unknown parts beside
+// it, a tree of the same shape in which true marks what is known after apply:
+//
+//	null, true, "text"       itself
+//	["number","15e2"]        a number: its significant digits and exponent
+//	["list",…]  ["map",{…}]  a list, a map; a null in a map is as if it were not there
+//	["unknown"]              known after apply
+func canonical(value, unknown any) any {
 	if unknown == true {
 		return []any{"unknown"}
 	}
 	switch value := value.(type) {
 	case map[string]any:
-		return []any{"map", w.entries(value, unknown, sensitive)}
+		return []any{"map", entries(value, unknown)}
 	case []any:
-		return append([]any{"list"}, w.elements(value, unknown, sensitive)...)
+		return append([]any{"list"}, elements(value, unknown)...)
 	case nil:
-		return w.absent(unknown, sensitive)
+		return absent(unknown)
 	case float64:
 		return []any{"number", number(strconv.FormatFloat(value, 'g', -1, 64))}
 	case json.Number:
@@ -44,68 +34,100 @@ func (w canonicalWriter) value(value, unknown, sensitive any) any {
 
 // absent writes a null whose marks may still hold unknown parts: of a value all of
 // whose parts are unknown, Terraform leaves nothing but the marks.
-func (w canonicalWriter) absent(unknown, sensitive any) any {
+func absent(unknown any) any {
 	switch unknown := unknown.(type) {
 	case map[string]any:
 		if anyTrue(unknown) {
-			return []any{"map", w.entries(nil, unknown, sensitive)}
+			return []any{"map", entries(nil, unknown)}
 		}
 	case []any:
 		if anyTrue(unknown) {
-			return append([]any{"list"}, w.elements(nil, unknown, sensitive)...)
+			return append([]any{"list"}, elements(nil, unknown)...)
 		}
 	}
 	return nil
 }
 
 // entries joins the known entries of a map with those that only the marks name.
-func (w canonicalWriter) entries(value map[string]any, unknown, sensitive any) map[string]any {
-	entries := map[string]any{}
+func entries(value map[string]any, unknown any) map[string]any {
+	written := map[string]any{}
 	for key, part := range value {
-		entries[key] = w.value(part, at(unknown, key), at(sensitive, key))
+		if form := canonical(part, at(unknown, key)); form != nil {
+			written[key] = form
+		}
 	}
 	unknownParts, _ := unknown.(map[string]any)
 	for key, mark := range unknownParts {
 		if _, known := value[key]; !known && anyTrue(mark) {
-			entries[key] = w.value(nil, mark, at(sensitive, key))
+			written[key] = canonical(nil, mark)
 		}
 	}
-	return entries
+	return written
 }
 
-func (w canonicalWriter) elements(value []any, unknown, sensitive any) []any {
+func elements(value []any, unknown any) []any {
 	unknownParts, _ := unknown.([]any)
-	elements := []any{}
+	written := []any{}
 	for i := range max(len(value), len(unknownParts)) {
-		var part any
-		if i < len(value) {
-			part = value[i]
-		}
-		elements = append(elements, w.value(part, nth(unknown, i), nth(sensitive, i)))
+		written = append(written, canonical(nth(value, i), nth(unknown, i)))
 	}
-	return elements
+	return written
 }
 
-func at(marks any, key string) any {
-	parts, _ := marks.(map[string]any)
+func at(tree any, key string) any {
+	parts, _ := tree.(map[string]any)
 	return parts[key]
 }
 
-func nth(marks any, i int) any {
-	parts, _ := marks.([]any)
+func nth(tree any, i int) any {
+	parts, _ := tree.([]any)
 	if i < len(parts) {
 		return parts[i]
 	}
 	return nil
 }
 
-// hash is salted with the lineage, a random name that only those know who can read
-// the state: a short secret cannot be guessed from a published fingerprint.
-func (w canonicalWriter) hash(value any) string {
-	mac := hmac.New(sha256.New, []byte(w.lineage))
-	mac.Write(encode(value))
-	return hex.EncodeToString(mac.Sum(nil))
+// alike reports whether two values have one canonical form.
+func alike(a, b any) bool {
+	switch a := a.(type) {
+	case nil:
+		return b == nil
+	case string:
+		text, is := b.(string)
+		return is && a == text
+	case bool:
+		truth, is := b.(bool)
+		return is && a == truth
+	case []any:
+		list, is := b.([]any)
+		if !is || len(a) != len(list) {
+			return false
+		}
+		for i := range a {
+			if !alike(a[i], list[i]) {
+				return false
+			}
+		}
+		return true
+	case map[string]any:
+		fields, is := b.(map[string]any)
+		return is && alikeFields(a, fields) && alikeFields(fields, a)
+	}
+	return compactJSON(canonical(a, nil)) == compactJSON(canonical(b, nil))
 }
+
+// alikeFields reports whether b has the fields of a.
+func alikeFields(a, b map[string]any) bool {
+	for key, part := range a {
+		if !alike(part, b[key]) {
+			return false
+		}
+	}
+	return true
+}
+
+// encode writes plain maps, lists and strings, which always succeeds.
+func encode(value any) []byte { return []byte(compactJSON(value)) }
 
 // number writes a JSON number as its significant digits and an exponent, so that
 // 1500, 1500.0 and 1.5e3 are the same. It never expands an exponent.

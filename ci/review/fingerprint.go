@@ -1,223 +1,148 @@
 package review
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
-	"encoding/json"
+	"errors"
+	"fmt"
 	"regexp"
-	"sort"
+	"slices"
 
 	tfjson "github.com/hashicorp/terraform-json"
+
+	"gitops/ci/progress"
+	"gitops/ci/secret"
 )
+
+// Fingerprint names exactly what a plan would do, and what decides or runs beside it.
+type Fingerprint struct {
+	Effects string // 64 digits: what changes
+	Inputs  string // 64 digits: files, modules, providers, variables and the like
+}
+
+// String writes a fingerprint as one word, sha256:EFFECTS.INPUTS.
+func (f Fingerprint) String() string { return "sha256:" + f.Effects + "." + f.Inputs }
+
+var fingerprintForm = regexp.MustCompile(`^sha256:([0-9a-f]{64})\.([0-9a-f]{64})$`)
+
+// ReadFingerprint reads the word that String writes.
+func ReadFingerprint(word string) (Fingerprint, error) {
+	parts := fingerprintForm.FindStringSubmatch(word)
+	if parts == nil {
+		return Fingerprint{}, progress.Invalid("%.200q is not a fingerprint: it is one word, sha256: with 64 digits, a dot and 64 digits", word)
+	}
+	return Fingerprint{parts[1], parts[2]}, nil
+}
+
+// IsFingerprint reports whether text is what a Fingerprint writes.
+func IsFingerprint(text string) bool { return fingerprintForm.MatchString(text) }
 
 // Extra is what a plan depends on beyond its JSON.
 type Extra struct {
-	Workspace string // Terraform's workspace, "default" when empty
-	Lineage   string // the state's lineage; empty before the first apply
-	LockFile  []byte // .terraform.lock.hcl, of which the provider versions count
-	Modules   []byte // .terraform/modules/modules.json, of which the versions count
+	Lineage string       // the state's lineage; empty before the first apply
+	Key     secret.Value // the review key; may be empty
+	Parts   []Part       // what decides or runs beside the plan
+	// Shown is the plan as people may see it. What differs from the plan is hashed with a
+	// key; nil shows everything but what Terraform marks sensitive.
+	Shown *tfjson.Plan
 }
 
-// Fingerprint names exactly what plan would do: "sha256:" and the SHA-256 of its
-// canonical form (see Canonical). Two plans of the same change have the same
-// fingerprint; any changed action, address or value gives another.
-func Fingerprint(plan *tfjson.Plan, extra Extra) string {
-	sum := sha256.Sum256(Canonical(plan, extra))
-	return "sha256:" + hex.EncodeToString(sum[:])
+// Observation is a plan with the hashes that bind it.
+type Observation struct {
+	Record
+	Fingerprint Fingerprint
+	// Masks are the digests of what the shown plan hides. With them, Recheck makes the
+	// same observation from the shown plan.
+	Masks map[string]string
+
+	observed []observed // beside Record.Effects
 }
 
-// canonicalVersion names the form that Canonical writes. It changes whenever the
-// form does, so that fingerprints of two forms never compare as equal.
-const canonicalVersion = "gitops-plan-1"
-
-// Canonical returns the canonical form of plan: one JSON document without white
-// space whose object keys are sorted. It holds
+// Observe makes the fingerprint of plan, and the record that explains it.
 //
-//	actions     action invocations, as Terraform orders them
-//	deferred    deferred changes, with their reasons
-//	form        the version of this form
-//	lineage     the state's lineage
-//	modules     "key source version" of each module that has a version, sorted
-//	outputs     output changes by name, without those that change nothing
-//	providers   "source version" of each locked provider, sorted
-//	resources   resource changes sorted by their canonical form, which
-//	            begins with the address; without those that change nothing
-//	workspace   the workspace
-//
-// A resource has its address, the previous address of a move, deposed key, mode,
-// provider, the import's ID or identity, actions in Terraform's order, and its
-// values before and after. A value is written as
-//
-//	null, true, "text"       itself
-//	["number","1.5e3"]       a number: its significant digits and exponent
-//	["list",…]  ["map",{…}]  a list, a map
-//	["unknown"]              known after apply
-//	["sensitive","…"]        a value marked sensitive: the SHA-256 of its
-//	                         canonical form, salted with the lineage
-//
-// What may differ between two honest plans of one change is left out: the time,
-// the order, the format's version, Terraform's version, the state's serial and
-// the state itself, changes outside of Terraform that lead to no action, checks,
-// and reasons, which are for display.
-func Canonical(plan *tfjson.Plan, extra Extra) []byte {
-	w := canonicalWriter{lineage: extra.Lineage}
-	workspace := extra.Workspace
-	if workspace == "" {
-		workspace = "default"
-	}
-	form := map[string]any{
-		"form":      canonicalVersion,
-		"lineage":   extra.Lineage,
-		"modules":   moduleVersions(extra.Modules),
-		"providers": providerVersions(extra.LockFile),
-		"workspace": workspace,
-	}
-	if plan != nil {
-		form["actions"] = w.invocations(plan.ActionInvocations)
-		form["deferred"] = w.deferred(plan.DeferredChanges)
-		form["outputs"] = w.outputs(plan.OutputChanges)
-		form["resources"] = w.resources(plan.ResourceChanges)
-	}
-	return encode(form)
+// The effects are a hash over the forms of all changes, sorted. A form has what
+// changes and no more: of an update the attributes that differ, before and after; of
+// a new object all that is known of it; of a destroyed one what identifies it (id,
+// identity, else arn and name). An attribute that stays as it is, or that only a refresh of
+// Terraform has moved, is in no form, and neither is what was there before in the place of what
+// is known after apply.
+func Observe(plan *tfjson.Plan, e Extra) Observation {
+	h := newHasher(e)
+	return observe(plan, e.Shown, h, func(path string, l leaf) string { return h.keyed(l.form) }, nil, h.inputs(e))
 }
 
-// encode writes plain maps, lists and strings, which always succeeds.
-func encode(value any) []byte { return []byte(compactJSON(value)) }
+// ObserveAs observes plan as it was when reviewed was recorded: with the same key, and
+// with the same values in the clear. It returns an error that says why where this run
+// cannot, since it has another key.
+func ObserveAs(reviewed Record, plan *tfjson.Plan, e Extra) (Observation, error) {
+	h, err := e.hasherOf(reviewed)
+	if err != nil {
+		return Observation{}, err
+	}
+	return observe(plan, e.Shown, h, func(path string, l leaf) string { return h.keyed(l.form) }, reviewed.hides(), h.inputs(e)), nil
+}
 
-func (w canonicalWriter) resources(changes []*tfjson.ResourceChange) []any {
-	written := []any{}
-	for _, rc := range changes {
-		if rc != nil && rc.Change != nil && resourceAction(rc) != ActionNone {
-			written = append(written, w.resource(rc))
+// hasherOf returns the hasher that made a record.
+func (e Extra) hasherOf(reviewed Record) (h hasher, err error) {
+	switch reviewed.Key {
+	case keyOfNobody:
+		return hasher{}, nil
+	case keyOfReview:
+		if e.Key.Empty() {
+			return h, errors.New("the review was made with a review key, and this run has none: give it GITOPS_REVIEW_KEY")
+		}
+		h = hasher{keyOfReview, []byte(e.Key.Reveal())}
+	default:
+		if e.Lineage == "" {
+			return h, errors.New("the review was made with a state, and now there is none: look whether backend and workspace are the reviewed ones")
+		}
+		h = hasher{keyOfState, []byte(e.Lineage)}
+	}
+	if h.check() != reviewed.Check {
+		return h, fmt.Errorf("the review was made with another %s", map[string]string{
+			keyOfReview: "review key: give this run the same GITOPS_REVIEW_KEY", keyOfState: "state: its lineage is not the one of now"}[h.key])
+	}
+	return h, nil
+}
+
+// Recheck makes the observation of a plan that is shown, from what was recorded
+// beside it: what the shown plan hides has the recorded digest, everything else is
+// hashed anew. So a record cannot say what the plan does not show.
+func Recheck(shown *tfjson.Plan, recorded Record, masks map[string]string) (Observation, error) {
+	if err := recorded.valid(); err != nil {
+		return Observation{}, err
+	}
+	for _, digest := range masks {
+		if digest != "" && !digestForm.MatchString(digest) {
+			return Observation{}, fmt.Errorf("the mask %.100q is not a digest", digest)
 		}
 	}
-	sortByEncoding(written)
-	return written
+	h := hasher{key: recorded.Key}
+	o := observe(shown, nil, h, func(path string, _ leaf) string { return masks[path] }, nil, recorded.Inputs)
+	o.Check = recorded.Check
+	return o, nil
 }
 
-func (w canonicalWriter) deferred(changes []*tfjson.DeferredResourceChange) []any {
-	written := []any{}
-	for _, deferred := range changes {
-		if deferred != nil && deferred.ResourceChange != nil && deferred.ResourceChange.Change != nil {
-			written = append(written, []any{deferred.Reason, w.resource(deferred.ResourceChange)})
-		}
-	}
-	sortByEncoding(written)
-	return written
-}
-
-func (w canonicalWriter) resource(rc *tfjson.ResourceChange) any {
-	previous := ""
-	if moved(rc) {
-		previous = rc.PreviousAddress
-	}
-	// A list, so that sorting the encoded resources sorts by address first.
-	return []any{
-		rc.Address, rc.DeposedKey, previous, string(rc.Mode), rc.ProviderName,
-		w.importing(rc.Change.Importing), w.change(rc.Change),
-	}
-}
-
-func (w canonicalWriter) importing(importing *tfjson.Importing) any {
-	if importing == nil {
-		return nil
-	}
-	return []any{importing.ID, importing.Unknown, w.value(importing.Identity, nil, nil)}
-}
-
-func (w canonicalWriter) change(c *tfjson.Change) map[string]any {
-	actions := []any{}
-	for _, action := range c.Actions {
-		actions = append(actions, string(action))
-	}
-	return map[string]any{
-		"actions": actions,
-		"before":  w.value(c.Before, nil, c.BeforeSensitive),
-		"after":   w.value(c.After, c.AfterUnknown, c.AfterSensitive),
-	}
-}
-
-func (w canonicalWriter) outputs(changes map[string]*tfjson.Change) map[string]any {
-	written := map[string]any{}
-	for name, change := range changes {
-		if change != nil && changeAction(change.Actions) != ActionNone {
-			written[name] = w.change(change)
-		}
-	}
-	return written
-}
-
-func (w canonicalWriter) invocations(invocations []*tfjson.ActionInvocation) []any {
-	written := []any{}
-	for _, invocation := range invocations {
-		if invocation == nil {
-			continue
-		}
-		trigger := any(nil)
-		if t := invocation.LifecycleActionTrigger; t != nil {
-			trigger = []any{t.TriggeringResourceAddress, t.ActionTriggerEvent,
-				w.value(float64(t.ActionTriggerBlockIndex), nil, nil), w.value(float64(t.ActionsListIndex), nil, nil)}
-		}
-		written = append(written, []any{invocation.Address, invocation.ProviderName, trigger,
-			w.value(invocation.ConfigValues, invocation.ConfigUnknown, invocation.ConfigSensitive)})
-	}
-	return written
-}
-
-func sortByEncoding(values []any) {
-	keys := make([]string, len(values))
-	order := make([]int, len(values))
-	for i, value := range values {
-		keys[i], order[i] = string(encode(value)), i
-	}
-	sort.Slice(order, func(i, j int) bool { return keys[order[i]] < keys[order[j]] })
-	sorted := make([]any, len(values))
-	for i, from := range order {
-		// The text is encoded already: it need not be encoded once more.
-		sorted[i] = json.RawMessage(keys[from])
-	}
-	copy(values, sorted)
-}
-
-var (
-	lockedProvider = regexp.MustCompile(`(?m)^\s*provider\s+"([^"]+)"\s*\{`)
-	lockedVersion  = regexp.MustCompile(`(?m)^\s*version\s*=\s*"([^"]+)"`)
+const (
+	effectsForm = "gitops-effects-2"
+	inputsForm  = "gitops-inputs-2"
 )
 
-// providerVersions reads a dependency lock file. Its hashes are left out: which of
-// them it lists depends on the platforms it was made for.
-func providerVersions(lockFile []byte) []string {
-	versions := []string{}
-	text := string(lockFile)
-	starts := lockedProvider.FindAllStringSubmatchIndex(text, -1)
-	for i, start := range starts {
-		end := len(text)
-		if i+1 < len(starts) {
-			end = starts[i+1][0]
-		}
-		version := ""
-		if found := lockedVersion.FindStringSubmatch(text[start[1]:end]); found != nil {
-			version = found[1]
-		}
-		versions = append(versions, text[start[2]:start[3]]+" "+version)
+func observe(plan, shown *tfjson.Plan, h hasher, mask func(string, leaf) string, hides map[string][]string, inputs []Input) Observation {
+	o := Observation{Record: Record{Key: h.key, Inputs: inputs, Of: 0}, Masks: map[string]string{}}
+	if h.salt != nil {
+		o.Check = h.check()
 	}
-	sort.Strings(versions)
-	return versions
-}
-
-func moduleVersions(modulesJSON []byte) []string {
-	versions := []string{}
-	var file struct {
-		Modules []struct{ Key, Source, Version string }
+	if shown == nil {
+		shown = plan
 	}
-	if json.Unmarshal(modulesJSON, &file) != nil {
-		return versions
+	o.observed = observeAll(plan, shown, o.Masks, mask, hides)
+	slices.SortFunc(o.observed, func(a, b observed) int { return a.compare(b) })
+	var strict []string
+	for _, one := range o.observed {
+		o.Effects = append(o.Effects, one.Effect)
+		strict = append(strict, one.strict)
 	}
-	for _, module := range file.Modules {
-		if module.Version != "" {
-			versions = append(versions, module.Key+" "+module.Source+" "+module.Version)
-		}
-	}
-	sort.Strings(versions)
-	return versions
+	slices.Sort(strict)
+	o.Of = len(o.Effects)
+	o.Fingerprint = Fingerprint{total(effectsForm, strict), total(inputsForm, inputLines(inputs))}
+	return o
 }

@@ -5,17 +5,26 @@ import (
 	"encoding/json"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"testing"
 
 	tfjson "github.com/hashicorp/terraform-json"
 
-	"gitops/ci/lab/texttest"
+	"gitops/ci/secret"
 )
 
-func TestCanonicalForm(t *testing.T) {
+// The forms that the fingerprint covers, leaf by leaf.
+func TestFormsOfEffects(t *testing.T) {
 	for _, name := range []string{"everything", "aws", "nochange"} {
-		compare(t, name+".canonical.json", string(Canonical(recordedPlan(t, name), extra))+"\n")
+		var forms strings.Builder
+		for _, one := range Observe(recordedPlan(t, name), extra).observed {
+			fmt.Fprintf(&forms, "%s %s\n", one.Action, one.Address)
+			for _, l := range one.leaves {
+				fmt.Fprintf(&forms, "  %s %s\n", l.path, compactJSON(one.bound(l)))
+			}
+		}
+		compare(t, name+".effects.txt", forms.String())
 	}
 }
 
@@ -26,21 +35,21 @@ func TestTwoHonestPlansHaveOneFingerprint(t *testing.T) {
 	if first.Timestamp == second.Timestamp {
 		t.Fatal("the two plans are one")
 	}
-	if a, b := Fingerprint(first, extra), Fingerprint(second, extra); a != b {
+	if a, b := fingerprint(first, extra), fingerprint(second, extra); a != b {
 		t.Errorf("fingerprints %s and %s differ", a, b)
 	}
 }
 
 func TestFingerprintOfAThousandShuffles(t *testing.T) {
 	data := recorded(t, "plans/everything.json")
-	want := Fingerprint(recordedPlan(t, "everything"), extra)
+	want := fingerprint(recordedPlan(t, "everything"), extra)
 	random := rand.New(rand.NewPCG(1, 2))
 	for i := range 1000 {
 		plan, err := ParsePlan(shuffled(t, data, random))
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got := Fingerprint(plan, extra); got != want {
+		if got := fingerprint(plan, extra); got != want {
 			t.Fatalf("shuffle %d has %s, want %s", i, got, want)
 		}
 	}
@@ -77,8 +86,8 @@ func decode(t *testing.T, data []byte) map[string]any {
 	return document
 }
 
-// Every action, address and value of every change is in the fingerprint: each is
-// changed in turn, and all the fingerprints differ.
+// Every action, address and value that a change would bring is in the fingerprint:
+// each is changed in turn, and all the fingerprints differ.
 func TestFingerprintCoversEverything(t *testing.T) {
 	for _, name := range []string{"everything", "aws"} {
 		document := decode(t, recorded(t, "plans/"+name+".json"))
@@ -106,22 +115,62 @@ func TestFingerprintCoversEverything(t *testing.T) {
 				leaves(at+"."+key, rc[key], nil, func(v any) { rc[key] = v }, try)
 			}
 			change := rc["change"].(map[string]any)
-			for _, key := range []string{"actions", "before", "after", "after_unknown"} {
-				leaves(at+"."+key, change[key], unknownIn(change, key), func(v any) { change[key] = v }, try)
+			for _, key := range bound(change) {
+				leaves(at+"."+key, change[key], change["after_unknown"], func(v any) { change[key] = v }, try)
 			}
 		}
 		for output, change := range document["output_changes"].(map[string]any) {
 			change := change.(map[string]any)
-			if fmt.Sprint(change["actions"]) == "[no-op]" {
-				continue
-			}
-			for _, key := range []string{"actions", "before", "after"} {
-				leaves(output+"."+key, change[key], unknownIn(change, key), func(v any) { change[key] = v }, try)
+			if actions := fmt.Sprint(change["actions"]); actions != "[no-op]" && actions != "[delete]" {
+				leaves(output, change["after"], change["after_unknown"], func(v any) { change["after"] = v }, try)
 			}
 		}
 		if changed < 100 {
 			t.Errorf("%s: only %d changes were tried", name, changed)
 		}
+	}
+}
+
+// bound are the trees of a change all of whose known leaves count.
+func bound(change map[string]any) []string {
+	switch fmt.Sprint(change["actions"]) {
+	case "[delete]", "[forget]", "[no-op]":
+		return nil
+	case "[update]":
+		return []string{"before", "after"}
+	}
+	return []string{"after"}
+}
+
+// What does not change makes no difference, whatever it is: each unchanged leaf of an
+// update is changed on both sides.
+func TestFingerprintLeavesOutWhatStays(t *testing.T) {
+	changed := 0
+	for _, name := range []string{"everything", "aws"} {
+		document := decode(t, recorded(t, "plans/"+name+".json"))
+		want := fingerprintOf(t, document)
+		for _, rc := range document["resource_changes"].([]any) {
+			change := rc.(map[string]any)["change"].(map[string]any)
+			before, after := change["before"], change["after"]
+			if fmt.Sprint(change["actions"]) != "[update]" {
+				continue
+			}
+			for key, value := range before.(map[string]any) {
+				other := after.(map[string]any)
+				if key == "id" || key == "identity" || compactJSON(value) != compactJSON(other[key]) || anyTrue(at(change["after_unknown"], key)) {
+					continue
+				}
+				before.(map[string]any)[key], other[key] = "moved by a refresh", "moved by a refresh"
+				if fingerprintOf(t, document) != want {
+					t.Errorf("%s: %v.%s makes a difference", name, rc.(map[string]any)["address"], key)
+				}
+				before.(map[string]any)[key], other[key] = value, value
+				changed++
+			}
+		}
+	}
+	if changed < 3 {
+		t.Errorf("only %d attributes were tried", changed)
 	}
 }
 
@@ -146,13 +195,6 @@ func others(old any) []any {
 		return []any{"", json.Number("0")}
 	}
 	return nil
-}
-
-func unknownIn(change map[string]any, key string) any {
-	if key != "after" {
-		return nil
-	}
-	return change["after_unknown"]
 }
 
 // leaves visits every leaf of value that is not unknown; set replaces value in what
@@ -185,37 +227,43 @@ func fingerprintOf(t *testing.T, document map[string]any) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return Fingerprint(plan, extra)
+	return fingerprint(plan, extra)
 }
 
-func TestFingerprintCoversWhatThePlanDoesNotSay(t *testing.T) {
+// Each input is in the second half of the fingerprint alone.
+func TestFingerprintCoversInputs(t *testing.T) {
 	plan := recordedPlan(t, "everything")
-	seen := map[string]string{Fingerprint(plan, extra): "as it is"}
-	for name, change := range map[string]func(*Extra){
-		"workspace":        func(e *Extra) { e.Workspace = "staging" },
-		"lineage":          func(e *Extra) { e.Lineage = "other" },
-		"provider version": func(e *Extra) { e.LockFile = []byte(texttest.Replace(t, string(e.LockFile), `"5.100.0"`, `"5.99.0"`)) },
-		"provider":         func(e *Extra) { e.LockFile = nil },
-		"module version":   func(e *Extra) { e.Modules = []byte(texttest.Replace(t, string(e.Modules), "5.1.0", "5.2.0")) },
-		"no plan":          nil,
-	} {
-		changed, of := extra, plan
-		if change == nil {
-			of = nil
-		} else {
-			change(&changed)
+	first := Observe(plan, extra)
+	seen := map[string]string{first.Fingerprint.Inputs: "as it is"}
+	for i, part := range extra.Parts {
+		for name, change := range map[string]func(*Part){
+			"kind": func(p *Part) { p.Kind += "x" }, "name": func(p *Part) { p.Name += "x" },
+			"value": func(p *Part) { p.Value += "x" }, "content": func(p *Part) { p.Content += "x" },
+		} {
+			other := extra
+			other.Parts = slices.Clone(extra.Parts)
+			change(&other.Parts[i])
+			now := Observe(plan, other)
+			what := part.Kind + " " + name
+			if double, is := seen[now.Fingerprint.Inputs]; is || now.Fingerprint.Effects != first.Fingerprint.Effects {
+				t.Errorf("%s has the fingerprint of %s", what, double)
+			}
+			seen[now.Fingerprint.Inputs] = what
+			if d := Compare(first.Record, now.Record); len(d.Inputs) == 0 || len(d.Other) > 0 || !strings.HasPrefix(d.Lines()[0], "other inputs: "+part.Kind) {
+				t.Errorf("%s: the difference is %v", what, d.Lines())
+			}
 		}
-		fingerprint := Fingerprint(of, changed)
-		if other, double := seen[fingerprint]; double {
-			t.Errorf("%s has the fingerprint of %s", name, other)
-		}
-		seen[fingerprint] = name
 	}
-	same := extra
-	same.Workspace = "default"
-	same.LockFile = []byte("# another comment\r\n" + texttest.Replace(t, string(same.LockFile), "h1:abc=", "h1:of-another-platform="))
-	if Fingerprint(plan, same) != Fingerprint(plan, extra) {
-		t.Error("hashes of other platforms or formatting change the fingerprint")
+	other := extra
+	other.Lineage = "another"
+	if now := Observe(plan, other); seen[now.Fingerprint.Inputs] != "" {
+		t.Error("another lineage has the same fingerprint")
+	}
+	other = extra
+	other.Parts = slices.Clone(extra.Parts)
+	slices.Reverse(other.Parts)
+	if Observe(plan, other).Fingerprint != first.Fingerprint {
+		t.Error("the order of the inputs makes a difference")
 	}
 }
 
@@ -225,7 +273,7 @@ func TestFingerprintOfFloatsAndNumbers(t *testing.T) {
 	if err := json.Unmarshal(data, floats); err != nil {
 		t.Fatal(err)
 	}
-	if Fingerprint(floats, extra) != Fingerprint(recordedPlan(t, "aws"), extra) {
+	if fingerprint(floats, extra) != fingerprint(recordedPlan(t, "aws"), extra) {
 		t.Error("a plan read with floats has another fingerprint")
 	}
 }
@@ -242,22 +290,28 @@ func TestNumber(t *testing.T) {
 	}
 }
 
-// A sensitive value's hash depends on the lineage, and stands for the value alone.
-func TestSensitiveValuesAreSalted(t *testing.T) {
-	one := canonicalWriter{lineage: "one"}
-	same := compactJSON(one.value("secret", nil, true))
-	if strings.Contains(same, "secret\"") || same != compactJSON(one.value("secret", false, true)) {
-		t.Errorf("the canonical form of a secret is %s", same)
+// Nothing that a comment holds changes with a sensitive value where there is no key;
+// with one, the hash depends on the value and on the key.
+func TestSensitiveValuesNeedAKey(t *testing.T) {
+	of := func(password string, e Extra) Observation {
+		return Observe(&tfjson.Plan{ResourceChanges: []*tfjson.ResourceChange{{Address: "a.b", Change: &tfjson.Change{
+			Actions: tfjson.Actions{tfjson.ActionCreate}, After: map[string]any{"password": password}, AfterSensitive: map[string]any{"password": true},
+		}}}}, e)
 	}
-	for what, other := range map[string]any{
-		"another value":   one.value("Secret", nil, true),
-		"another lineage": canonicalWriter{lineage: "two"}.value("secret", nil, true),
-		"not sensitive":   one.value("secret", nil, nil),
-		"unknown":         one.value(nil, true, true),
-		"absent":          one.value(nil, nil, true),
-	} {
-		if compactJSON(other) == same {
-			t.Errorf("%s has the same form, %s", what, same)
+	lineage, review := Extra{Lineage: "one"}, Extra{Key: secret.New("a key of the repository")}
+	if a, b := of("hunter2", Extra{}), of("hunter3", Extra{}); compactJSON(a.Record) != compactJSON(b.Record) || a.Fingerprint != b.Fingerprint {
+		t.Errorf("without a key, a password can be tried: %+v, %+v", a, b)
+	}
+	seen := map[string]bool{}
+	for _, e := range []Extra{lineage, {Lineage: "two"}, review, {Lineage: "one", Key: secret.New("another key")}} {
+		for _, password := range []string{"hunter2", "hunter3"} {
+			seen[of(password, e).Fingerprint.Effects] = true
 		}
+	}
+	if len(seen) != 8 {
+		t.Errorf("8 passwords and keys have %d fingerprints", len(seen))
+	}
+	if of("hunter2", review).Fingerprint.Effects != of("hunter2", Extra{Key: review.Key, Lineage: "one"}).Fingerprint.Effects {
+		t.Error("with a review key, the effects depend on the state's lineage")
 	}
 }

@@ -21,17 +21,24 @@ func FuzzPlan(f *testing.F) {
 		if err != nil {
 			return
 		}
-		fingerprint := Fingerprint(plan, Extra{LockFile: data, Modules: data})
+		first := Observe(plan, extra)
+		word := first.Fingerprint.String()
 		again, err := ParsePlan(data)
-		if err != nil || Fingerprint(again, Extra{LockFile: data, Modules: data}) != fingerprint {
+		if err != nil || fingerprint(again, extra) != word {
 			t.Fatalf("a second look gives another fingerprint, or %v", err)
 		}
-		body := Render(Comment{Summary: Summarize(plan), Fingerprint: fingerprint, Effects: Effects(plan, extra), PlanText: string(data)})
-		if difference := Compare(Effects(plan, extra), Effects(again, extra)); len(difference.OnlyNow)+len(difference.OnlyReviewed)+len(difference.Other) > 0 {
+		body := Render(Comment{Summary: Summarize(plan), Fingerprint: word, Record: first.Record, PlanText: string(data)})
+		if difference := Compare(first.Record, Observe(again, extra).Record); !difference.Empty() {
 			t.Fatalf("a second look gives other effects: %v", difference)
 		}
-		if found, ok := ParseFingerprint(body); !ok || found != fingerprint || len(body) > Limit {
+		if found, ok := ParseFingerprint(body); !ok || found != word || len(body) > Limit {
 			t.Fatalf("%d bytes, fingerprint %q", len(body), found)
+		}
+		if _, rerun := Left(first.Record, first); !rerun {
+			t.Fatal("the whole plan is not left of itself")
+		}
+		if o, err := Recheck(plan, first.Record, first.Masks); err != nil || o.Fingerprint != first.Fingerprint {
+			t.Fatalf("read again as it was shown, it is %v, %v", o.Fingerprint, err)
 		}
 	})
 }
@@ -91,6 +98,6 @@ func FuzzComments(f *testing.F) {
 		if found && !strings.Contains(body, fingerprint) {
 			t.Fatalf("%q is not in the comment", fingerprint)
 		}
-		ParseEffects(body)
+		ParseRecord(body)
 	})
 }

@@ -65,17 +65,16 @@ func compare(t *testing.T, name, got string) {
 
 var extra = Extra{
 	Lineage: "3f1d2c6e-0000-1111-2222-333344445555",
-	LockFile: []byte(`# This file is maintained automatically by "terraform init".
-provider "registry.terraform.io/hashicorp/aws" {
-  version     = "5.100.0"
-  constraints = "~> 5.100"
-  hashes = [
-    "h1:abc=",
-  ]
+	Parts: []Part{
+		{Kind: "workspace", Value: "default"},
+		{Kind: "provider", Name: "registry.terraform.io/hashicorp/aws", Value: "5.100.0", Content: "h1:abc="},
+		{Kind: "configuration", Name: "main.tf", Content: "0123456789abcdef"},
+		{Kind: "variable", Name: "region", Content: "\"eu-central-1\"", Secret: true},
+	},
 }
-`),
-	Modules: []byte(`{"Modules":[{"Key":"","Source":"","Dir":"."},{"Key":"vpc","Source":"registry.terraform.io/terraform-aws-modules/vpc/aws","Version":"5.1.0","Dir":".terraform/modules/vpc"},{"Key":"web","Source":"./web","Dir":"web"}]}`),
-}
+
+// fingerprint is the word that names what plan would do.
+func fingerprint(plan *tfjson.Plan, e Extra) string { return Observe(plan, e).Fingerprint.String() }
 
 // commentOn is the comment that a pull request gets for a recorded plan.
 func commentOn(t testing.TB, name string) Comment {
@@ -89,8 +88,8 @@ func commentOn(t testing.TB, name string) Comment {
 		Dir:         "terraform",
 		Summary:     Summarize(plan),
 		PlanText:    text,
-		Fingerprint: Fingerprint(plan, extra),
-		Effects:     Effects(plan, extra),
+		Fingerprint: fingerprint(plan, extra),
+		Record:      Observe(plan, extra).Record,
 		Commit:      "0123456789abcdef0123456789abcdef01234567",
 		Time:        time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC),
 	}

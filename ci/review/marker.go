@@ -47,12 +47,7 @@ func markerValue(text string) string {
 
 const fingerprintPrefix = "<!-- gitops:fingerprint "
 
-var fingerprintLine = regexp.MustCompile(`^<!-- gitops:fingerprint (sha256:[0-9a-f]{64}) -->$`)
-
-// IsFingerprint reports whether text has the form of what Fingerprint returns.
-func IsFingerprint(text string) bool {
-	return fingerprintLine.MatchString(fingerprintPrefix + text + " -->")
-}
+var fingerprintLine = regexp.MustCompile(`^<!-- gitops:fingerprint (\S+) -->$`)
 
 // fingerprintMark hides a fingerprint in a comment. Other text could end the hidden
 // line, and is left out.
@@ -74,7 +69,7 @@ func ParseFingerprint(body string) (fingerprint string, found bool) {
 	second, _, _ := strings.Cut(rest, "\n")
 	// A browser that edits a comment sends lines that end in CR LF.
 	match := fingerprintLine.FindStringSubmatch(strings.TrimSuffix(second, "\r"))
-	if match == nil {
+	if match == nil || !IsFingerprint(match[1]) {
 		return "", false
 	}
 	return match[1], true

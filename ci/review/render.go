@@ -25,7 +25,7 @@ type Comment struct {
 	NoCost      string
 	Platforms   Platforms // a warning is shown where images would not run on the server
 	Fingerprint string    // of Fingerprint
-	Effects     []Effect  // of Effects; hidden in the comment, for ParseEffects
+	Record      Record    // what the fingerprint covers; hidden in the comment, for ParseRecord
 	Commit      string    // the head commit that was planned
 	Time        time.Time // when it was planned
 	Failure     *Failure  // set when there is no plan
@@ -54,11 +54,11 @@ const (
 func Render(c Comment) string {
 	r := renderer{Comment: c, clean: cleaner{c.Redactor}}
 	if c.Failure != nil {
-		r.Fingerprint, r.Effects, r.Cost, r.NoCost = "", nil, nil, "" // nothing of a failed plan may be applied
+		r.Fingerprint, r.Record, r.Cost, r.NoCost = "", Record{}, nil, "" // nothing of a failed plan may be applied
 	}
 	footer := r.footer()
-	r.page.left = Limit - len(footer)
-	r.page.write(Marker(c.Dir, c.Workspace) + "\n" + fingerprintMark(r.Fingerprint) + "\n" + effectsMark(r.redacted(r.Effects)) + "\n")
+	r.page.left = Limit - sealSize - endingSize - len(footer)
+	r.page.write(Marker(c.Dir, c.Workspace) + "\n" + fingerprintMark(r.Fingerprint) + "\n" + r.record() + "\n")
 	switch {
 	case c.Failure != nil:
 		r.failure()
@@ -71,15 +71,12 @@ func Render(c Comment) string {
 	return r.page.text.String() + footer
 }
 
-// redacted takes secrets out of addresses: the effects are packed, so that nobody
-// could do it later.
-func (r *renderer) redacted(effects []Effect) []Effect {
-	clean := make([]Effect, len(effects))
-	for i, effect := range effects {
-		effect.Address = r.Redactor.Redact(effect.Address)
-		clean[i] = effect
+// record is the hidden line that explains the fingerprint.
+func (r *renderer) record() string {
+	if r.Fingerprint == "" || len(r.Record.Inputs) == 0 {
+		return ""
 	}
-	return clean
+	return recordMark(r.Record.Clean(r.Redactor.Redact))
 }
 
 type renderer struct {

@@ -2,17 +2,13 @@ package review
 
 import (
 	"encoding/json"
-	"fmt"
-	"slices"
 	"strings"
 	"testing"
 
 	"gitops/ci/cost"
-	"gitops/ci/lab/texttest"
 	"gitops/ci/progress"
 	"gitops/ci/secret"
 
-	tfjson "github.com/hashicorp/terraform-json"
 	"github.com/shopspring/decimal"
 )
 
@@ -33,7 +29,7 @@ func TestComments(t *testing.T) {
 				c.Cost = recordedCost(t, "v01")
 				c.Workspace = "staging"
 			}
-			c.Effects = nil // packed: another version of Go may pack them otherwise
+			c.Record = Record{} // packed: another version of Go may pack them otherwise
 			compare(t, name+".md", Render(c))
 		})
 	}
@@ -125,7 +121,7 @@ func TestNoChangesIsOneLine(t *testing.T) {
 	c.Cost = recordedCost(t, "zero")
 	body := Render(c)
 	lines := strings.Split(strings.TrimSuffix(body, "\n"), "\n")
-	if len(lines) != 4 || lines[2] != "" || !strings.Contains(lines[3], "**No changes** in `terraform`") || !strings.Contains(lines[3], "€0.00/month") {
+	if len(lines) != 5 || lines[3] != "" || !strings.Contains(lines[4], "**No changes** in `terraform`") || !strings.Contains(lines[4], "€0.00/month") {
 		t.Errorf("no changes give\n%s", body)
 	}
 	if fingerprint, found := ParseFingerprint(body); !found || fingerprint != c.Fingerprint {
@@ -137,8 +133,8 @@ func TestLongPlanIsCut(t *testing.T) {
 	c := commentOn(t, "scale")
 	c.Cost = recordedCost(t, "v02-diff")
 	body := Render(c)
-	if len(body) > Limit || len(body) < Limit-2000 {
-		t.Errorf("the comment has %d bytes, want nearly %d", len(body), Limit)
+	if room := Limit - sealSize - endingSize; len(body) > room || len(body) < room-2000 {
+		t.Errorf("the comment has %d bytes, want nearly %d", len(body), room)
 	}
 	for _, want := range []string{
 		"### 2000 to add · +$8.37/month", "characters in all, SHA-256 `", "| … | and 1", "Fingerprint `" + c.Fingerprint, "</details>",
@@ -170,7 +166,7 @@ func TestSecretsAppearNowhere(t *testing.T) {
 	c.Summary.Resources[1].ForcedBy = []string{hidden}
 	c.Summary.Outputs[0].After = strings.Repeat("x", cellLimit-8) + hidden
 	c.NoCost = "service said " + hidden
-	c.Effects[0].Address = `a.b["` + hidden + `"]`
+	c.Record.Effects[0].Address = `a.b["` + hidden + `"]`
 	c.Commit, c.Workspace = hidden, "w"
 	body := Render(c)
 	for _, part := range []string{"s3cr3t", "second secret"} {
@@ -178,8 +174,8 @@ func TestSecretsAppearNowhere(t *testing.T) {
 			t.Errorf("%q is in the comment: %.100s", part, body[at:])
 		}
 	}
-	if effects, found := ParseEffects(body); !found || effects[0].Address != `a.b["`+secret.Redacted+`"]` {
-		t.Errorf("the hidden effects begin with %+v", effects[0])
+	if record, found := ParseRecord(body); !found || record.Effects[0].Address != `a.b["`+secret.Redacted+`"]` {
+		t.Errorf("the hidden record is %+v", record)
 	}
 	if !strings.Contains(body, secret.Redacted) {
 		t.Error("nothing was redacted")
@@ -207,8 +203,8 @@ func TestMarker(t *testing.T) {
 }
 
 func TestParseFingerprintTrustsItsOwnLineAlone(t *testing.T) {
-	fingerprint := "sha256:" + strings.Repeat("ab", 32)
-	other := "sha256:" + strings.Repeat("cd", 32)
+	fingerprint := word("a")
+	other := word("c")
 	c := Comment{Fingerprint: fingerprint, PlanText: "x\n" + fingerprintMark(other), Summary: Summary{
 		Resources: []Resource{{Address: "a\n" + Marker("", "") + "\n" + fingerprintMark(other)}}}}
 	body := Render(c)
@@ -231,98 +227,6 @@ func TestParseFingerprintTrustsItsOwnLineAlone(t *testing.T) {
 	}
 }
 
-func TestEffectsComeBackFromTheComment(t *testing.T) {
-	c := commentOn(t, "everything")
-	body := Render(c)
-	for _, written := range []string{body, strings.ReplaceAll(body, "\n", "\r\n")} {
-		effects, found := ParseEffects(written)
-		if !found || fmt.Sprint(effects) != fmt.Sprint(c.Effects) || len(effects) != 25 {
-			t.Errorf("%d effects come back, %v; want %d", len(effects), found, len(c.Effects))
-		}
-	}
-	for name, written := range map[string]string{
-		"too many":   Render(commentOn(t, "scale")),
-		"failure":    Render(Comment{Failure: &Failure{}, Effects: c.Effects}),
-		"not ours":   "> " + body,
-		"damaged":    texttest.Replace(t, body, effectsPrefix, effectsPrefix+"AAAA"),
-		"no effects": Render(Comment{Fingerprint: c.Fingerprint}),
-	} {
-		if effects, found := ParseEffects(written); found {
-			t.Errorf("%s: found %v", name, effects)
-		}
-	}
-}
-
-func TestDifference(t *testing.T) {
-	reviewed := Effects(recordedPlan(t, "everything"), extra)
-	if d := Compare(reviewed, Effects(recordedPlan(t, "everything-again"), extra)); len(d.OnlyNow)+len(d.OnlyReviewed)+len(d.Other) > 0 {
-		t.Errorf("two honest plans differ: %+v", d)
-	}
-	plan := recordedPlan(t, "everything")
-	var kept []*tfjson.ResourceChange
-	for _, rc := range plan.ResourceChanges {
-		switch rc.Address {
-		case "terraform_data.destroyed":
-			continue
-		case "terraform_data.unchanged":
-			rc.Change.Actions = tfjson.Actions{tfjson.ActionDelete}
-		case "terraform_data.updated":
-			rc.Change.After.(map[string]any)["input"] = "something else"
-		case "terraform_data.imported":
-			rc.Change.Actions = tfjson.Actions{tfjson.ActionDelete, tfjson.ActionCreate}
-		case "terraform_data.sensitive":
-			rc.Change.After.(map[string]any)["input"].(map[string]any)["password"] = "another"
-		}
-		kept = append(kept, rc)
-	}
-	plan.ResourceChanges = kept
-	plan.OutputChanges["changed"].After = "another"
-	d := Compare(reviewed, Effects(plan, extra))
-	want := []string{
-		"reviewed, but not now: destroy terraform_data.destroyed",
-		"now, but not reviewed: destroy terraform_data.unchanged",
-		"change output changed, with other values than reviewed",
-		"replace terraform_data.imported, where change was reviewed",
-		"change terraform_data.updated, with other values than reviewed",
-	}
-	if got := d.Lines(); strings.Join(got, "\n") != strings.Join(want, "\n") {
-		t.Errorf("the difference is\n%s", strings.Join(got, "\n"))
-	}
-	unsalted := Effects(plan, Extra{})
-	if d := Compare(unsalted, Effects(plan, extra)); len(d.OnlyNow)+len(d.OnlyReviewed)+len(d.Other) > 0 {
-		t.Errorf("effects from before the first apply differ from the same after it: %+v", d)
-	}
-	for _, effect := range unsalted {
-		if effect.Digest != "" {
-			t.Errorf("%s has a digest without salt", effect.Address)
-		}
-	}
-	c := commentOn(t, "everything")
-	body := RenderRefusal(Refusal{Comment: c, Reviewed: "sha256:" + strings.Repeat("ab", 32), Difference: d})
-	compare(t, "refusal.md", body)
-	if _, found := ParseFingerprint(body); found {
-		t.Error("a refusal passes for a review")
-	}
-}
-
-// The comment hides a secret in an address. An effect is the same all the same, and
-// what the secret is cannot be told from its digest without the lineage.
-func TestDifferenceWithASecretInAnAddress(t *testing.T) {
-	now := Effects(recordedPlan(t, "everything"), extra)
-	reviewed := slices.Clone(now)
-	for i := range reviewed {
-		reviewed[i].Address = secret.Redacted
-	}
-	if d := Compare(reviewed, now); len(d.OnlyNow)+len(d.OnlyReviewed)+len(d.Other) > 0 {
-		t.Errorf("hidden addresses make effects differ: %+v", d)
-	}
-	for i, effect := range Effects(recordedPlan(t, "everything"), Extra{Lineage: "another"}) {
-		if effect.Digest == now[i].Digest {
-			t.Errorf("%s has the same digest in two lineages", effect.Address)
-		}
-	}
-}
-
 func BenchmarkReviewOf2000Resources(b *testing.B) {
 	data, text := recorded(b, "plans/scale.json"), string(recorded(b, "plans/scale.txt"))
 	b.ReportAllocs()
@@ -331,7 +235,7 @@ func BenchmarkReviewOf2000Resources(b *testing.B) {
 		if err != nil {
 			b.Fatal(err)
 		}
-		body := Render(Comment{Summary: Summarize(plan), PlanText: text, Fingerprint: Fingerprint(plan, extra), Effects: Effects(plan, extra)})
+		body := Render(Comment{Summary: Summarize(plan), PlanText: text, Fingerprint: fingerprint(plan, extra), Record: Observe(plan, extra).Record})
 		if len(body) > Limit {
 			b.Fatal("too long")
 		}

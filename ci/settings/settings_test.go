@@ -73,7 +73,7 @@ ansible: &ansible {dir: plays}
 func TestParseMistakes(t *testing.T) {
 	for name, test := range map[string]struct{ text, want string }{
 		"unknown key":       {"manifest: a\nterrafrom: {}\n", `gitops.yml:2:1: unknown key "terrafrom": did you mean "terraform"? There are ansible, aws`},
-		"unknown key below": {"terraform:\n  dir: a\n  workspce: b\n", `gitops.yml:3:3: unknown key "workspce" in terraform: did you mean "workspace"? There are backend, dir`},
+		"unknown key below": {"terraform:\n  dir: a\n  workspce: b\n", `gitops.yml:3:3: unknown key "workspce" in terraform: did you mean "workspace"? There are backend, branch`},
 		"the first of two":  {"deploy:\n  keeep: 1\nhots: {}\n", `gitops.yml:2:3: unknown key "keeep" in deploy: did you mean "keep"?`},
 		"type":              {"deploy: {keep: many}\n", "gitops.yml:1:16: deploy.keep: got string, want integer"},
 		"range":             {"deploy: {keep: 0}\n", "gitops.yml:1:16: deploy.keep: minimum: got 0, want 1"},

@@ -8,22 +8,34 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"gitops/ci/compose"
 	"gitops/ci/deploy"
 	"gitops/ci/host"
 	"gitops/ci/infra"
+	"gitops/ci/progress"
 	"gitops/ci/secret"
 )
 
-// DriftOptions say what is compared with git.
+// DriftOptions say what is compared with git. The cloud is where there is a directory,
+// and the host where there is a manifest.
 type DriftOptions struct {
+	// Terraform has the directory, and what further ones share.
 	Terraform TerraformOptions `json:"terraform"`
+	// Dirs are several directories, instead of Terraform's. In Terraform.Backend {dir} is
+	// the directory. The outputs of the first name the host.
+	Dirs []string `json:"dirs,omitempty"`
 	// GitHub is the repository that gets the issue; none when its Repo is empty.
 	GitHub GitHubOptions `json:"github"`
-	Host   HostOptions   `json:"host"`
-	Place  deploy.Place  `json:"place"`
+	// Fix says what is done about drift in the cloud: FixByPullRequest, or the file of a
+	// workflow that is started. Nothing when it is empty.
+	Fix string `json:"fix,omitempty"`
+	// Branch is the branch that is applied; DefaultBranch when empty.
+	Branch string       `json:"branch,omitempty"`
+	Host   HostOptions  `json:"host"`
+	Place  deploy.Place `json:"place"`
 	// Deployed is the folder with the repository as it is on the deployed branch, which
 	// Manifests and EnvFiles are relative to; the current directory when empty.
 	Deployed string `json:"deployed,omitempty"`
@@ -38,46 +50,178 @@ type DriftOptions struct {
 
 // DriftResult is how what runs differs from what git says.
 type DriftResult struct {
-	Drift string           `json:"drift"` // none, cloud, host, both
-	Cloud []string         `json:"cloud"` // addresses of resources
-	Host  []deploy.Finding `json:"host"`
-	Issue string           `json:"issue,omitempty"` // address of the issue
+	Drift       string           `json:"drift"` // "none", "cloud", "host" or "both"
+	Cloud       []string         `json:"cloud"` // addresses of resources, with what differs
+	Directories []DirectoryDrift `json:"directories,omitempty"`
+	Host        []deploy.Finding `json:"host"`
+	Issue       string           `json:"issue,omitempty"` // address of the issue
+	Fix         string           `json:"fix,omitempty"`   // address of the pull request, or the workflow that was started
 }
 
-// Drift compares the cloud with Terraform and the host's containers with the
-// manifest. The host is that of Terraform's outputs where the options name none. It
-// keeps one issue about the difference and closes it when there is none. The token
-// needs issues: write.
+// DirectoryDrift is how the cloud differs from one directory.
+type DirectoryDrift struct {
+	Dir       string          `json:"dir"`
+	Workspace string          `json:"workspace"`
+	Changes   []infra.Drifted `json:"changes"`
+}
+
+// Drift compares the cloud with Terraform and the host's containers with the manifest.
+// The host is that of Terraform's outputs where the options name none. It keeps one
+// issue about the difference, with a section for each directory, and closes it when
+// there is none. A side that cannot be looked at is an error, after the others are told;
+// the issue is not closed then. The token needs issues: write.
 func Drift(ctx context.Context, o DriftOptions) (DriftResult, error) {
-	source, err := o.source(ctx)
+	source, err := o.check(ctx)
 	if err != nil {
 		return DriftResult{}, err
 	}
-	if err := o.checkHost(); err != nil {
-		return DriftResult{}, err
+	var r DriftResult
+	outputs, failed := o.cloud(ctx, &r)
+	if o.hasHost() {
+		if r.Host, err = o.host(ctx, outputs, source); err != nil {
+			failed = append(failed, fmt.Errorf("looking for drift on the host: %w", err))
+		}
 	}
-	workspace, err := o.Terraform.open(ctx, o.Output)
+	r.Drift = driftWord(len(r.Cloud) > 0, len(r.Host) > 0)
+	if o.GitHub.Repo != "" && (len(failed) == 0 || r.Drift != "none") {
+		failed = append(failed, o.tell(ctx, &r, len(failed) > 0))
+	}
+	return r, errors.Join(failed...)
+}
+
+// dirs are the directories that the cloud is compared with.
+func (o DriftOptions) dirs() []string {
+	if len(o.Dirs) == 0 && o.Terraform.Dir != "" {
+		return []string{o.Terraform.Dir}
+	}
+	return o.Dirs
+}
+
+func (o DriftOptions) hasHost() bool { return len(o.Manifests) > 0 }
+
+// check refuses what cannot be compared, before Terraform is started.
+func (o DriftOptions) check(ctx context.Context) (source compose.Source, err error) {
+	switch {
+	case len(o.dirs()) == 0 && !o.hasHost():
+		return source, progress.Invalid("looking for drift: there is neither a Terraform directory nor a manifest to compare with: give --terraform-dir or --manifest")
+	case o.hasHost() && len(o.dirs()) == 0 && !o.Host.isNamed():
+		return source, progress.Invalid("looking for drift on the host: without a Terraform directory nothing says which host: give --host and --host-key")
+	case o.Fix != "" && o.GitHub.Repo == "":
+		return source, progress.Invalid("--fix needs --github-repo owner/name and GITHUB_TOKEN")
+	}
+	if err := o.checkBackend(); err != nil {
+		return source, err
+	}
+	if !o.hasHost() {
+		return source, nil
+	}
+	if source, err = o.source(ctx); err != nil {
+		return source, err
+	}
+	return source, o.checkHost()
+}
+
+// places are the settings that say where a backend keeps a state.
+var places = []string{"key=", "path=", "prefix=", "address="}
+
+// checkBackend refuses one state for several directories, each of which would take what
+// the others made for drift.
+func (o DriftOptions) checkBackend() error {
+	for _, setting := range o.Terraform.Backend {
+		isPlace := slices.ContainsFunc(places, func(place string) bool { return strings.HasPrefix(setting, place) })
+		if len(o.dirs()) > 1 && isPlace && !strings.Contains(setting, "{dir}") {
+			name, _, _ := strings.Cut(setting, "=")
+			return progress.Invalid("%d directories would have one state: write {dir} into --backend-config %s=…, which is each one's directory", len(o.dirs()), name)
+		}
+	}
+	return nil
+}
+
+// terraform returns the options for one directory.
+func (o DriftOptions) terraform(dir string) TerraformOptions {
+	t := o.Terraform
+	t.Dir, t.Backend = dir, nil
+	for _, setting := range o.Terraform.Backend {
+		t.Backend = append(t.Backend, strings.ReplaceAll(setting, "{dir}", filepath.ToSlash(filepath.Clean(dir))))
+	}
+	return t
+}
+
+// cloud looks at each directory. It returns the outputs of the first where they are
+// needed, and what failed.
+func (o DriftOptions) cloud(ctx context.Context, r *DriftResult) (outputs *infra.Outputs, failed []error) {
+	for i, dir := range o.dirs() {
+		t := o.terraform(dir)
+		wanted := i == 0 && o.hasHost() && !o.Host.isNamed()
+		found, first, err := t.drift(ctx, wanted, o.Output)
+		if err != nil {
+			err = o.GitHub.explainLock(ctx, o.Output, err)
+			failed = append(failed, fmt.Errorf("looking for drift in the cloud, %s: %w", dir, err))
+		}
+		if first != nil {
+			outputs = first
+		}
+		if len(found) == 0 {
+			continue
+		}
+		r.Directories = append(r.Directories, DirectoryDrift{Dir: dir, Workspace: t.workspace(), Changes: found})
+		for _, one := range found {
+			line := one.Address + ": " + whatDrifted(one)
+			if len(o.dirs()) > 1 {
+				line = dir + ": " + line
+			}
+			r.Cloud = append(r.Cloud, line)
+		}
+	}
+	return outputs, failed
+}
+
+// drift compares the cloud with a directory, and reads its outputs where they are wanted.
+func (t TerraformOptions) drift(ctx context.Context, wanted bool, out Output) ([]infra.Drifted, *infra.Outputs, error) {
+	workspace, err := t.open(ctx, out)
 	if err != nil {
-		return DriftResult{}, err
+		return nil, nil, err
 	}
 	defer workspace.Close()
-	config, err := o.login(ctx, workspace)
+	var read *infra.Outputs
+	if wanted {
+		outputs, err := workspace.Outputs(ctx)
+		if err != nil {
+			return nil, nil, err
+		}
+		read = &outputs
+	}
+	found, err := workspace.Drift(ctx)
 	if err != nil {
-		return DriftResult{}, err
+		return nil, read, err
 	}
-	cloud, err := cloudDrift(ctx, workspace)
+	return found.Changes, read, nil
+}
+
+// whatDrifted says in a line how a resource differs.
+func whatDrifted(d infra.Drifted) string {
+	if d.Deleted {
+		return "deleted"
+	}
+	return "changed " + strings.Join(d.Attributes, ", ")
+}
+
+// host compares the containers of the host with the manifest.
+func (o DriftOptions) host(ctx context.Context, outputs *infra.Outputs, source compose.Source) ([]deploy.Finding, error) {
+	var config host.Config
+	var err error
+	switch {
+	case o.Host.isNamed():
+		config, err = o.Host.config()
+	case outputs == nil:
+		err = errors.New("the outputs of Terraform, which name the host, could not be read")
+	default:
+		config, err = o.Host.login(*outputs)
+	}
 	if err != nil {
-		return DriftResult{}, fmt.Errorf("looking for drift in the cloud: %w", err)
+		return nil, err
 	}
-	running, err := o.running(ctx, config, source)
-	if err != nil {
-		return DriftResult{}, fmt.Errorf("looking for drift on the host: %w", err)
-	}
-	r := DriftResult{Drift: driftWord(len(cloud) > 0, len(running) > 0), Cloud: cloud, Host: running}
-	if o.GitHub.Repo != "" {
-		err = o.tell(ctx, &r)
-	}
-	return r, err
+	return o.running(ctx, config, source)
 }
 
 // source returns how the manifest is read, and refuses one that cannot be.
@@ -132,34 +276,6 @@ func (o DriftOptions) checkHost() error {
 	return err
 }
 
-// login returns what it takes to log in to the host.
-func (o DriftOptions) login(ctx context.Context, workspace *infra.Workspace) (host.Config, error) {
-	if o.Host.isNamed() {
-		return o.Host.config()
-	}
-	outputs, err := workspace.Outputs(ctx)
-	if err != nil {
-		return host.Config{}, err
-	}
-	return o.Host.login(outputs)
-}
-
-func cloudDrift(ctx context.Context, workspace *infra.Workspace) ([]string, error) {
-	drift, err := workspace.Drift(ctx)
-	if err != nil {
-		return nil, err
-	}
-	var found []string
-	for _, d := range drift.Changes {
-		what := "changed " + strings.Join(d.Attributes, ", ")
-		if d.Deleted {
-			what = "deleted"
-		}
-		found = append(found, d.Address+": "+what)
-	}
-	return found, nil
-}
-
 func (o DriftOptions) running(ctx context.Context, config host.Config, source compose.Source) ([]deploy.Finding, error) {
 	o.Host.tell(o.Output)
 	client, err := await(ctx, config, host.Needs{Docker: true}, o.Output)
@@ -169,45 +285,4 @@ func (o DriftOptions) running(ctx context.Context, config host.Config, source co
 	defer client.Close()
 	drift, err := deploy.Running(ctx, client, o.Place, source)
 	return drift.Findings, err
-}
-
-// driftMarker is the hidden line by which the one issue is found again.
-const driftMarker = "<!-- gitops:drift -->"
-
-// tell opens or updates the one issue about drift, or closes it.
-func (o DriftOptions) tell(ctx context.Context, r *DriftResult) error {
-	client, err := o.GitHub.client(o.Output)
-	if err != nil {
-		return err
-	}
-	if r.Drift == "none" {
-		r.Issue, _, err = client.CloseIssue(ctx, driftMarker, driftMarker+"\n\nThe drift is gone: what runs is what git says.")
-		return err
-	}
-	r.Issue, _, err = client.UpsertIssue(ctx, driftMarker, "Drift: "+r.Drift, r.issue())
-	return err
-}
-
-// issue returns the issue's text.
-func (r DriftResult) issue() string {
-	var body strings.Builder
-	fmt.Fprintf(&body, "%s\n\nWhat runs differs from what git says (%s).\n", driftMarker, r.Drift)
-	section(&body, "Cloud, against Terraform", r.Cloud)
-	var containers []string
-	for _, finding := range r.Host {
-		containers = append(containers, finding.String())
-	}
-	section(&body, "Host, against the manifest", containers)
-	body.WriteString("\nRun `provision` or `deploy` again to make it so, or change git to match.\n")
-	return body.String()
-}
-
-func section(out *strings.Builder, title string, lines []string) {
-	if len(lines) == 0 {
-		return
-	}
-	fmt.Fprintf(out, "\n### %s\n\n", title)
-	for _, line := range lines {
-		fmt.Fprintf(out, "- `%s`\n", strings.ReplaceAll(line, "`", "'"))
-	}
 }

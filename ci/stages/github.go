@@ -13,6 +13,8 @@ type GitHubOptions struct {
 	Repo string `json:"repo,omitempty"`
 	// APIURL is the root of the API; GitHub's own when empty.
 	APIURL string `json:"api_url,omitempty"`
+	// Run is the address of the run on GitHub Actions that this is; empty elsewhere.
+	Run string `json:"run,omitempty"`
 	// Token has the permissions that the stage names.
 	Token secret.Value `json:"-"`
 }

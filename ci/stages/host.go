@@ -127,6 +127,9 @@ func (h HostOptions) config() (host.Config, error) {
 
 // login returns what it takes to log in to the host that outputs describe.
 func (h HostOptions) login(outputs infra.Outputs) (host.Config, error) {
+	if err := outputs.Missing(); err != nil {
+		return host.Config{}, err
+	}
 	alias, err := h.alias(cmp.Or(h.Address, outputs.StaticIP))
 	if err != nil {
 		return host.Config{}, err

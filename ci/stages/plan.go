@@ -29,6 +29,10 @@ type PlanResult struct {
 	Fingerprint string `json:"fingerprint"`
 	Workspace   string `json:"workspace"`
 	Dir         string `json:"dir"`
+	// Runs are what the configuration also runs and asks, and Volatile its functions that
+	// give another value each time.
+	Runs     []infra.Run      `json:"runs,omitempty"`
+	Volatile []infra.Volatile `json:"volatile,omitempty"`
 	// Platforms are those of PlanOptions, and Warning says that they are not the server's.
 	Platforms []string `json:"platforms,omitempty"`
 	Warning   string   `json:"warning,omitempty"`
@@ -68,36 +72,55 @@ func (o PlanOptions) plan(ctx context.Context) (planned, *infra.Workspace, error
 	if err != nil {
 		return planned{}, workspace, err
 	}
-	extra, err := o.Terraform.extra(ctx, workspace)
+	inputs, err := workspace.Inputs(made.JSON)
+	if err != nil {
+		return planned{}, workspace, err
+	}
+	extra, err := o.Terraform.extra(ctx, workspace, inputs)
 	if err != nil {
 		return planned{}, workspace, err
 	}
 	p := newPlanned(made, extra)
+	p.Runs, p.Volatile = cleanRuns(inputs.Runs, made.Redact), inputs.Volatile
 	p.Workspace, p.Dir, p.Platforms = o.Terraform.workspace(), dir, o.Platforms
 	p.Warning = p.platforms().Warning()
 	return p, workspace, p.write(dir)
 }
 
+// cleanRuns takes secrets out of what is shown of runs.
+func cleanRuns(runs []infra.Run, redact func(string) string) []infra.Run {
+	clean := make([]infra.Run, len(runs))
+	for i, run := range runs {
+		run.Text = redact(run.Text)
+		clean[i] = run
+	}
+	return clean
+}
+
 // newPlanned makes hashes of the plan as Terraform made it, and shows it masked.
 func newPlanned(made *infra.Plan, extra review.Extra) planned {
-	p := planned{effects: review.Effects(made.JSON, extra), masked: made.Masked, text: made.Text}
-	for i := range p.effects {
-		p.effects[i].Address = made.Redact(p.effects[i].Address)
-	}
-	p.Changes, p.Fingerprint = made.HasChanges, review.Fingerprint(made.JSON, extra)
+	extra.Shown = made.Masked
+	o := review.Observe(made.JSON, extra)
+	p := planned{plan: made.JSON, extra: extra, record: o.Record.Clean(made.Redact), masks: o.Masks, masked: made.Masked, text: made.Text}
+	p.Changes, p.Fingerprint = made.HasChanges, o.Fingerprint.String()
 	p.Headline = review.Headline(review.Summarize(made.Masked), nil)
 	return p
 }
 
 // extra returns what a plan depends on and does not say.
-func (t TerraformOptions) extra(ctx context.Context, w *infra.Workspace) (review.Extra, error) {
+func (t TerraformOptions) extra(ctx context.Context, w *infra.Workspace, inputs infra.Inputs) (review.Extra, error) {
 	lineage, err := w.Lineage(ctx)
 	if err != nil {
 		return review.Extra{}, err
 	}
-	lock, err := os.ReadFile(filepath.Join(t.Dir, ".terraform.lock.hcl"))
-	if err != nil {
-		lock = nil // no providers are locked
+	return review.Extra{Lineage: lineage, Key: t.ReviewKey, Parts: parts(inputs.Parts)}, nil
+}
+
+// parts are inputs as a review takes them.
+func parts(inputs []infra.Input) []review.Part {
+	all := make([]review.Part, len(inputs))
+	for i, in := range inputs {
+		all[i] = review.Part(in)
 	}
-	return review.Extra{Workspace: t.Workspace, LockFile: lock, Lineage: lineage}, nil
+	return all
 }

@@ -8,25 +8,28 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 
 	tfjson "github.com/hashicorp/terraform-json"
 
+	"gitops/ci/infra"
 	"gitops/ci/progress"
 	"gitops/ci/review"
+	"gitops/ci/secret"
 )
 
 // The files of a plan folder, which plan writes and review reads, perhaps in another
 // container. Only tfplan holds secrets, and review does not need it.
 //
-// effects.json is what the plan would do, for apply to compare: a JSON array of
-// review.Effect. Its digests are made from the plan before it is masked, as apply
-// makes them. From plan.json they would be others: that has other values wherever a
-// secret was replaced.
+// effects.json has what cannot be told from plan.json: the inputs, and the digests of
+// the values that are masked there. Everything else of the fingerprint is made anew from
+// plan.json, which is what the review shows: a folder cannot have the fingerprint of
+// one plan and show another.
 const (
 	planFile    = "tfplan"       // what terraform apply takes
 	planJSON    = "plan.json"    // the plan for reading and for Infracost, without sensitive values and known secrets
 	planText    = "plan.txt"     // the plan as terraform prints it, likewise
-	planEffects = "effects.json" // the effects
+	planEffects = "effects.json" // inputs and digests of masked values
 	planError   = "error.txt"    // why there is no plan
 	planMeta    = "result.json"  // PlanResult, with the fingerprint
 )
@@ -34,9 +37,18 @@ const (
 // planned is a plan as review and apply use it: just made, or read from its folder.
 type planned struct {
 	PlanResult
-	effects []review.Effect // digests from the plan itself, addresses without secrets
-	masked  *tfjson.Plan    // what may be shown
-	text    string          // what may be shown
+	plan   *tfjson.Plan // as Terraform made it; nil where it was read from a folder
+	extra  review.Extra // what it depends on; likewise
+	record review.Record
+	masks  map[string]string // digests of what is masked, by place
+	masked *tfjson.Plan      // what may be shown
+	text   string            // what may be shown
+}
+
+// bound is the content of effects.json.
+type bound struct {
+	Record review.Record     `json:"record"`
+	Masks  map[string]string `json:"masks"`
 }
 
 // write makes the folder's files but tfplan, which Terraform writes.
@@ -44,7 +56,7 @@ func (p planned) write(dir string) error {
 	files := []struct {
 		name    string
 		content any
-	}{{planJSON, p.masked}, {planEffects, p.effects}, {planMeta, p.PlanResult}}
+	}{{planJSON, p.masked}, {planEffects, bound{p.record, p.masks}}, {planMeta, p.PlanResult}}
 	for _, file := range files {
 		data, err := json.Marshal(file.content)
 		if err != nil {
@@ -62,7 +74,7 @@ func (p planned) write(dir string) error {
 
 // show puts the plan into a comment.
 func (p planned) show(c *review.Comment) {
-	c.Workspace, c.Fingerprint, c.Effects = p.Workspace, p.Fingerprint, p.effects
+	c.Workspace, c.Fingerprint, c.Record = p.Workspace, p.Fingerprint, p.record
 	c.Summary, c.PlanText, c.Platforms = review.Summarize(p.masked), p.text, p.platforms()
 }
 
@@ -72,7 +84,7 @@ func (p planned) platforms() review.Platforms {
 }
 
 // limits are the most that the files of a plan folder may have, in bytes.
-var limits = map[string]int64{planMeta: 64 << 10, planError: 1 << 20, planEffects: 16 << 20, planText: 64 << 20, planJSON: 128 << 20}
+var limits = map[string]int64{planMeta: 4 << 20, planError: 1 << 20, planEffects: 64 << 20, planText: 64 << 20, planJSON: 128 << 20}
 
 // readPlan reads a plan folder, which code of a pull request may have written: it is
 // data, and progress.Invalid where its shape is not a plan's. When planning failed,
@@ -106,10 +118,11 @@ func beside(root *os.Root) string {
 }
 
 func readPlanned(root *os.Root) (p planned, err error) {
+	var recorded bound
 	for _, file := range []struct {
 		name   string
 		target any
-	}{{planMeta, &p.PlanResult}, {planEffects, &p.effects}} {
+	}{{planMeta, &p.PlanResult}, {planEffects, &recorded}} {
 		data, err := readFile(root, file.name)
 		if err != nil {
 			return p, err
@@ -117,12 +130,6 @@ func readPlanned(root *os.Root) (p planned, err error) {
 		if err := json.Unmarshal(data, file.target); err != nil {
 			return p, fmt.Errorf("reading %s: %w", file.name, err)
 		}
-	}
-	if !review.IsFingerprint(p.Fingerprint) {
-		return p, fmt.Errorf("reading %s: the fingerprint is %.100q, and must be sha256: with 64 digits", planMeta, p.Fingerprint)
-	}
-	if err := review.CheckEffects(p.effects); err != nil {
-		return p, fmt.Errorf("reading %s: %w", planEffects, err)
 	}
 	data, err := readFile(root, planJSON)
 	if err != nil {
@@ -132,8 +139,38 @@ func readPlanned(root *os.Root) (p planned, err error) {
 		return p, fmt.Errorf("reading %s: %w", planJSON, err)
 	}
 	text, err := readFile(root, planText)
+	if err != nil {
+		return p, err
+	}
 	p.text = string(text)
-	return p, err
+	return p, p.recheck(recorded)
+}
+
+// recheck makes the fingerprint anew from what the folder shows, and refuses a folder
+// that says another.
+func (p *planned) recheck(recorded bound) error {
+	if !review.IsFingerprint(p.Fingerprint) {
+		return fmt.Errorf("reading %s: the fingerprint is %.200q, and must be sha256: with 64 digits, a dot and 64 digits", planMeta, p.Fingerprint)
+	}
+	o, err := review.Recheck(p.masked, recorded.Record, recorded.Masks)
+	if err != nil {
+		return fmt.Errorf("reading %s: %w", planEffects, err)
+	}
+	p.record, p.masks = o.Record, recorded.Masks
+	if shown := o.Fingerprint.String(); shown != p.Fingerprint {
+		return fmt.Errorf("the folder contradicts itself: %s says %s, and %s is a plan with %s", planMeta, p.Fingerprint, planJSON, shown)
+	}
+	return p.recheckRuns()
+}
+
+// recheckRuns refuses a folder whose list of what runs is not the one that its
+// fingerprint covers.
+func (p *planned) recheckRuns() error {
+	redacted := func(part review.Part) bool { return strings.Contains(part.Content, secret.Redacted) }
+	if !p.record.HoldsRuns(parts(infra.RunInputs(p.Runs)), redacted) {
+		return fmt.Errorf("the folder contradicts itself: what %s says that the configuration runs is not what its fingerprint covers", planMeta)
+	}
+	return nil
 }
 
 // readFile reads a file of a plan folder: a plain one, since a link may lead anywhere

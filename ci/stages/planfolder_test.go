@@ -2,6 +2,7 @@ package stages
 
 import (
 	"bytes"
+	"encoding/json"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -13,6 +14,8 @@ import (
 	"gitops/ci/review"
 )
 
+const smallPlan = `{"format_version":"1.2","resource_changes":[{"address":"a.b","type":"a","change":{"actions":["create"]}}]}`
+
 // folder makes a plan folder as gitops plan writes it, and changes it: a file gets
 // content, or is removed where that is empty.
 func folder(t *testing.T, changes map[string]string) string {
@@ -22,9 +25,12 @@ func folder(t *testing.T, changes map[string]string) string {
 		t.Fatal(err)
 	}
 	files := map[string]string{
-		planJSON: `{"format_version":"1.2","resource_changes":[{"address":"a.b","type":"a","change":{"actions":["create"]}}]}`, planText: "a.b will be created\n",
-		planEffects: `[{"a":"a.b","k":"add","d":""}]`, planMeta: meta(strings.Repeat("0", 64)),
+		planJSON: smallPlan, planText: "a.b will be created\n",
 	}
+	if plan, changed := changes[planJSON]; changed {
+		files[planJSON] = plan
+	}
+	files[planEffects], files[planMeta] = bind(files[planJSON])
 	for name, content := range changes {
 		files[name] = content
 	}
@@ -39,12 +45,27 @@ func folder(t *testing.T, changes map[string]string) string {
 	return dir
 }
 
-func meta(fingerprint string) string {
-	return fmt.Sprintf(`{"changes":true,"fingerprint":"sha256:%s","workspace":"default"}`, fingerprint)
+// bind is what gitops plan writes beside a plan.
+func bind(text string) (effects, result string) {
+	plan, err := review.ParsePlan([]byte(text))
+	if err != nil {
+		plan = nil
+	}
+	o := review.Observe(plan, review.Extra{})
+	data, _ := json.Marshal(bound{o.Record, o.Masks})
+	return string(data), meta(o.Fingerprint.String())
 }
+
+func meta(fingerprint string) string {
+	return fmt.Sprintf(`{"changes":true,"fingerprint":"%s","workspace":"default"}`, fingerprint)
+}
+
+// zeros is a fingerprint of nothing.
+var zeros = "sha256:" + strings.Repeat("0", 64) + "." + strings.Repeat("0", 64)
 
 // A pull request's job writes the folder that review reads.
 func TestWrongPlanFoldersAreBadInput(t *testing.T) {
+	_, made := bind(smallPlan)
 	for name, test := range map[string]struct {
 		changes map[string]string
 		said    string
@@ -58,11 +79,16 @@ func TestWrongPlanFoldersAreBadInput(t *testing.T) {
 		"deep":                    {map[string]string{planJSON: strings.Repeat("[", 1e6)}, "exceeded max depth"},
 		"wrong types":             {map[string]string{planMeta: `{"fingerprint": ["sha256:"]}`}, "reading result.json"},
 		"no fingerprint":          {map[string]string{planMeta: "null"}, `the fingerprint is ""`},
-		"a fingerprint with HTML": {map[string]string{planMeta: meta(strings.Repeat("0", 64) + " --><h1>@octocat")}, "and must be sha256: with 64 digits"},
-		"effects of another type": {map[string]string{planEffects: `{"a": 1}`}, "reading effects.json"},
-		"an unknown action":       {map[string]string{planEffects: `[{"a":"a.b","k":"::add-mask::","d":""}]`}, `the action "::add-mask::"`},
-		"a long digest":           {map[string]string{planEffects: `[{"a":"a.b","k":"add","d":"@octocat"}]`}, `the digest "@octocat"`},
-		"huge":                    {map[string]string{planMeta: meta(strings.Repeat("0", 1<<16))}, "more than the 65536"},
+		"a fingerprint with HTML": {map[string]string{planMeta: meta(zeros + " --><h1>@octocat")}, "and must be sha256: with 64 digits"},
+		"effects of another type": {map[string]string{planEffects: `{"record": 1}`}, "reading effects.json"},
+		"an unknown action":       {map[string]string{planEffects: `{"record":{"effects":[{"a":"a.b","k":"::add-mask::"}]}}`}, `the action "::add-mask::"`},
+		"a wrong digest":          {map[string]string{planEffects: `{"record":{"inputs":[{"k":"file","n":"x","d":"@octocat"}]}}`}, `the digest "@octocat"`},
+		"a wrong key":             {map[string]string{planEffects: `{"record":{"key":"@octocat"}}`}, `the key "@octocat"`},
+		"a wrong mask":            {map[string]string{planEffects: `{"record":{},"masks":{"r0/x":"@octocat"}}`}, `the mask "@octocat"`},
+		"another fingerprint":     {map[string]string{planMeta: meta(zeros)}, "the folder contradicts itself: result.json says " + zeros},
+		"another plan":            {map[string]string{planEffects: `{"record":{"inputs":[{"k":"workspace","v":"x"}]}}`}, "the folder contradicts itself"},
+		"a run that is made up":   {map[string]string{planMeta: strings.Replace(made, "{", `{"runs":[{"kind":"local-exec","address":"a.b","text":"true"}],`, 1)}, "says that the configuration runs"},
+		"huge":                    {map[string]string{planMeta: meta(strings.Repeat("0", 4<<20))}, "more than the 4194304"},
 		"a huge error":            {map[string]string{planError: strings.Repeat("0", 1<<20+1)}, "error.txt has 1048577 bytes"},
 	} {
 		t.Run(name, func(t *testing.T) { badInput(t, folder(t, test.changes), test.said) })

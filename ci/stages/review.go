@@ -83,10 +83,14 @@ func (o ReviewOptions) deliver(ctx context.Context, c review.Comment, r *ReviewR
 			return nil
 		}
 		r.File = o.Out
+		remember(c.Fingerprint, c.Record)
 		return os.WriteFile(o.Out, []byte(r.Text), 0o644)
 	}
 	client, err := o.GitHub.client(o.Output)
 	if err != nil {
+		return err
+	}
+	if r.Text, err = o.seal(ctx, client, c, r.Text); err != nil {
 		return err
 	}
 	r.Comment, r.Created, err = client.UpsertComment(ctx, o.PullRequest, review.Marker(c.Dir, c.Workspace), r.Text)

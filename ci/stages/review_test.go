@@ -5,7 +5,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"slices"
+	"reflect"
 	"strings"
 	"testing"
 
@@ -116,13 +116,13 @@ func TestRefusalNamesOnlyWhatDiffers(t *testing.T) {
 	if progress.ExitCode(err) != progress.ExitRefused {
 		t.Fatalf("error is %v, want a refusal", err)
 	}
-	const want = "now, but not reviewed: change terraform_data.sized"
+	const want = "other inputs: variable size has another content\nnow, but not reviewed: change terraform_data.sized"
 	if difference := between(err.Error(), "5 to change\n", "\nSomething changed"); difference != want {
 		t.Errorf("the difference is\n%s\nwant\n%s\nin\n%v", difference, want, err)
 	}
 	noSecret(t, "the refusal", err.Error())
 	comments := double.State().Comments
-	if len(comments) != 2 || !strings.Contains(comments[1].Body, want) {
+	if len(comments) != 2 || !strings.Contains(comments[1].Body, "now, but not reviewed: change terraform_data.sized") {
 		t.Fatalf("the pull request was told %+v", comments)
 	}
 	noSecret(t, "the refusal's comment", comments[1].Body)
@@ -176,10 +176,10 @@ func reviewAndMerge(t *testing.T, double *githubtest.Server, o ApplyOptions) str
 	}
 	body := double.State().Comments[0].Body
 	noSecret(t, "the review", body)
-	effects, found := review.ParseEffects(body)
-	again, _ := review.ParseEffects(direct.Text)
-	if !found || len(effects) != 5 || !slices.Equal(effects, again) {
-		t.Errorf("the effects are\n%v, and without a folder\n%v", effects, again)
+	record, found := review.ParseRecord(body)
+	again, _ := review.ParseRecord(direct.Text)
+	if !found || len(record.Effects) != 5 || !reflect.DeepEqual(record, again) {
+		t.Errorf("the record is\n%v, and without a folder\n%v", record, again)
 	}
 	if !double.MergePull(pull, merged) {
 		t.Fatal("the pull request cannot be merged")

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"gitops/ci/infra"
+	"gitops/ci/secret"
 )
 
 // TerraformOptions say which Terraform configuration a stage works on.
@@ -22,6 +23,8 @@ type TerraformOptions struct {
 	// Pass are the names of variables that Terraform gets besides AWS_*, TF_* and the
 	// like; NAME_* is every name that begins so.
 	Pass []string `json:"pass,omitempty"`
+	// ReviewKey is the repository's secret that reviews are signed with.
+	ReviewKey secret.Value `json:"-"`
 }
 
 func (t TerraformOptions) open(ctx context.Context, out Output) (*infra.Workspace, error) {

@@ -25,17 +25,24 @@ func addApply(cmd *cobra.Command, o *stages.ApplyOptions) {
 	flags := cmd.Flags()
 	addTerraform(flags, &o.Terraform)
 	addGitHub(flags, &o.GitHub)
+	addRun(flags, &o.GitHub.Run)
 	addPlatforms(flags, &o.Platforms)
-	flags.StringVar(&o.Reviewed, "reviewed", "", "fingerprint that was reviewed, sha256:…, instead of looking it up on GitHub")
+	flags.StringVar(&o.Reviewed, "reviewed", "", "fingerprint that was reviewed, sha256:…, or the file that review --out wrote, instead of looking it up on GitHub")
 	flags.StringVar(&o.Commit, "commit", os.Getenv("GITHUB_SHA"), "full SHA of the merged commit, whose pull request has the review")
+	flags.StringVar(&o.Branch, "infra-branch", os.Getenv("GITHUB_REF_NAME"), "branch that is applied, which the pull request must have been merged into (default: GITHUB_REF_NAME, then "+stages.DefaultBranch+")")
+	flags.StringVar(&o.ReviewAuthor, "review-author", "", "login of who wrote the review, such as github-actions[bot] (default: who GITHUB_TOKEN belongs to)")
+	flags.BoolVar(&o.RequireApproval, "require-approval", false, "refuse a review that no person who may push approved since its comment was written")
 	flags.BoolVar(&o.AcceptUnreviewed, "accept-unreviewed", false, "apply although no review is found")
 	flags.StringVar(&o.Out, "out", "", "file for Terraform's outputs as JSON")
 }
 
 func applyText(r stages.ApplyResult) string {
 	done := "nothing to apply"
-	if r.Applied {
+	switch {
+	case r.Applied:
 		done = "applied: " + r.Headline
+	case r.Of > 0:
+		done = fmt.Sprintf("applied %d of %d; once the cause is gone, run it again: what is left needs no new review", r.Done, r.Of)
 	}
 	return fmt.Sprintf("%s\nfingerprint %s", done, r.Fingerprint) + warningText(r.Warning)
 }
@@ -53,5 +60,8 @@ func newOutputs(c *console) *cobra.Command {
 }
 
 func outputsText(r stages.OutputsResult) string {
+	if r.Missing() != nil {
+		return string(r.Raw)
+	}
 	return fmt.Sprintf("static_ip %s\nssh_user %s\nssh_host_public_key %s", r.StaticIP, r.SSHUser, r.SSHHostPublicKey)
 }

@@ -24,11 +24,17 @@ const (
 
 func addTerraform(flags *pflag.FlagSet, t *stages.TerraformOptions) {
 	flags.StringVar(&t.Dir, "terraform-dir", defaultTerraform, "folder of the Terraform configuration")
+	addTerraformRest(flags, t)
+}
+
+// addTerraformRest adds what several folders share.
+func addTerraformRest(flags *pflag.FlagSet, t *stages.TerraformOptions) {
 	flags.StringArrayVar(&t.Backend, "backend-config", nil, "setting of the state's backend, key=value, or a file of them (repeatable)")
 	flags.StringVar(&t.Workspace, "workspace", "", "Terraform workspace (default: default)")
 	flags.StringArrayVar(&t.VarFiles, "var-file", nil, "file of Terraform variables (repeatable)")
 	flags.DurationVar(&t.LockTimeout, "lock-timeout", time.Minute, "how long to wait for the state's lock")
 	addPass(flags, &t.Pass, "terraform")
+	t.ReviewKey = secret.FromEnv("GITOPS_REVIEW_KEY")
 }
 
 // addValues adds the flag for the file in which a release sets the tags of images.
@@ -55,6 +61,15 @@ func addGitHub(flags *pflag.FlagSet, g *stages.GitHubOptions) {
 	flags.StringVar(&g.Repo, "github-repo", os.Getenv("GITHUB_REPOSITORY"), "repository on GitHub, owner/name")
 	flags.StringVar(&g.APIURL, "github-api", os.Getenv("GITHUB_API_URL"), "root of GitHub's API (GitHub Enterprise)")
 	g.Token = secret.FromEnv("GITHUB_TOKEN")
+}
+
+// addRun adds the flag for the run of GitHub Actions that comments and issues lead to.
+func addRun(flags *pflag.FlagSet, address *string) {
+	given := ""
+	if run := os.Getenv("GITHUB_RUN_ID"); run != "" {
+		given = os.Getenv("GITHUB_SERVER_URL") + "/" + os.Getenv("GITHUB_REPOSITORY") + "/actions/runs/" + run
+	}
+	flags.StringVar(address, "run-url", given, "address of the run that this is, for what is told on GitHub (default: from GITHUB_SERVER_URL, GITHUB_REPOSITORY and GITHUB_RUN_ID)")
 }
 
 func addPlace(flags *pflag.FlagSet, place *deploy.Place) {

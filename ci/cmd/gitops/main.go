@@ -70,7 +70,7 @@ func newRoot(c *console) *cobra.Command {
 	root.AddCommand(
 		newValidate(c), newPlan(c), newCost(c), newReview(c), newApply(c), newOutputs(c), newCollections(c), newConfigure(c), newProvision(c),
 		newBump(c), newPublish(c), newRelease(c), newCommitTime(c),
-		newDeploy(c), newRollback(c), newStatus(c), newUnlock(c), newDrift(c),
+		newDeploy(c), newRollback(c), newStatus(c), newUnlock(c), newDrift(c), newUnlockState(c),
 	)
 	return root
 }

@@ -10,6 +10,7 @@ import (
 func (s *Server) commentBody(r *http.Request, comment *Comment) map[string]any {
 	return map[string]any{
 		"id":                 comment.ID,
+		"node_id":            commentNode(comment.ID),
 		"url":                apiURL(r, fmt.Sprintf("/issues/comments/%d", comment.ID)),
 		"html_url":           fmt.Sprintf("%s#issuecomment-%d", htmlURL(r, s.issues[comment.Number]), comment.ID),
 		"issue_url":          apiURL(r, fmt.Sprintf("/issues/%d", comment.Number)),
@@ -64,7 +65,7 @@ func (s *Server) editComment(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if body, ok := readComment(w, r); ok {
-		comment.Body, comment.UpdatedAt = body, s.now()
+		s.edit(comment, s.author, body)
 		comment.Edits++
 		answer(w, http.StatusOK, s.commentBody(r, comment))
 	}

@@ -10,6 +10,7 @@ func (s *Server) pullBody(r *http.Request, issue *Issue) map[string]any {
 	pull := issue.Pull
 	body := map[string]any{
 		"number":           issue.Number,
+		"node_id":          pullNode(issue.Number),
 		"title":            issue.Title,
 		"body":             issue.Body,
 		"state":            issue.State,
@@ -100,7 +101,7 @@ func (s *Server) createPull(w http.ResponseWriter, r *http.Request) {
 		}
 	}
 	issue := s.open(0, given.Title, given.Body, s.author)
-	issue.Pull = &Pull{Head: head, Base: given.Base}
+	issue.Pull = &Pull{Head: head, Base: given.Base, HeadSHA: s.branches[head]}
 	answer(w, http.StatusCreated, s.pullBody(r, issue))
 }
 

@@ -35,7 +35,15 @@ func (s *Server) routes() *http.ServeMux {
 	repo("GET /pulls", "pull_requests=read", s.listPulls)
 	repo("POST /pulls", "pull_requests=write", s.createPull)
 	repo("GET /pulls/{number}", "pull_requests=read", s.getPull)
+	repo("POST /statuses/{sha}", "statuses=write", s.createStatus)
 	repo("GET /commits/{sha}/pulls", "pull_requests=read,contents=read", s.pullsOfCommit)
+	repo("GET /git/ref/heads/{branch...}", "contents=read", s.getRef)
+	repo("POST /git/refs", "contents=write", s.createRef)
+	repo("PATCH /git/refs/heads/{branch...}", "contents=write", s.updateRef)
+	repo("GET /git/commits/{sha}", "contents=read", s.getCommit)
+	repo("POST /git/commits", "contents=write", s.createCommit)
+	repo("POST /actions/workflows/{file}/dispatches", "actions=write", s.dispatch)
+	repo("GET /actions/runs", "actions=read", s.listRuns)
 	repo("GET /actions/runs/{run}/artifacts", "actions=read", s.listArtifacts)
 	s.labRoutes(mux)
 	return mux
@@ -84,21 +92,6 @@ func (s *Server) listArtifacts(w http.ResponseWriter, _ *http.Request) {
 func number(text string) int64 {
 	n, _ := strconv.ParseInt(text, 10, 64)
 	return n
-}
-
-// graphql answers the one query that gitops makes: who am I.
-func (s *Server) graphql(w http.ResponseWriter, r *http.Request) {
-	var query struct {
-		Query string `json:"query"`
-	}
-	if !read(w, r, &query) {
-		return
-	}
-	if strings.Join(strings.Fields(query.Query), "") != "query{viewer{login}}" {
-		answer(w, http.StatusOK, map[string]any{"errors": []any{map[string]any{"message": "this double knows query { viewer { login } } alone"}}})
-		return
-	}
-	answer(w, http.StatusOK, map[string]any{"data": map[string]any{"viewer": map[string]any{"login": s.author.Login}}})
 }
 
 // issueOf finds the issue or pull request of a request, or answers 404.

@@ -27,6 +27,8 @@ type Options struct {
 	// is answered 403 when it asks who it is, as an app's token is.
 	Author User
 	Limit  int // requests in an hour, 5000 when 0
+	// Now is the time; the machine's when nil.
+	Now func() time.Time
 	// Git has the repositories that are served beside the API; none when nil.
 	Git *gitserver.Server
 }
@@ -43,6 +45,11 @@ type Server struct {
 	faults      []*Fault
 	requests    map[string]int
 	tokens      map[string]permissions
+	statuses    []Status
+	runs        []Run
+	branches    map[string]string // to commits
+	commits     map[string]Commit
+	dispatches  []Dispatch
 	lastNumber  int
 	lastComment int64
 	remaining   int
@@ -55,9 +62,13 @@ var ActionsBot = User{Login: "github-actions[bot]", ID: 41898282, Type: "Bot"}
 // New returns an empty double.
 func New(options Options) *Server {
 	s := &Server{options: options, author: options.Author,
-		issues: map[int]*Issue{}, requests: map[string]int{}, tokens: map[string]permissions{}}
+		issues: map[int]*Issue{}, requests: map[string]int{}, tokens: map[string]permissions{},
+		branches: map[string]string{}, commits: map[string]Commit{}}
 	if s.author.Login == "" {
 		s.author = ActionsBot
+	}
+	if s.options.Now == nil {
+		s.options.Now = time.Now
 	}
 	if s.options.Limit == 0 {
 		s.options.Limit = 5000
@@ -85,7 +96,8 @@ func Serve(ctx context.Context, listener net.Listener, options Options) error {
 	return nil
 }
 
-func (s *Server) now() time.Time { return time.Now().UTC().Truncate(time.Second) }
+// now is the time in whole seconds, as GitHub tells it.
+func (s *Server) now() time.Time { return s.options.Now().UTC().Truncate(time.Second) }
 
 // ServeHTTP implements http.Handler.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {

@@ -1,6 +1,7 @@
 package githubtest
 
 import (
+	"maps"
 	"sort"
 	"time"
 )
@@ -38,8 +39,29 @@ type Pull struct {
 	Base        string     `json:"base"`
 	MergeCommit string     `json:"merge_commit_sha"`
 	MergedAt    *time.Time `json:"merged_at"`
-	// commits are all that were ever its head: GitHub finds a pull request by them too.
+	// commits are all that were ever its head, and those that a merge made of them:
+	// GitHub finds a pull request by them too.
 	commits []string
+	reviews []Review
+}
+
+// Review is what somebody thinks of a pull request.
+type Review struct {
+	User        User
+	State       string // "APPROVED", "CHANGES_REQUESTED", "COMMENTED" or "DISMISSED"
+	Commit      string // the head that was looked at
+	CanPush     bool   // whether the author may push
+	SubmittedAt time.Time
+}
+
+// Status is a status of a commit.
+type Status struct {
+	SHA         string    `json:"sha"`
+	State       string    `json:"state"` // "error", "failure", "pending" or "success"
+	TargetURL   string    `json:"target_url"`
+	Description string    `json:"description"`
+	Context     string    `json:"context"`
+	CreatedAt   time.Time `json:"created_at"`
 }
 
 // Comment is a comment on an issue or a pull request.
@@ -51,6 +73,13 @@ type Comment struct {
 	CreatedAt time.Time `json:"created_at"`
 	UpdatedAt time.Time `json:"updated_at"`
 	Edits     int       `json:"edits"`
+	history   []edit
+}
+
+// edit is a version of a comment, the first one among them once there is a second.
+type edit struct {
+	by User
+	at time.Time
 }
 
 // PullState is one pull request in a State.
@@ -68,6 +97,11 @@ type State struct {
 	Pulls    []PullState `json:"pulls"`
 	Comments []Comment   `json:"comments"`
 	Issues   []Issue     `json:"issues"`
+	Statuses []Status    `json:"statuses"`
+	// Branches are those that the API knows of, not those of Options.Git.
+	Branches   map[string]string `json:"branches"`
+	Commits    map[string]Commit `json:"commits"`
+	Dispatches []Dispatch        `json:"dispatches"`
 }
 
 // State returns a copy of what the double holds.
@@ -88,6 +122,8 @@ func (s *Server) State() State {
 	for _, comment := range s.comments {
 		state.Comments = append(state.Comments, *comment)
 	}
+	state.Statuses = append([]Status{}, s.statuses...)
+	state.Branches, state.Commits, state.Dispatches = maps.Clone(s.branches), maps.Clone(s.commits), append([]Dispatch{}, s.dispatches...)
 	return state
 }
 
@@ -143,8 +179,8 @@ func (s *Server) OpenPull(number int, title, head, base, headSHA string) int {
 }
 
 // MergePull merges a pull request as mergeCommit and reports whether there was one
-// to merge.
-func (s *Server) MergePull(number int, mergeCommit string) bool {
+// to merge. A merge by rebase makes further commits, of which mergeCommit is the last.
+func (s *Server) MergePull(number int, mergeCommit string, rebased ...string) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	issue := s.issues[number]
@@ -154,6 +190,7 @@ func (s *Server) MergePull(number int, mergeCommit string) bool {
 	now := s.now()
 	issue.State, issue.UpdatedAt = "closed", now
 	issue.Pull.MergeCommit, issue.Pull.MergedAt = mergeCommit, &now
+	issue.Pull.commits = append(issue.Pull.commits, rebased...)
 	return true
 }
 
@@ -168,13 +205,48 @@ func (s *Server) AddComment(number int, user User, body string) int64 {
 	return s.comment(number, user, body).ID
 }
 
-// EditComment changes a comment behind gitops' back.
-func (s *Server) EditComment(id int64, body string) {
+// TryMerge sets the commit that GitHub tries the merge of an open pull request with.
+func (s *Server) TryMerge(number int, commit string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.issues[number].Pull.MergeCommit = commit
+}
+
+// AddReview reviews a pull request. A review without a commit is of its head.
+func (s *Server) AddReview(number int, review Review) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	pull := s.issues[number].Pull
+	if review.Commit == "" {
+		review.Commit = pull.HeadSHA
+	}
+	review.SubmittedAt = s.now()
+	pull.reviews = append(pull.reviews, review)
+}
+
+// Relabel gives an issue other labels, behind gitops' back.
+func (s *Server) Relabel(number int, labels ...string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.issues[number].apply(issueRequest{Labels: &labels})
+}
+
+// EditComment changes a comment as user, behind gitops' back.
+func (s *Server) EditComment(id int64, user User, body string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if comment := s.find(id); comment != nil {
-		comment.Body, comment.UpdatedAt = body, s.now()
+		s.edit(comment, user, body)
 	}
+}
+
+// edit changes a comment as user.
+func (s *Server) edit(comment *Comment, user User, body string) {
+	if len(comment.history) == 0 {
+		comment.history = append(comment.history, edit{comment.User, comment.CreatedAt})
+	}
+	comment.history = append(comment.history, edit{user, s.now()})
+	comment.Body, comment.UpdatedAt = body, s.now()
 }
 
 // DeleteComment deletes a comment behind gitops' back.

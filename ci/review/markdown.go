@@ -47,6 +47,8 @@ func visible(text, keep string) string {
 			b.WriteString(`\t`)
 		case r == '\r':
 			b.WriteString(`\r`)
+		case r > 0xFFFF:
+			fmt.Fprintf(&b, `\U%08x`, r)
 		default:
 			fmt.Fprintf(&b, `\u%04x`, r)
 		}
@@ -55,12 +57,15 @@ func visible(text, keep string) string {
 }
 
 // hidden covers controls (Cc), formats such as bidirectional overrides and
-// zero-width characters (Cf), and the line separators that Markdown knows.
+// zero-width characters (Cf), private ones (Co), spaces and line separators other than
+// the plain space, and letters that show nothing: fillers, joiners, variation selectors,
+// the empty Braille pattern.
 func hidden(r rune) bool {
 	if r >= ' ' && r <= '~' {
 		return false // most text, without a look into tables
 	}
-	return unicode.Is(unicode.Cc, r) || unicode.Is(unicode.Cf, r) || r == '\u2028' || r == '\u2029'
+	return r == '\u2800' || unicode.In(r, unicode.Cc, unicode.Cf, unicode.Co, unicode.Z,
+		unicode.Other_Default_Ignorable_Code_Point, unicode.Variation_Selector)
 }
 
 // code quotes untrusted text as a code span: inside one, neither Markdown nor

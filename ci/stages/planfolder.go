@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -159,25 +158,4 @@ func empty(dir string) error {
 		}
 	}
 	return nil
-}
-
-// readPlanJSON reads a plan as `terraform show -json` prints it.
-func readPlanJSON(path string) (*tfjson.Plan, error) {
-	file, err := os.Open(path)
-	if err != nil {
-		return nil, progress.Invalid("reading the plan: %w", err)
-	}
-	defer file.Close()
-	data, err := io.ReadAll(io.LimitReader(file, limits[planJSON]+1))
-	if err != nil {
-		return nil, progress.Invalid("reading the plan: %w", err)
-	}
-	if int64(len(data)) > limits[planJSON] {
-		return nil, progress.Invalid("reading the plan: %s has more than %d bytes", path, limits[planJSON])
-	}
-	plan, err := review.ParsePlan(data)
-	if err != nil {
-		return nil, progress.Invalid("%s: %w", path, err)
-	}
-	return plan, nil
 }

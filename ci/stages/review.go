@@ -101,12 +101,14 @@ func (o ReviewOptions) comment(ctx context.Context) (review.Comment, error) {
 	}
 	switch {
 	case o.Plan != "":
-		// A plan file alone names no state: its comment has no fingerprint to apply.
-		plan, err := readPlanJSON(o.Plan)
+		p, state, err := readPlanJSON(o.Plan)
 		if err != nil {
 			return c, err
 		}
-		return o.addPlan(ctx, c, planned{masked: plan, PlanResult: PlanResult{Platforms: o.Platforms}}, o.Plan)
+		p.PlanResult.Platforms = o.Platforms
+		c, err = o.addPlan(ctx, c, p, o.Plan)
+		c.Summary.Errored = state.Errored
+		return c, err
 	case o.PlanDir != "":
 		p, failure, err := readPlan(o.PlanDir)
 		if err != nil {

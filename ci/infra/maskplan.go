@@ -25,9 +25,9 @@ func (m masker) plan(plan *tfjson.Plan) *tfjson.Plan {
 		return &copied
 	})
 	safe.OutputChanges = eachValue(plan.OutputChanges, m.change)
-	// Nothing here reads these. The configuration of an action has no marks in this
-	// library, the message of a check may hold any value.
-	safe.ActionInvocations, safe.Checks, safe.RelevantAttributes = nil, nil, nil
+	safe.ActionInvocations = each(plan.ActionInvocations, m.invocation)
+	safe.Checks = m.checks(plan.Checks)
+	safe.RelevantAttributes = nil // nothing here reads these
 	if plan.Config != nil {
 		config := *plan.Config
 		config.RootModule = m.config(config.RootModule)
@@ -140,7 +140,7 @@ func (m masker) change(change *tfjson.Change) *tfjson.Change {
 	}
 	safe := *change
 	safe.Before = m.value(change.Before, change.BeforeSensitive)
-	safe.After = m.value(change.After, change.AfterSensitive)
+	safe.After = m.distinct(safe.Before, m.value(change.After, change.AfterSensitive), change.Before, change.After)
 	safe.AfterUnknown = m.value(change.AfterUnknown, nil) // for its keys
 	safe.BeforeSensitive, safe.AfterSensitive = m.value(change.BeforeSensitive, nil), m.value(change.AfterSensitive, nil)
 	safe.ReplacePaths, _ = m.value(change.ReplacePaths, nil).([]any)
@@ -153,4 +153,42 @@ func (m masker) change(change *tfjson.Change) *tfjson.Change {
 	// Generated configuration repeats values and has no marks.
 	safe.GeneratedConfig = ""
 	return &safe
+}
+
+// invocation leaves out the configuration of an action, which is not shown.
+func (m masker) invocation(invocation *tfjson.ActionInvocation) *tfjson.ActionInvocation {
+	if invocation == nil {
+		return nil
+	}
+	safe := *invocation
+	safe.Address, safe.Name = m.text(invocation.Address), m.text(invocation.Name)
+	safe.ConfigValues, safe.ConfigSensitive, safe.ConfigUnknown = nil, nil, nil
+	if trigger := invocation.LifecycleActionTrigger; trigger != nil {
+		copied := *trigger
+		copied.TriggeringResourceAddress = m.text(copied.TriggeringResourceAddress)
+		safe.LifecycleActionTrigger = &copied
+	}
+	return &safe
+}
+
+func (m masker) checks(checks []tfjson.CheckResultStatic) []tfjson.CheckResultStatic {
+	var safe []tfjson.CheckResultStatic
+	for _, check := range checks {
+		check.Address.ToDisplay, check.Address.Name = m.text(check.Address.ToDisplay), m.text(check.Address.Name)
+		check.Address.Module = m.text(check.Address.Module)
+		var instances []tfjson.CheckResultDynamic
+		for _, instance := range check.Instances {
+			instance.Address.ToDisplay, instance.Address.Module = m.text(instance.Address.ToDisplay), m.text(instance.Address.Module)
+			instance.Address.InstanceKey = m.value(instance.Address.InstanceKey, nil)
+			var problems []tfjson.CheckResultProblem
+			for _, problem := range instance.Problems {
+				problems = append(problems, tfjson.CheckResultProblem{Message: m.text(problem.Message)})
+			}
+			instance.Problems = problems
+			instances = append(instances, instance)
+		}
+		check.Instances = instances
+		safe = append(safe, check)
+	}
+	return safe
 }

@@ -72,7 +72,9 @@ func hidden(r rune) bool {
 // HTML nor a mention means anything. A pipe would end a table's cell even there,
 // so it is written between two spans as an entity.
 func (c cleaner) code(text string) string {
-	text = cut(c.line(text), cellLimit)
+	text = c.redactor.Redact(strings.ToValidUTF8(text, "\uFFFD"))
+	// Escapes only make a text longer, so that no more of it can be shown.
+	text = cut(visible(text[:runeStart(text, min(len(text), 2*cellLimit))], ""), cellLimit)
 	var spans []string
 	for _, part := range strings.Split(text, "|") {
 		spans = append(spans, span(part))
@@ -123,7 +125,7 @@ func cut(text string, limit int) string {
 
 // runeStart returns the largest offset up to at that splits no rune.
 func runeStart(text string, at int) int {
-	for at > 0 && !utf8.RuneStart(text[at]) {
+	for at > 0 && at < len(text) && !utf8.RuneStart(text[at]) {
 		at--
 	}
 	return at

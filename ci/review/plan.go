@@ -45,7 +45,7 @@ func otherThanPlan(data []byte) string {
 		return "a plan among other lines, as the wrapper of hashicorp/setup-terraform prints it: set terraform_wrapper: false"
 	}
 	var keys map[string]json.RawMessage
-	if json.Unmarshal(data, &keys) != nil {
+	if json.Unmarshal(data, &keys) != nil || keys == nil {
 		return logOfPlan(data)
 	}
 	for _, known := range otherDocuments {

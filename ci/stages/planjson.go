@@ -4,13 +4,15 @@ import (
 	"io"
 	"os"
 
+	"gitops/ci/infra"
 	"gitops/ci/progress"
 	"gitops/ci/review"
+	"gitops/ci/secret"
 )
 
 // readPlanJSON reads a plan as `terraform show -json` prints it. Without the plan's text
-// and its state there is no fingerprint to apply.
-func readPlanJSON(path string) (planned, review.PlanState, error) {
+// and its state there is no fingerprint to apply. What it marks sensitive is masked.
+func readPlanJSON(path string, redactor *secret.Redactor) (planned, review.PlanState, error) {
 	file, err := os.Open(path)
 	if err != nil {
 		return planned{}, review.PlanState{}, progress.Invalid("reading the plan: %w", err)
@@ -27,5 +29,6 @@ func readPlanJSON(path string) (planned, review.PlanState, error) {
 	if err != nil {
 		return planned{}, review.PlanState{}, progress.Invalid("%s: %w", path, err)
 	}
-	return planned{masked: plan}, review.ParseState(data), nil
+	masked, _ := infra.Mask(plan, redactor)
+	return planned{masked: masked}, review.ParseState(data), nil
 }

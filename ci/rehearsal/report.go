@@ -1,18 +1,14 @@
 package rehearsal
 
 import (
-	"bytes"
 	_ "embed"
 	"fmt"
 	"html/template"
 	"io"
 	"time"
 
-	"github.com/yuin/goldmark"
-	"github.com/yuin/goldmark/extension"
-	"github.com/yuin/goldmark/renderer/html"
-
 	"gitops/ci/progress"
+	"gitops/ci/review"
 )
 
 //go:embed report.html
@@ -31,29 +27,17 @@ var pageTemplate = template.Must(template.New("report").Funcs(template.FuncMap{
 // WriteHTML writes the report as one self-contained page: the timeline of
 // stages, the review comment as GitHub would render it, and the receipt.
 func (r *Report) WriteHTML(w io.Writer) error {
-	review, err := renderMarkdown(r.Review)
+	comment, err := review.HTML(r.Review)
 	if err != nil {
-		return fmt.Errorf("rendering the review comment: %w", err)
+		return err
 	}
 	err = pageTemplate.Execute(w, struct {
 		*Report
 		ReviewHTML template.HTML
 		Summary    string
-	}{r, review, r.Summary()})
+	}{r, comment, r.Summary()})
 	if err != nil {
 		return fmt.Errorf("rendering the report: %w", err)
 	}
 	return nil
-}
-
-// renderMarkdown renders a comment that our own review stage wrote. It uses the
-// few raw tags that GitHub allows in comments (details, summary), and the page's
-// content security policy lets no script run.
-func renderMarkdown(text string) (template.HTML, error) {
-	markdown := goldmark.New(goldmark.WithExtensions(extension.GFM), goldmark.WithRendererOptions(html.WithUnsafe()))
-	var out bytes.Buffer
-	if err := markdown.Convert([]byte(text), &out); err != nil {
-		return "", err
-	}
-	return template.HTML(out.String()), nil //nolint:gosec // the page's policy lets no script run
 }

@@ -43,7 +43,7 @@ func WritePage(w io.Writer, title, body string) error {
 // colours of differences. The raw HTML in it is Render's; a page must let no script run
 // all the same.
 func HTML(body string) (template.HTML, error) {
-	markdown := goldmark.New(goldmark.WithExtensions(extension.GFM), goldmark.WithRendererOptions(html.WithUnsafe(),
+	markdown := goldmark.New(goldmark.WithExtensions(extension.GFM), goldmark.WithRendererOptions(html.WithUnsafe(), html.WithHardWraps(),
 		nodes.WithNodeRenderers(util.Prioritized(differences{}, 100))))
 	var out bytes.Buffer
 	if err := markdown.Convert([]byte(body), &out); err != nil {
@@ -52,7 +52,7 @@ func HTML(body string) (template.HTML, error) {
 	return template.HTML(alerts(out.String())), nil //nolint:gosec // what is not Render's stands in code, escaped
 }
 
-var alert = regexp.MustCompile(`<blockquote>\n<p>\[!(CAUTION|WARNING|NOTE)\]\n`)
+var alert = regexp.MustCompile(`<blockquote>\n<p>\[!(CAUTION|WARNING|NOTE)\](<br>)?\n`)
 
 // alerts makes of GitHub's quotes that begin with [!CAUTION] what they look like.
 func alerts(page string) string {

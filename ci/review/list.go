@@ -46,14 +46,14 @@ func (c *comparison) gap(path string, p pair, g gap) {
 		return
 	}
 	for i := g.before.from; i < g.before.to; i++ {
-		c.add(value{sign: signRemoved, path: fmt.Sprintf("%s[%d]", path, i), before: c.text(nth(p.before, i))})
+		c.any(fmt.Sprintf("%s[%d]", path, i), pair{before: nth(p.before, i)})
 	}
 	for i := g.after.from; i < g.after.to; i++ {
-		c.add(value{sign: signAdded, path: fmt.Sprintf("%s[%d]", path, i), after: c.text(nth(p.after, i))})
+		c.any(fmt.Sprintf("%s[%d]", path, i), pair{after: nth(p.after, i)})
 	}
 }
 
-// span is a part of a list.
+// part is a part of a list.
 type part struct{ from, to int }
 
 func (p part) len() int { return p.to - p.from }

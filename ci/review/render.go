@@ -160,7 +160,7 @@ func (r *renderer) platforms() {
 func (r *renderer) footer() string {
 	var b strings.Builder
 	if r.Fingerprint != "" {
-		b.WriteString("Fingerprint " + r.clean.code(r.Fingerprint) + "\n")
+		b.WriteString("Fingerprint " + r.clean.code(r.Fingerprint) + "\n\n")
 	}
 	b.WriteString("<sub>" + strings.Join(r.provenance(), " · ") + "</sub>\n")
 	return b.String()
@@ -187,8 +187,12 @@ func (r *renderer) provenance() []string {
 	if r.Failure != nil {
 		return append(parts, "nothing can be applied until a plan succeeds")
 	}
-	return append(parts, "stale after another commit, an apply, a change made outside of Terraform, "+
-		"or with other variables, provider or module versions: what is applied must have this fingerprint")
+	stale := "stale after another commit, an apply, a change made outside of Terraform, " +
+		"or with other variables, provider or module versions"
+	if r.Fingerprint != "" {
+		stale += ": what is applied must have this fingerprint"
+	}
+	return append(parts, stale)
 }
 
 func (r *renderer) noChanges() {

@@ -7,8 +7,9 @@ import (
 
 const (
 	mostFenced = 40   // values of one resource that are shown
+	mostOpen   = 3    // new resources whose values are not folded
 	fenceLimit = 4000 // bytes of them
-	mostNamed  = 20   // attributes that are only named as known after apply
+	mostNamed  = 6    // attributes that are only named as known after apply
 )
 
 // changed shows what changes in place, each with its values.
@@ -32,7 +33,11 @@ func (r *renderer) added() {
 			entries = append(entries, r.valued(resource))
 		}
 	}
-	head := fmt.Sprintf("<details><summary>Values of what is added (%d)</summary>\n\n", len(entries))
+	open := ""
+	if len(entries) <= mostOpen {
+		open = " open"
+	}
+	head := fmt.Sprintf("<details%s><summary>Values of what is added (%d)</summary>\n\n", open, len(entries))
 	r.page.entries(addedBudget, head, entries, func(left int) string {
 		return fmt.Sprintf("… and %d more\n\n", left)
 	}, "</details>\n\n")

@@ -6,6 +6,7 @@ import (
 	"maps"
 	"regexp"
 	"slices"
+	"strings"
 
 	tfjson "github.com/hashicorp/terraform-json"
 
@@ -54,10 +55,24 @@ func compareValues(change *tfjson.Change, redactor *secret.Redactor) comparison 
 		return c
 	}
 	c.any("", pair{change.Before, change.After, change.AfterUnknown, change.BeforeSensitive, change.AfterSensitive})
+	c.dropRepeated()
 	slices.SortStableFunc(c.values, func(a, b value) int {
 		return rank(a.unknown) - rank(b.unknown)
 	})
 	return c
+}
+
+// dropRepeated leaves out of tags_all, where AWS repeats tags beside the provider's own,
+// what tags has.
+func (c *comparison) dropRepeated() {
+	said := map[string]bool{}
+	for _, v := range c.values {
+		said[v.path+"\x00"+v.before+"\x00"+v.after] = true
+	}
+	c.values = slices.DeleteFunc(c.values, func(v value) bool {
+		rest, repeats := strings.CutPrefix(v.path, "tags_all")
+		return repeats && said["tags"+rest+"\x00"+v.before+"\x00"+v.after]
+	})
 }
 
 func rank(last bool) int {
@@ -124,11 +139,14 @@ func (c *comparison) other(path string, p pair) {
 	}
 }
 
+// oneLine is how many bytes of a map or list are written in one line.
+const oneLine = 80
+
 // long reports whether a map or a list is too long for one line.
 func long(v any) bool {
 	switch v.(type) {
 	case map[string]any, []any:
-		return len(compactJSON(v)) > valueLimit
+		return len(compactJSON(pruned(v))) > oneLine
 	}
 	return false
 }
@@ -145,6 +163,7 @@ func (c *comparison) parts(path string, p pair, sign rune) {
 		}
 		return
 	}
+	p.before, p.after = pruned(p.before), pruned(p.after)
 	c.maps(path, p)
 }
 

@@ -36,7 +36,7 @@ func TestCases(t *testing.T) {
 			"> - **make anew** `aws_db_instance.prod` · forced by `engine`: `\"postgres\"` → `\"mysql\"`"}},
 		"drift-and-failing-check": {"No changes · 1 check fails · 1 changed outside of Terraform", []string{
 			"> - `check.health` fails: `certificate expires in 2 days`", "Changed outside of Terraform (1)",
-			"`aws_security_group.sg`\n\n```diff\n+ ingress[0]: {\"cidr\":\"0.0.0.0/0\"}\n```"}},
+			"`aws_security_group.sg`\n\n```diff\n+ ingress[0].cidr: \"0.0.0.0/0\"\n```"}},
 		"errored-plan": {"The plan failed half-way: 1 to add · only a part was planned", []string{
 			"**Planning ended with an error.**", "**The plan is not complete**"}},
 	} {

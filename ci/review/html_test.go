@@ -15,7 +15,7 @@ func TestPage(t *testing.T) {
 	for _, want := range []string{
 		"<title>1 to &lt;add&gt;</title>", `<blockquote class="alert caution">`, `<p class="kind">Caution</p>`,
 		`<span class="changed">! instance_type: &#34;t3.micro&#34; → &#34;t3.small&#34;</span>`,
-		`<span class="removed">- ingress[1]:`, "<details><summary>Full plan</summary>", "default-src 'none'",
+		`<span class="removed">- ingress[1].from_port: 22</span>`, "<details><summary>Full plan</summary>", "default-src 'none'",
 	} {
 		if !strings.Contains(page.String(), want) {
 			t.Errorf("the page has no %s:\n%s", want, page.String())

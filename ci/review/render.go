@@ -197,6 +197,9 @@ func (r *renderer) provenance() []string {
 
 func (r *renderer) noChanges() {
 	parts := []string{"**No changes** in " + r.where()}
+	if effects, listed := ParseEffects(r.Before); listed && len(effects) > 0 {
+		parts = append(parts, fmt.Sprintf("since you last looked: %d gone", len(effects)))
+	}
 	if monthly := r.safeCost(); monthly != nil {
 		parts = append(parts, costPerMonth(*monthly))
 	}

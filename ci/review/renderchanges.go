@@ -9,7 +9,6 @@ const (
 	mostFenced = 40   // values of one resource that are shown
 	mostOpen   = 3    // new resources whose values are not folded
 	fenceLimit = 4000 // bytes of them
-	mostNamed  = 6    // attributes that are only named as known after apply
 )
 
 // changed shows what changes in place, each with its values.
@@ -102,9 +101,16 @@ func split(values []value, action Action) (known []value, later []string) {
 
 // named joins the first few paths.
 func (r *renderer) named(paths []string) string {
-	shown := cut(r.clean.line(strings.Join(paths[:min(mostNamed, len(paths))], ", ")), 600)
-	if len(paths) > mostNamed {
-		shown += fmt.Sprintf(" and %d more", len(paths)-mostNamed)
+	const most = 80 // bytes, about what a comment is wide
+	shown := ""
+	for i, path := range paths {
+		if shown != "" && len(shown)+len(path) > most {
+			return shown + fmt.Sprintf(" and %d more", len(paths)-i)
+		}
+		if shown != "" {
+			shown += ", "
+		}
+		shown += cut(r.clean.line(path), most)
 	}
 	return shown
 }

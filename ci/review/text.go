@@ -153,13 +153,13 @@ func differingLines(before, after string) []string {
 			if i == g.before.from-contextLines && i > shown {
 				lines = append(lines, "  …")
 			}
-			lines = append(lines, "  "+cut(old[i], lineLimit))
+			lines = append(lines, "  "+shownLine(old[i]))
 		}
 		for i := g.before.from; i < g.before.to; i++ {
-			lines = append(lines, "- "+cut(old[i], lineLimit))
+			lines = append(lines, "- "+shownLine(old[i]))
 		}
 		for i := g.after.from; i < g.after.to; i++ {
-			lines = append(lines, "+ "+cut(now[i], lineLimit))
+			lines = append(lines, "+ "+shownLine(now[i]))
 		}
 		shown = g.before.to
 	}
@@ -168,6 +168,12 @@ func differingLines(before, after string) []string {
 		lines = append(lines[:mostLines], fmt.Sprintf("  … and %d more lines", left))
 	}
 	return lines
+}
+
+// shownLine cuts a line, and shows the spaces at its end.
+func shownLine(line string) string {
+	trimmed := strings.TrimRight(line, " ")
+	return cut(trimmed+strings.Repeat("␠", len(line)-len(trimmed)), lineLimit)
 }
 
 // aroundDifference cuts two long texts to where they differ.

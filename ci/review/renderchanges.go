@@ -90,7 +90,7 @@ func split(values []value, action Action) (known []value, later []string) {
 	stays := action == ActionChange
 	for _, v := range values {
 		switch {
-		case v.unknown && !(stays && v.sign == signChanged):
+		case v.unknown && (!stays || v.sign != signChanged):
 			later = append(later, v.path)
 		case stays || !v.empty:
 			known = append(known, v)

@@ -71,7 +71,11 @@ func Run(ctx context.Context, o Options) (estimate Estimate, err error) {
 		return Estimate{}, &Unavailable{"infracost ended well and wrote nothing"}
 	}
 	parsed, err := Parse(document)
-	if err != nil {
+	var unavailable *Unavailable
+	switch {
+	case errors.As(err, &unavailable):
+		return Estimate{}, unavailable
+	case err != nil:
 		return Estimate{}, &Unavailable{err.Error()}
 	}
 	return Estimate{Cost: parsed, JSON: document}, nil

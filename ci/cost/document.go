@@ -78,7 +78,8 @@ func (a amount) orZero() decimal.Decimal {
 }
 
 // Parse reads the output of `infracost diff --format json`, or of `infracost
-// breakdown --format json`, of the versions 0.1 and 0.2.
+// breakdown --format json`, of the versions 0.1 and 0.2. Where Infracost priced nothing
+// and says why, the error is an *Unavailable.
 func Parse(data []byte) (Cost, error) {
 	var d document
 	if err := json.Unmarshal(data, &d); err != nil {
@@ -92,7 +93,32 @@ func Parse(data []byte) (Cost, error) {
 	if d.Projects == nil {
 		return Cost{}, progress.Invalid("reading Infracost JSON: it has no projects; give the output of `infracost diff --format json`")
 	}
+	if why := d.failure(); why != "" {
+		return Cost{}, &Unavailable{why}
+	}
 	return d.cost(), nil
+}
+
+// failure is why nothing was priced: Infracost ends with 0 and zeros where its service
+// refuses, as past a quota.
+func (d document) failure() string {
+	why := ""
+	for _, p := range d.Projects {
+		if p.Now.prices() || p.Past.prices() {
+			return ""
+		}
+		for _, problem := range diagnostics(p.Metadata) {
+			if problem.IsError && why == "" {
+				why = problem.Message
+			}
+		}
+	}
+	return why
+}
+
+// prices reports whether Infracost found anything to price.
+func (b *breakdown) prices() bool {
+	return b != nil && (len(b.Resources) > 0 || !b.Total.orZero().IsZero())
 }
 
 func (d document) cost() Cost {
@@ -161,20 +187,18 @@ func sortedKeys(maps ...map[string]amount) []string {
 	return keys
 }
 
-// problems returns what Infracost could not do in a project. It exits with 0 all
-// the same, so that a cost of zero may be an error.
-func problems(metadata json.RawMessage) []string {
+// diagnostic is what Infracost could not do in a project. It exits with 0 all the same.
+type diagnostic struct {
+	Message string `json:"message"`
+	IsError bool   `json:"isError"`
+}
+
+func diagnostics(metadata json.RawMessage) []diagnostic {
 	var told struct {
-		Errors []struct {
-			Message string `json:"message"`
-		} `json:"errors"`
+		Errors []diagnostic `json:"errors"`
 	}
 	if json.Unmarshal(metadata, &told) != nil {
 		return nil
 	}
-	var messages []string
-	for _, problem := range told.Errors {
-		messages = append(messages, problem.Message)
-	}
-	return messages
+	return told.Errors
 }

@@ -1,6 +1,7 @@
 package cost
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"strings"
@@ -40,6 +41,35 @@ func TestParse(t *testing.T) {
 		if got := strings.Join(resources, " "); got != test.resources {
 			t.Errorf("%s: resources are\n%s, want\n%s", name, got, test.resources)
 		}
+	}
+}
+
+// A quota makes Infracost answer zeros and end with 0.
+func TestNothingPricedIsNoCost(t *testing.T) {
+	data, err := os.ReadFile("testdata/quota.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var unavailable *Unavailable
+	if _, err := Parse(data); !errors.As(err, &unavailable) || unavailable.Why != "Infracost free monthly run limit exceeded." {
+		t.Errorf("error is %v, want that the limit is exceeded", err)
+	}
+}
+
+// Amounts are shown with two decimals, and what is shown must add up.
+func TestRoundedAmountsAddUp(t *testing.T) {
+	data, err := os.ReadFile("testdata/rounding.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := Parse(data)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c = c.Rounded()
+	got := strings.Join([]string{Money(c.Before, "USD"), Money(c.After, "USD"), MoneyDiff(c.Diff, "USD"), c.Resources[0].Diff.String()}, " ")
+	if got != "$10.47 $18.83 +$8.36 8.36" {
+		t.Errorf("the amounts are %s", got)
 	}
 }
 

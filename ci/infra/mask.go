@@ -1,6 +1,9 @@
 package infra
 
 import (
+	"reflect"
+	"strings"
+
 	tfjson "github.com/hashicorp/terraform-json"
 
 	"gitops/ci/secret"
@@ -13,6 +16,46 @@ import (
 // argument has none. An empty value stays: it hides nothing.
 func masked(plan *tfjson.Plan, redact func(string) string) *tfjson.Plan {
 	return masker{hide: redacted, text: redact}.plan(plan)
+}
+
+// Mask returns a copy of a plan from elsewhere that may be shown, as Workspace.Plan does
+// for its own, and a function that takes the plan's secrets and the redactor's out of other text.
+func Mask(plan *tfjson.Plan, redactor *secret.Redactor) (safe *tfjson.Plan, redact func(string) string) {
+	own := sensitive(plan)
+	redact = func(text string) string { return redactor.Redact(own.Redact(text)) }
+	return masked(plan, redact), redact
+}
+
+// changed follows a text with a mask that hides another value than before: both would
+// look the same.
+const changed = " (changed)"
+
+// distinct marks what only masks make equal. masked is old masked, safe is now masked; it
+// is changed in place.
+func (m masker) distinct(masked, safe, old, now any) any {
+	switch value := safe.(type) {
+	case string:
+		if masked == safe && strings.Contains(value, secret.Redacted) && !reflect.DeepEqual(old, now) {
+			return value + changed
+		}
+	case map[string]any:
+		before, _ := masked.(map[string]any)
+		fields, _ := old.(map[string]any)
+		nowFields, _ := now.(map[string]any)
+		for name, field := range nowFields {
+			if at := m.text(name); before[at] != nil {
+				value[at] = m.distinct(before[at], value[at], fields[name], field)
+			}
+		}
+	case []any:
+		before, _ := masked.([]any)
+		items, _ := old.([]any)
+		nowItems, _ := now.([]any)
+		for i := range min(len(value), len(before), len(items), len(nowItems)) {
+			value[i] = m.distinct(before[i], value[i], items[i], nowItems[i])
+		}
+	}
+	return safe
 }
 
 // minSecret is the shortest sensitive text that is also replaced where it has no

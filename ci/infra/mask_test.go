@@ -184,3 +184,34 @@ func TestMaskedWithoutConfigurationHidesAllVariables(t *testing.T) {
 		t.Errorf("variable: %v", got)
 	}
 }
+
+// A reader of the masked plan sees that a hidden value is another one.
+func TestMaskedTellsWhetherAValueChanged(t *testing.T) {
+	change := &tfjson.Change{
+		Before: map[string]any{"a": "first", "b": "the same", "c": "postgres://u:long-enough-1@db", "d": []any{"x"}, "e": map[string]any{"f": 1.0}},
+		After:  map[string]any{"a": "second", "b": "the same", "c": "postgres://u:long-enough-2@db", "d": []any{"y"}, "e": map[string]any{"f": 2.0}},
+	}
+	marks := map[string]any{"a": true, "b": true, "d": []any{true}, "e": map[string]any{"f": true}}
+	change.BeforeSensitive, change.AfterSensitive = marks, marks
+	redactor := secret.NewRedactor(secret.New("long-enough-1"), secret.New("long-enough-2"))
+	got := masked(&tfjson.Plan{ResourceChanges: []*tfjson.ResourceChange{{Change: change}}}, redactor.Redact).ResourceChanges[0].Change.After
+	want := map[string]any{"a": "[REDACTED] (changed)", "b": "[REDACTED]", "c": "postgres://u:[REDACTED]@db (changed)",
+		"d": []any{"[REDACTED] (changed)"}, "e": map[string]any{"f": "[REDACTED] (changed)"}}
+	if !reflect.DeepEqual(got, want) {
+		t.Errorf("after is %v", got)
+	}
+}
+
+// Checks and the actions of providers are shown without what is secret in them.
+func TestMaskedKeepsChecksAndActions(t *testing.T) {
+	plan := &tfjson.Plan{
+		Checks: []tfjson.CheckResultStatic{{Status: tfjson.CheckStatusFail, Instances: []tfjson.CheckResultDynamic{{
+			Status: tfjson.CheckStatusFail, Problems: []tfjson.CheckResultProblem{{Message: "hunter2hunter2 is too short"}},
+		}}}},
+		ActionInvocations: []*tfjson.ActionInvocation{nil, {Address: "action.a.b", ConfigValues: map[string]any{"token": "hunter2hunter2"}}},
+	}
+	got := text(t, masked(plan, secret.NewRedactor(secret.New("hunter2hunter2")).Redact))
+	if strings.Contains(got, "hunter2") || !strings.Contains(got, "is too short") || !strings.Contains(got, "action.a.b") {
+		t.Errorf("the masked plan is %s", got)
+	}
+}

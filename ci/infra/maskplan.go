@@ -26,8 +26,8 @@ func (m masker) plan(plan *tfjson.Plan) *tfjson.Plan {
 	})
 	safe.OutputChanges = eachValue(plan.OutputChanges, m.change)
 	safe.ActionInvocations = each(plan.ActionInvocations, m.invocation)
-	// Nothing here reads these: the message of a check may hold any value.
-	safe.Checks, safe.RelevantAttributes = nil, nil
+	safe.Checks = m.checks(plan.Checks)
+	safe.RelevantAttributes = nil // nothing here reads these
 	if plan.Config != nil {
 		config := *plan.Config
 		config.RootModule = m.config(config.RootModule)
@@ -41,7 +41,7 @@ func (m masker) invocation(invocation *tfjson.ActionInvocation) *tfjson.ActionIn
 		return nil
 	}
 	safe := *invocation
-	safe.Address = m.text(invocation.Address)
+	safe.Address, safe.Name = m.text(invocation.Address), m.text(invocation.Name)
 	safe.ConfigValues = m.value(invocation.ConfigValues, invocation.ConfigSensitive)
 	safe.ConfigUnknown, safe.ConfigSensitive = m.value(invocation.ConfigUnknown, nil), m.value(invocation.ConfigSensitive, nil) // for their keys
 	if trigger := invocation.LifecycleActionTrigger; trigger != nil {
@@ -156,7 +156,7 @@ func (m masker) change(change *tfjson.Change) *tfjson.Change {
 	}
 	safe := *change
 	safe.Before = m.value(change.Before, change.BeforeSensitive)
-	safe.After = m.value(change.After, change.AfterSensitive)
+	safe.After = m.distinct(safe.Before, m.value(change.After, change.AfterSensitive), change.Before, change.After)
 	safe.AfterUnknown = m.value(change.AfterUnknown, nil) // for its keys
 	safe.BeforeSensitive, safe.AfterSensitive = m.value(change.BeforeSensitive, nil), m.value(change.AfterSensitive, nil)
 	safe.ReplacePaths, _ = m.value(change.ReplacePaths, nil).([]any)
@@ -169,4 +169,26 @@ func (m masker) change(change *tfjson.Change) *tfjson.Change {
 	// Generated configuration repeats values and has no marks.
 	safe.GeneratedConfig = ""
 	return &safe
+}
+
+func (m masker) checks(checks []tfjson.CheckResultStatic) []tfjson.CheckResultStatic {
+	var safe []tfjson.CheckResultStatic
+	for _, check := range checks {
+		check.Address.ToDisplay, check.Address.Name = m.text(check.Address.ToDisplay), m.text(check.Address.Name)
+		check.Address.Module = m.text(check.Address.Module)
+		var instances []tfjson.CheckResultDynamic
+		for _, instance := range check.Instances {
+			instance.Address.ToDisplay, instance.Address.Module = m.text(instance.Address.ToDisplay), m.text(instance.Address.Module)
+			instance.Address.InstanceKey = m.value(instance.Address.InstanceKey, nil)
+			var problems []tfjson.CheckResultProblem
+			for _, problem := range instance.Problems {
+				problems = append(problems, tfjson.CheckResultProblem{Message: m.text(problem.Message)})
+			}
+			instance.Problems = problems
+			instances = append(instances, instance)
+		}
+		check.Instances = instances
+		safe = append(safe, check)
+	}
+	return safe
 }

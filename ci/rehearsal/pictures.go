@@ -8,6 +8,7 @@ import (
 	"io"
 	"strings"
 
+	"gitops/ci/review"
 	"gitops/ci/stages"
 )
 
@@ -36,17 +37,12 @@ func shortRef(ref string) string {
 // picture is the content of one page.
 type picture struct {
 	Title   string
-	Review  template.HTML
 	Receipt *stages.DeployResult
 }
 
-// WriteReviewPage writes the review comment alone as a page, for a picture of it.
-func (r *Report) WriteReviewPage(w io.Writer) error {
-	review, err := renderMarkdown(r.Review)
-	if err != nil {
-		return fmt.Errorf("rendering the review comment: %w", err)
-	}
-	return pictureTemplate.Execute(w, picture{Title: "review", Review: review})
+// WriteReviewPage writes a review comment alone as a page, for a picture of it.
+func WriteReviewPage(w io.Writer, comment string) error {
+	return review.WritePage(w, "review", comment)
 }
 
 // WriteReceiptPage writes the last deploy's receipt as a page, for a picture of it.

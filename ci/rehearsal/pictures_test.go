@@ -14,7 +14,7 @@ func TestPicturePages(t *testing.T) {
 			"steps": [{"name": "pull", "seconds": 2.5}]}`,
 	}
 	var review, receipt bytes.Buffer
-	if err := report.WriteReviewPage(&review); err != nil {
+	if err := WriteReviewPage(&review, report.Review); err != nil {
 		t.Fatal(err)
 	}
 	if err := report.WriteReceiptPage(&receipt); err != nil {

@@ -1,7 +1,6 @@
 package rehearsal
 
 import (
-	"bytes"
 	_ "embed"
 	"encoding/base64"
 	"fmt"
@@ -9,11 +8,8 @@ import (
 	"io"
 	"time"
 
-	"github.com/yuin/goldmark"
-	"github.com/yuin/goldmark/extension"
-	"github.com/yuin/goldmark/renderer/html"
-
 	"gitops/ci/progress"
+	"gitops/ci/review"
 )
 
 //go:embed report.html
@@ -33,16 +29,16 @@ var pageTemplate = template.Must(template.New("report").Funcs(template.FuncMap{
 // stages, the review comment as GitHub would render it, the receipt, and an SVG
 // picture of a benchmark of deploys if it is not empty.
 func (r *Report) WriteHTML(w io.Writer, benchmark []byte) error {
-	review, err := renderMarkdown(r.Review)
+	comment, err := review.HTML(r.Review)
 	if err != nil {
-		return fmt.Errorf("rendering the review comment: %w", err)
+		return err
 	}
 	err = pageTemplate.Execute(w, struct {
 		*Report
 		ReviewHTML template.HTML
 		Summary    string
 		Benchmark  template.URL
-	}{r, review, r.Summary(), svgURL(benchmark)})
+	}{r, comment, r.Summary(), svgURL(benchmark)})
 	if err != nil {
 		return fmt.Errorf("rendering the report: %w", err)
 	}
@@ -56,16 +52,4 @@ func svgURL(picture []byte) template.URL {
 		return ""
 	}
 	return template.URL("data:image/svg+xml;base64," + base64.StdEncoding.EncodeToString(picture)) //nolint:gosec // base64 has no quotes
-}
-
-// renderMarkdown renders a comment that our own review stage wrote. It uses the
-// few raw tags that GitHub allows in comments (details, summary), and the page's
-// content security policy lets no script run.
-func renderMarkdown(text string) (template.HTML, error) {
-	markdown := goldmark.New(goldmark.WithExtensions(extension.GFM), goldmark.WithRendererOptions(html.WithUnsafe()))
-	var out bytes.Buffer
-	if err := markdown.Convert([]byte(text), &out); err != nil {
-		return "", err
-	}
-	return template.HTML(out.String()), nil //nolint:gosec // the page's policy lets no script run
 }

@@ -1,6 +1,10 @@
 package review
 
-import tfjson "github.com/hashicorp/terraform-json"
+import (
+	"slices"
+
+	tfjson "github.com/hashicorp/terraform-json"
+)
 
 // Action is what Terraform will do with a resource or an output.
 type Action string
@@ -9,6 +13,7 @@ type Action string
 const (
 	ActionDestroy  Action = "destroy"
 	ActionReplace  Action = "replace"
+	ActionAnew     Action = "make anew" // a new one is made; the old one stays and is forgotten
 	ActionForget   Action = "forget"
 	ActionChange   Action = "change"
 	ActionAdd      Action = "add"
@@ -20,7 +25,7 @@ const (
 )
 
 var actionOrder = []Action{
-	ActionDestroy, ActionReplace, ActionForget, ActionChange, ActionAdd,
+	ActionDestroy, ActionReplace, ActionAnew, ActionForget, ActionChange, ActionAdd,
 	ActionImport, ActionMove, ActionRead, ActionDeferred, ActionNone,
 }
 
@@ -54,6 +59,8 @@ func changeAction(actions tfjson.Actions) Action {
 		return ActionNone
 	case actions.Replace():
 		return ActionReplace
+	case slices.Equal(actions, tfjson.Actions{tfjson.ActionCreate, tfjson.ActionForget}):
+		return ActionAnew
 	case actions.Create():
 		return ActionAdd
 	case actions.Delete():

@@ -13,6 +13,8 @@ import (
 	"github.com/yuin/goldmark/extension"
 	"github.com/yuin/goldmark/renderer/html"
 
+	tfjson "github.com/hashicorp/terraform-json"
+
 	"gitops/ci/cost"
 )
 
@@ -55,7 +57,7 @@ func confined(t testing.TB, body string) (rows int) {
 			t.Errorf("the page holds %s:\n%s\nin\n%s", bad, page, body)
 		}
 	}
-	if opened, closed := strings.Count(page, "<details>"), strings.Count(page, "</details>"); opened > 1 || opened != closed {
+	if opened, closed := strings.Count(page, "<details"), strings.Count(page, "</details>"); opened > 3 || opened != closed {
 		t.Errorf("%d folds are opened and %d closed:\n%s", opened, closed, page)
 	}
 	cells := regexp.MustCompile(`(?s)<tr>.*?</tr>`)
@@ -79,15 +81,47 @@ func hostile(text string) Comment {
 		Summary: Summary{
 			Counts: Counts{Destroy: 1, Replace: 1, Outputs: 1},
 			Resources: []Resource{
-				{Address: text, Action: ActionReplace, Previous: text, ImportID: text, ForcedBy: []string{text, text}},
-				{Address: text, Action: ActionDestroy},
+				{Address: text, Action: ActionReplace, Previous: text, ImportID: text, ForcedBy: []string{text, text}, change: hostileChange(text)},
+				{Address: text, Action: ActionDestroy, change: hostileChange(text)},
+				{Address: text, Action: ActionChange, change: hostileChange(text)},
+				{Address: text, Action: ActionAdd, change: hostileChange(text)},
+				{Address: text, Action: ActionRead},
 			},
-			Outputs: []Output{{Name: text, Action: ActionChange, Before: text, After: text}},
+			Outputs: []Output{
+				{Name: text, Action: ActionChange, Before: text, After: text},
+				{Name: text, Action: ActionChange, change: hostileChange(text)},
+			},
+			Invocations: []Invocation{{Address: text, Trigger: text, Event: text}},
+			Checks:      []Check{{Address: text, Messages: []string{text, text}}},
+			Drift:       []Resource{{Address: text, Action: ActionChange, change: hostileChange(text)}},
+			Errored:     true, Partial: true, UnknownChecks: 1, Terraform: text,
 		},
-		Cost: &cost.Cost{Currency: text, Diff: one, Problems: []string{text}, Resources: []cost.Resource{
+		Runs:       []Run{{Kind: text, Address: text, Text: text}},
+		Violations: []Violation{{Rule: text, What: text}},
+		Warnings:   []string{text}, Providers: []string{text}, RunURL: "https://" + text,
+		Record: Record{Key: keyOfNobody, Of: 1, Effects: []Effect{{Address: text, Action: ActionAdd}}},
+		Before: Render(Comment{Fingerprint: word("2"), Record: Record{Key: keyOfNobody, Of: 2, Effects: []Effect{
+			{Address: text, Action: ActionDestroy}, {Address: text + "2", Action: ActionChange},
+		}, Inputs: []Input{{Kind: text, Name: text}}}}),
+		Cost: &cost.Cost{Currency: text, After: one, Diff: one, Problems: []string{text}, Resources: []cost.Resource{
 			{Name: text, Project: text, Before: &one, Diff: one},
 		}},
 	}
+}
+
+// hostileChange changes text wherever a value may be: in maps, lists, JSON, YAML and
+// lines.
+func hostileChange(text string) *tfjson.Change {
+	values := func(other string) any {
+		text := text + other
+		return map[string]any{
+			text: text, "list": []any{text, text + "x"}, "json": compactJSON(map[string]any{text: text}),
+			"yaml": "key: " + compactJSON(text) + "\nother: 1\n", "lines": "first\n" + text + "\nlast\n",
+			"hidden": text, "later": text,
+		}
+	}
+	return &tfjson.Change{Actions: tfjson.Actions{tfjson.ActionUpdate}, Before: values("a"), After: values("b"),
+		BeforeSensitive: map[string]any{"hidden": true}, AfterSensitive: map[string]any{"hidden": true}, AfterUnknown: map[string]any{"later": true, text: true}}
 }
 
 var attacks = []string{
@@ -112,6 +146,9 @@ func check(t testing.TB, text string) {
 	if rows := confined(t, body); rows < 3 || !strings.Contains(body, canary) {
 		t.Errorf("%q: the comment has %d rows, and no hostile text or some: %v", text, rows, strings.Contains(body, canary))
 	}
+	if _, err := HTML(body); err != nil {
+		t.Errorf("%q: no page: %v", text, err)
+	}
 	if fingerprint, found := ParseFingerprint(body); !found || fingerprint != c.Fingerprint {
 		t.Errorf("%q: the fingerprint is %q", text, fingerprint)
 	}
@@ -135,6 +172,11 @@ func check(t testing.TB, text string) {
 	}
 	c.Failure, c.Summary = nil, Summary{}
 	confined(t, Render(c))
+	c.Violations, c.Warnings = nil, nil
+	if body = Render(c); !strings.Contains(body, "**No changes** in ") {
+		t.Errorf("%q: no changes give\n%s", text, body)
+	}
+	confined(t, body)
 }
 
 // What is recorded from Terraform is hostile as well, in part.

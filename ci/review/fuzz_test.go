@@ -1,6 +1,7 @@
 package review
 
 import (
+	"encoding/json"
 	"os"
 	"path/filepath"
 	"strings"
@@ -11,7 +12,7 @@ import (
 )
 
 func FuzzPlan(f *testing.F) {
-	for _, name := range []string{"create", "everything", "destroy", "nochange", "aws"} {
+	for _, name := range []string{"create", "everything", "destroy", "nochange", "aws", "values", "target", "shop"} {
 		f.Add(recorded(f, "plans/"+name+".json"))
 	}
 	f.Add([]byte(`{"format_version":"1.2","resource_changes":[null,{"change":null},{"change":{"actions":["x"],"replace_paths":[null,[],[1,"a",null,{"b":[]}]]}}],"output_changes":{"a":null},"deferred_changes":[null,{"resource_change":{"change":{}}}]}`))
@@ -27,7 +28,10 @@ func FuzzPlan(f *testing.F) {
 		if err != nil || fingerprint(again, extra) != word {
 			t.Fatalf("a second look gives another fingerprint, or %v", err)
 		}
-		body := Render(Comment{Summary: Summarize(plan), Fingerprint: word, Record: first.Record, PlanText: string(data)})
+		s := Summarize(plan)
+		s.Errored = ParseState(data).Errored
+		before := Render(Comment{Summary: s, Fingerprint: word, Record: first.Record})
+		body := Render(Comment{Summary: s, Fingerprint: word, Record: first.Record, PlanText: string(data), Before: before})
 		if difference := Compare(first.Record, Observe(again, extra).Record); !difference.Empty() {
 			t.Fatalf("a second look gives other effects: %v", difference)
 		}
@@ -75,6 +79,46 @@ func FuzzRender(f *testing.F) {
 		f.Add(attack)
 	}
 	f.Fuzz(func(t *testing.T, text string) { check(t, text) })
+}
+
+// FuzzValues compares two values of a plan: JSON where they are, else texts, which may be
+// JSON or YAML themselves.
+func FuzzValues(f *testing.F) {
+	for _, name := range []string{"values", "shop"} {
+		for _, rc := range recordedPlan(f, name).ResourceChanges {
+			f.Add(compactJSON(rc.Change.Before), compactJSON(rc.Change.After), compactJSON(rc.Change.AfterUnknown), compactJSON(rc.Change.AfterSensitive))
+		}
+	}
+	f.Add("a: &x [1]\nb: *x\n", "a: [1, 2]\nb: ~\n", `{"a":true}`, `true`)
+	f.Add(`[1,2,3,4]`, `[0,1,3,4,"geheimnis"]`, `[]`, `[]`)
+	f.Fuzz(func(t *testing.T, before, after, unknown, sensitive string) {
+		const hidden = "geheimnis"
+		plan, err := ParsePlan([]byte(`{"format_version":"1.2","resource_changes":[{"address":"a.b","change":{"actions":["update"],"before":` + jsonOr(before) +
+			`,"after":` + jsonOr(after) + `,"after_unknown":` + jsonOr(unknown) + `,"after_sensitive":` + jsonOr(sensitive) + `,"replace_paths":[["a"]]}}]}`))
+		if err != nil {
+			return
+		}
+		s := Summarize(plan)
+		for _, action := range []Action{ActionChange, ActionReplace, ActionAdd, ActionAnew} {
+			s.Resources[0].Action = action
+			s.Drift = s.Resources
+			body := Render(Comment{Summary: s, Redactor: secret.NewRedactor(secret.New(hidden))})
+			if strings.Contains(body, hidden) || len(body) > Limit {
+				t.Fatalf("%d bytes:\n%s", len(body), body)
+			}
+			if strings.Contains(before+after, canary) {
+				confined(t, body)
+			}
+		}
+	})
+}
+
+// jsonOr returns text if it is JSON, and else text as a JSON string.
+func jsonOr(text string) string {
+	if json.Valid([]byte(text)) {
+		return text
+	}
+	return compactJSON(text)
 }
 
 func FuzzRedacted(f *testing.F) {

@@ -47,6 +47,8 @@ func visible(text, keep string) string {
 			b.WriteString(`\t`)
 		case r == '\r':
 			b.WriteString(`\r`)
+		case r > 0xFFFF:
+			fmt.Fprintf(&b, `\U%08x`, r)
 		default:
 			fmt.Fprintf(&b, `\u%04x`, r)
 		}
@@ -55,19 +57,24 @@ func visible(text, keep string) string {
 }
 
 // hidden covers controls (Cc), formats such as bidirectional overrides and
-// zero-width characters (Cf), and the line separators that Markdown knows.
+// zero-width characters (Cf), private ones (Co), spaces and line separators other than
+// the plain space, and letters that show nothing: fillers, joiners, variation selectors,
+// the empty Braille pattern.
 func hidden(r rune) bool {
 	if r >= ' ' && r <= '~' {
 		return false // most text, without a look into tables
 	}
-	return unicode.Is(unicode.Cc, r) || unicode.Is(unicode.Cf, r) || r == '\u2028' || r == '\u2029'
+	return r == '\u2800' || unicode.In(r, unicode.Cc, unicode.Cf, unicode.Co, unicode.Z,
+		unicode.Other_Default_Ignorable_Code_Point, unicode.Variation_Selector)
 }
 
 // code quotes untrusted text as a code span: inside one, neither Markdown nor
 // HTML nor a mention means anything. A pipe would end a table's cell even there,
 // so it is written between two spans as an entity.
 func (c cleaner) code(text string) string {
-	text = cut(c.line(text), cellLimit)
+	text = c.redactor.Redact(strings.ToValidUTF8(text, "\uFFFD"))
+	// Escapes only make a text longer, so that no more of it can be shown.
+	text = cut(visible(text[:runeStart(text, min(len(text), 2*cellLimit))], ""), cellLimit)
 	var spans []string
 	for _, part := range strings.Split(text, "|") {
 		spans = append(spans, span(part))
@@ -118,7 +125,7 @@ func cut(text string, limit int) string {
 
 // runeStart returns the largest offset up to at that splits no rune.
 func runeStart(text string, at int) int {
-	for at > 0 && !utf8.RuneStart(text[at]) {
+	for at > 0 && at < len(text) && !utf8.RuneStart(text[at]) {
 		at--
 	}
 	return at

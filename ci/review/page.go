@@ -46,3 +46,45 @@ func (p *page) list(budget int, head string, rows []string, more func(left int) 
 		budget -= len(row)
 	}
 }
+
+// entry is a part of a list that may be written whole or in short.
+type entry struct {
+	brief string
+	full  func() string // nil where there is no more
+}
+
+// leastRoom is how many bytes must be left for a further entry to be written whole.
+const leastRoom = 100
+
+// entries adds head, the entries within budget bytes, and tail. All are written in short
+// before one is written whole; the first ones are written whole.
+func (p *page) entries(budget int, head string, entries []entry, more func(left int) string, tail string) {
+	if len(entries) == 0 {
+		return
+	}
+	budget = min(budget, p.left) - len(head) - len(tail)
+	var rows []string
+	room := budget
+	for _, entry := range entries {
+		rows = append(rows, entry.brief)
+		room -= len(entry.brief)
+	}
+	if len(more(len(entries))) > budget {
+		return
+	}
+	for i, entry := range entries {
+		if room < leastRoom {
+			break
+		}
+		if entry.full == nil {
+			continue
+		}
+		if full := entry.full(); len(full)-len(entry.brief) <= room {
+			room -= len(full) - len(entry.brief)
+			rows[i] = full
+		}
+	}
+	p.write(head)
+	p.list(budget, "", rows, more)
+	p.write(tail)
+}

@@ -18,12 +18,14 @@ type Counts struct {
 	Change   int `json:"change"`
 	Destroy  int `json:"destroy"`
 	Replace  int `json:"replace"`
+	Anew     int `json:"anew,omitempty"` // made anew, with the old one left alone
 	Forget   int `json:"forget"`
 	Import   int `json:"import"`
 	Move     int `json:"move"`
 	Read     int `json:"read"`
 	Deferred int `json:"deferred"`
 	Outputs  int `json:"outputs"`
+	Invoke   int `json:"invoke,omitempty"` // actions of providers
 }
 
 // Summary is what a plan would do.
@@ -31,6 +33,27 @@ type Summary struct {
 	Counts    Counts     `json:"counts"`
 	Resources []Resource `json:"resources"` // destroys and replacements first, then by address
 	Outputs   []Output   `json:"outputs"`   // by name
+	// Invocations are the actions of providers that the plan runs, as Terraform orders them.
+	Invocations []Invocation `json:"invocations,omitempty"`
+	// Checks are the conditions that do not hold. UnknownChecks counts those that only an
+	// apply can tell.
+	Checks        []Check `json:"checks,omitempty"`
+	UnknownChecks int     `json:"unknown_checks,omitempty"`
+	// Drift is what Terraform found changed outside of it, by address.
+	Drift []Resource `json:"drift,omitempty"`
+	// Partial says that the plan leaves something out: it was made with -target, or
+	// defers changes. Errored says that planning ended with an error.
+	Partial bool `json:"partial,omitempty"`
+	Errored bool `json:"errored,omitempty"`
+	// Terraform is the version that made the plan.
+	Terraform string `json:"terraform,omitempty"`
+}
+
+// Invocation is an action of a provider that a plan runs.
+type Invocation struct {
+	Address string `json:"address"`
+	Trigger string `json:"trigger,omitempty"` // the resource whose change runs it; empty where it was asked for
+	Event   string `json:"event,omitempty"`   // such as before_create
 }
 
 // Resource is one resource that a plan touches.
@@ -43,6 +66,8 @@ type Resource struct {
 	CreateFirst bool     `json:"create_first,omitempty"` // a replacement made before the old one goes
 	ForcedBy    []string `json:"forced_by,omitempty"`    // attributes that force a replacement
 	Reason      string   `json:"reason,omitempty"`       // Terraform's reason, in words
+
+	change *tfjson.Change // the values, which are compared only as far as they are shown
 }
 
 // Output is one output that a plan changes. Before and After are shown values,
@@ -52,10 +77,20 @@ type Output struct {
 	Action Action `json:"action"`
 	Before string `json:"before,omitempty"`
 	After  string `json:"after,omitempty"`
+
+	change *tfjson.Change
 }
 
 // Empty reports whether the plan would do nothing at all.
-func (s Summary) Empty() bool { return len(s.Resources) == 0 && len(s.Outputs) == 0 }
+func (s Summary) Empty() bool {
+	return len(s.Resources) == 0 && len(s.Outputs) == 0 && len(s.Invocations) == 0
+}
+
+// quiet reports whether one line says everything: nothing is done, all of it was planned,
+// and Terraform noticed nothing.
+func (s Summary) quiet() bool {
+	return s.Empty() && !s.Partial && !s.Errored && len(s.Checks) == 0 && len(s.Drift) == 0
+}
 
 // Summarize says what plan would do. A nil plan does nothing.
 func Summarize(plan *tfjson.Plan) Summary {
@@ -76,8 +111,24 @@ func Summarize(plan *tfjson.Plan) Summary {
 	for name, change := range plan.OutputChanges {
 		s.addOutput(name, change)
 	}
+	s.addInvocations(plan.ActionInvocations)
+	s.addNotices(plan)
 	s.sort()
 	return s
+}
+
+func (s *Summary) addInvocations(invocations []*tfjson.ActionInvocation) {
+	for _, invocation := range invocations {
+		if invocation == nil {
+			continue
+		}
+		s.Counts.Invoke++
+		i := Invocation{Address: invocation.Address}
+		if trigger := invocation.LifecycleActionTrigger; trigger != nil {
+			i.Trigger, i.Event = trigger.TriggeringResourceAddress, trigger.ActionTriggerEvent
+		}
+		s.Invocations = append(s.Invocations, i)
+	}
 }
 
 func (s *Summary) add(rc *tfjson.ResourceChange, action Action) {
@@ -85,14 +136,7 @@ func (s *Summary) add(rc *tfjson.ResourceChange, action Action) {
 		return
 	}
 	s.Counts.count(action)
-	r := Resource{
-		Address:     address(rc),
-		Type:        rc.Type,
-		Action:      action,
-		CreateFirst: rc.Change.Actions.CreateBeforeDestroy(),
-		ForcedBy:    paths(rc.Change.ReplacePaths),
-		Reason:      reasons[rc.ActionReason],
-	}
+	r := newResource(rc, action)
 	if rc.Change.Importing != nil {
 		r.ImportID = rc.Change.Importing.ID
 		s.Counts.Import++
@@ -102,6 +146,18 @@ func (s *Summary) add(rc *tfjson.ResourceChange, action Action) {
 		s.Counts.Move++
 	}
 	s.Resources = append(s.Resources, r)
+}
+
+func newResource(rc *tfjson.ResourceChange, action Action) Resource {
+	return Resource{
+		Address:     address(rc),
+		Type:        rc.Type,
+		Action:      action,
+		CreateFirst: rc.Change.Actions.CreateBeforeDestroy(),
+		ForcedBy:    paths(rc.Change.ReplacePaths),
+		Reason:      reasons[rc.ActionReason],
+		change:      rc.Change,
+	}
 }
 
 // count leaves imports and moves to the caller: they come with other actions.
@@ -115,6 +171,8 @@ func (c *Counts) count(action Action) {
 		c.Destroy++
 	case ActionReplace:
 		c.Replace++
+	case ActionAnew:
+		c.Anew++
 	case ActionForget:
 		c.Forget++
 	case ActionRead:
@@ -133,7 +191,7 @@ func (s *Summary) addOutput(name string, change *tfjson.Change) {
 		return
 	}
 	s.Counts.Outputs++
-	output := Output{Name: name, Action: action}
+	output := Output{Name: name, Action: action, change: change}
 	if action != ActionAdd {
 		output.Before = shown(change.Before, nil, change.BeforeSensitive)
 	}

@@ -97,6 +97,10 @@ func readCost(file string) (CostResult, error) {
 		return CostResult{Unavailable: none.Unavailable}, nil
 	}
 	parsed, err := cost.Parse(data)
+	var unavailable *cost.Unavailable
+	if errors.As(err, &unavailable) {
+		return CostResult{Unavailable: unavailable.Why}, nil
+	}
 	if err != nil {
 		return CostResult{}, progress.Invalid("%s: %w", file, err)
 	}

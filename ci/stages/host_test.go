@@ -44,7 +44,7 @@ func TestAWrongHostKeyIsRefused(t *testing.T) {
 		},
 		"drift": func(ctx context.Context) error {
 			o := DriftOptions{Host: h, Manifests: []string{"compose.yml"}}
-			source, err := o.source()
+			source, err := o.source(t.Context())
 			if err != nil {
 				return err
 			}

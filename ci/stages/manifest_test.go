@@ -88,7 +88,7 @@ services: {job: {image: "job:1", profiles: [jobs]}}
 TAG=deployed
 `)
 	o := DriftOptions{Deployed: "deployed", Manifests: []string{"app/compose.yml", "app/more.yml"}, Profiles: []string{"jobs"}, EnvFiles: []string{"app/images.env", "app/secret.env"}}
-	source, err := o.source()
+	source, err := o.source(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -106,7 +106,7 @@ TAG=deployed
 		t.Error("an image without its value is compared")
 	}
 	o.Manifests = []string{"app/none.yml"}
-	if _, err := o.source(); progress.ExitCode(err) != progress.ExitInvalid {
+	if _, err := o.source(t.Context()); progress.ExitCode(err) != progress.ExitInvalid {
 		t.Errorf("no manifest: %v", err)
 	}
 }

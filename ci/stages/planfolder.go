@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -76,6 +75,12 @@ func (p planned) write(dir string) error {
 func (p planned) show(c *review.Comment) {
 	c.Workspace, c.Fingerprint, c.Record = p.Workspace, p.Fingerprint, p.record
 	c.Summary, c.PlanText, c.Platforms = review.Summarize(p.masked), p.text, p.platforms()
+	for _, run := range p.Runs {
+		c.Runs = append(c.Runs, review.Run{Kind: run.Kind, Address: run.Address, Text: run.Text})
+	}
+	for _, v := range p.Volatile {
+		c.Warnings = append(c.Warnings, fmt.Sprintf("%s:%d: %s gives another value each time: %s", v.File, v.Line, v.Function, v.Remedy))
+	}
 }
 
 // platforms are the server's, and those that images were built for where it was planned.
@@ -196,25 +201,4 @@ func empty(dir string) error {
 		}
 	}
 	return nil
-}
-
-// readPlanJSON reads a plan as `terraform show -json` prints it.
-func readPlanJSON(path string) (*tfjson.Plan, error) {
-	file, err := os.Open(path)
-	if err != nil {
-		return nil, progress.Invalid("reading the plan: %w", err)
-	}
-	defer file.Close()
-	data, err := io.ReadAll(io.LimitReader(file, limits[planJSON]+1))
-	if err != nil {
-		return nil, progress.Invalid("reading the plan: %w", err)
-	}
-	if int64(len(data)) > limits[planJSON] {
-		return nil, progress.Invalid("reading the plan: %s has more than %d bytes", path, limits[planJSON])
-	}
-	plan, err := review.ParsePlan(data)
-	if err != nil {
-		return nil, progress.Invalid("%s: %w", path, err)
-	}
-	return plan, nil
 }

@@ -200,7 +200,7 @@ func TestCostTakesAPlainFileOfAPlansSize(t *testing.T) {
 			t.Errorf("%s: %v", file, err)
 		}
 	}
-	if _, err := readPlanJSON(large); progress.ExitCode(err) != progress.ExitInvalid || !strings.Contains(err.Error(), "more than") {
+	if _, _, err := readPlanJSON(large, nil); progress.ExitCode(err) != progress.ExitInvalid || !strings.Contains(err.Error(), "more than") {
 		t.Errorf("a large plan: %v", err)
 	}
 }

@@ -1,10 +1,12 @@
 package stages
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"gitops/ci/progress"
@@ -32,9 +34,16 @@ type ReviewOptions struct {
 	Commit string `json:"commit,omitempty"`
 	// PullRequest is the number of the pull request to comment on.
 	PullRequest int `json:"pull_request,omitempty"`
-	// Out is a file for the comment.
-	Out    string `json:"out,omitempty"`
-	Output Output `json:"-"`
+	// Out is a file for the comment, and HTML one for a page that shows it as GitHub does.
+	Out  string `json:"out,omitempty"`
+	HTML string `json:"html,omitempty"`
+	// RunURL is the page of the run on GitHub that plans.
+	RunURL string `json:"run_url,omitempty"`
+	// Policy are rules that a plan must keep, and Facts what GitHub says of the pull
+	// request, which may allow what they forbid.
+	Policy review.Policy `json:"policy"`
+	Facts  review.Facts  `json:"facts"`
+	Output Output        `json:"-"`
 }
 
 // ReviewResult is the comment and where it is.
@@ -45,28 +54,47 @@ type ReviewResult struct {
 	Fingerprint     string `json:"fingerprint,omitempty"`
 	CostUnavailable string `json:"cost_unavailable,omitempty"`
 	File            string `json:"file,omitempty"`
+	Page            string `json:"page,omitempty"`
+	// Violations are the rules that the plan breaks.
+	Violations []review.Violation `json:"violations,omitempty"`
 	// Text is the comment as Markdown.
 	Text string `json:"-"`
 }
 
 // Review writes plan and cost into the one comment of a pull request, or renders
-// it. A plan that failed is told in the comment and is an error too. The token
-// needs pull-requests: write.
+// it. A plan that failed is told in the comment and is an error too; one that breaks the
+// policy is progress.Refused. The token needs pull-requests: write.
 func Review(ctx context.Context, o ReviewOptions) (ReviewResult, error) {
+	if err := o.Policy.Check(); err != nil {
+		return ReviewResult{}, err
+	}
 	comment, planErr := o.comment(ctx)
 	if planErr != nil && comment.Failure == nil {
 		return ReviewResult{}, planErr
 	}
-	r := ReviewResult{
-		Headline: headline(comment), Fingerprint: comment.Fingerprint, CostUnavailable: comment.NoCost, Text: review.Render(comment),
+	if planErr == nil {
+		comment.Violations = review.CheckPolicy(o.Policy, comment.Summary, comment.Cost, o.Facts)
 	}
-	if err := o.deliver(ctx, comment, &r); err != nil {
+	r, err := o.deliver(ctx, comment)
+	switch {
+	case err != nil:
 		return ReviewResult{}, err
+	case planErr != nil:
+		return r, planErr
+	case o.RequireCost && comment.Cost == nil:
+		return r, errNoCost(comment.NoCost)
+	case len(r.Violations) > 0:
+		return r, errPolicy(r.Violations)
 	}
-	if planErr == nil && o.RequireCost && comment.Cost == nil {
-		planErr = errNoCost(comment.NoCost)
+	return r, nil
+}
+
+func errPolicy(violations []review.Violation) error {
+	var lines []string
+	for _, v := range violations {
+		lines = append(lines, v.Rule+": "+v.What)
 	}
-	return r, planErr
+	return progress.Refused("the policy of gitops.yml forbids this plan:\n%s", strings.Join(lines, "\n"))
 }
 
 func headline(c review.Comment) string {
@@ -76,25 +104,51 @@ func headline(c review.Comment) string {
 	return review.Headline(c.Summary, c.Cost)
 }
 
-// deliver writes the comment to where o says.
-func (o ReviewOptions) deliver(ctx context.Context, c review.Comment, r *ReviewResult) error {
+// deliver renders the comment and writes it to where o says.
+func (o ReviewOptions) deliver(ctx context.Context, c review.Comment) (ReviewResult, error) {
+	r := ReviewResult{Headline: headline(c), Fingerprint: c.Fingerprint, CostUnavailable: c.NoCost, Violations: c.Violations}
 	if o.PullRequest == 0 {
-		if o.Out == "" {
-			return nil
-		}
-		r.File = o.Out
 		remember(c.Fingerprint, c.Record)
-		return os.WriteFile(o.Out, []byte(r.Text), 0o644)
+		r.Text, r.File, r.Page = review.Render(c), o.Out, o.HTML
+		return r, o.write(r)
 	}
 	client, err := o.GitHub.client(o.Output)
 	if err != nil {
+		return r, err
+	}
+	marker := review.Marker(c.Dir, c.Workspace)
+	if c.Before, _, err = client.FindComment(ctx, o.PullRequest, marker); err != nil {
+		return r, err
+	}
+	r.Page = o.HTML
+	if r.Text, err = o.seal(ctx, client, c, review.Render(c)); err != nil {
+		return r, err
+	}
+	if err := o.write(r); err != nil {
+		return r, err
+	}
+	r.Comment, r.Created, err = client.UpsertComment(ctx, o.PullRequest, marker, r.Text)
+	return r, err
+}
+
+// write writes the files that the result names.
+func (o ReviewOptions) write(r ReviewResult) error {
+	if r.File != "" {
+		if err := os.WriteFile(r.File, []byte(r.Text), 0o644); err != nil {
+			return progress.Invalid("writing the comment: %w", err)
+		}
+	}
+	if r.Page == "" {
+		return nil
+	}
+	var page bytes.Buffer
+	if err := review.WritePage(&page, o.Output.Redactor.Redact(r.Headline), r.Text); err != nil {
 		return err
 	}
-	if r.Text, err = o.seal(ctx, client, c, r.Text); err != nil {
-		return err
+	if err := os.WriteFile(r.Page, page.Bytes(), 0o644); err != nil {
+		return progress.Invalid("writing the page: %w", err)
 	}
-	r.Comment, r.Created, err = client.UpsertComment(ctx, o.PullRequest, review.Marker(c.Dir, c.Workspace), r.Text)
-	return err
+	return nil
 }
 
 // comment gathers what the comment says. When planning failed, it returns the
@@ -102,15 +156,18 @@ func (o ReviewOptions) deliver(ctx context.Context, c review.Comment, r *ReviewR
 func (o ReviewOptions) comment(ctx context.Context) (review.Comment, error) {
 	c := review.Comment{
 		Dir: o.Terraform.Dir, Commit: o.Commit, Time: time.Now().UTC(), Redactor: o.Output.Redactor,
+		RunURL: o.RunURL, Providers: o.providers(),
 	}
 	switch {
 	case o.Plan != "":
-		// A plan file alone names no state: its comment has no fingerprint to apply.
-		plan, err := readPlanJSON(o.Plan)
+		p, state, err := readPlanJSON(o.Plan, o.Output.Redactor)
 		if err != nil {
 			return c, err
 		}
-		return o.addPlan(ctx, c, planned{masked: plan, PlanResult: PlanResult{Platforms: o.Platforms}}, o.Plan)
+		p.PlanResult.Platforms = o.Platforms
+		c, err = o.addPlan(ctx, c, p, o.Plan)
+		c.Summary.Errored = state.Errored
+		return c, err
 	case o.PlanDir != "":
 		p, failure, err := readPlan(o.PlanDir)
 		if err != nil {
@@ -145,9 +202,37 @@ func (o ReviewOptions) plan(ctx context.Context, c review.Comment) (review.Comme
 // are not the pull request's fault: those are errors alone.
 func failedPlan(ctx context.Context, c review.Comment, err error) (review.Comment, error) {
 	if ctx.Err() == nil && progress.ExitCode(err) == progress.ExitFailed {
-		c.Failure = &review.Failure{Step: "plan", Output: err.Error()}
+		c.Failure = &review.Failure{Step: failedStep(err), Output: err.Error()}
 	}
 	return c, err
+}
+
+// steps are Terraform's commands by what an error says that was attempted. A plan folder
+// keeps an error's text alone.
+var steps = []struct{ doing, command string }{
+	{"initialising terraform", "init"}, {"selecting workspace", "workspace select"}, {"validating", "validate"}, {"reading the plan", "show"},
+}
+
+func failedStep(err error) string {
+	for _, step := range steps {
+		if strings.HasPrefix(err.Error(), step.doing) {
+			return step.command
+		}
+	}
+	return "plan"
+}
+
+// providers are those that the lock file names, with their versions; none where the
+// configuration is not at hand.
+func (o ReviewOptions) providers() []string {
+	if o.Plan != "" {
+		return nil
+	}
+	lock, err := os.ReadFile(filepath.Join(o.Terraform.Dir, ".terraform.lock.hcl"))
+	if err != nil {
+		return nil
+	}
+	return review.LockedProviders(lock)
 }
 
 // addPlan adds a plan to c, and the cost of file, which is the same plan as JSON.

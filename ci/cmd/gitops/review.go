@@ -6,7 +6,9 @@ import (
 	"os"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
+	"gitops/ci/review"
 	"gitops/ci/stages"
 )
 
@@ -26,11 +28,34 @@ func newReview(c *console) *cobra.Command {
 	flags.StringVar(&o.Cost, "cost", "", "Infracost's JSON, instead of asking Infracost")
 	flags.StringVar(&o.Out, "out", "", "file for the comment, instead of a pull request")
 	flags.StringVar(&o.Commit, "commit", os.Getenv("GITHUB_SHA"), "full SHA of the commit that was planned")
+	flags.StringVar(&o.HTML, "html", "", "file for a page that shows the comment as GitHub does")
+	flags.StringVar(&o.RunURL, "run-url", runURL(), "page of the run that plans, to link in the comment (default: GitHub Actions')")
+	addPolicy(flags, &o.Policy, &o.Facts)
 	flags.IntVar(&o.PullRequest, "pull-request", 0, "number of the pull request to comment on")
 	flags.BoolVar(&o.RequireCost, "require-cost", false, "fail when there is no cost estimate")
 	cmd.MarkFlagsMutuallyExclusive("plan", "plan-dir")
 	cmd.MarkFlagsMutuallyExclusive("out", "pull-request")
 	return cmd
+}
+
+// addPolicy adds the flags for the rules that a plan must keep, and for what allows to
+// break them.
+func addPolicy(flags *pflag.FlagSet, p *review.Policy, facts *review.Facts) {
+	flags.StringArrayVar(&p.NoDestroy, "no-destroy", nil, "type of resource that no plan destroys or replaces without the label, such as aws_db_* (repeatable)")
+	flags.StringVar(&p.AllowLabel, "allow-label", "", "label of the pull request that allows to destroy (default: "+review.DefaultAllowLabel+")")
+	flags.StringVar(&p.MaxCost, "max-cost", "", "how much more a month may cost without an approval")
+	flags.StringArrayVar(&p.CostApproval, "cost-approval", nil, "login whose approval allows a higher cost (repeatable)")
+	flags.StringArrayVar(&facts.Labels, "label", nil, "label that the pull request has (repeatable)")
+	flags.StringArrayVar(&facts.Approvals, "approved-by", nil, "login that approved the pull request (repeatable)")
+}
+
+// runURL is the page of this run on GitHub Actions, empty elsewhere.
+func runURL() string {
+	server, repo, run := os.Getenv("GITHUB_SERVER_URL"), os.Getenv("GITHUB_REPOSITORY"), os.Getenv("GITHUB_RUN_ID")
+	if server == "" || repo == "" || run == "" {
+		return ""
+	}
+	return server + "/" + repo + "/actions/runs/" + run
 }
 
 func reviewText(r stages.ReviewResult) string {

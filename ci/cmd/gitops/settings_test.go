@@ -35,17 +35,20 @@ func schemaSettings(t *testing.T) []setting {
 	if err := json.Unmarshal(settings.Schema, &root); err != nil {
 		t.Fatal(err)
 	}
-	var all []setting
-	for _, name := range slices.Sorted(maps.Keys(root.Properties)) {
-		s := root.Properties[name]
-		if s.path = name; len(s.Properties) == 0 {
-			all = append(all, s)
+	return root.below()
+}
+
+// below returns the settings in a section that have a value.
+func (s setting) below() (all []setting) {
+	for _, name := range slices.Sorted(maps.Keys(s.Properties)) {
+		child := s.Properties[name]
+		if child.path = name; s.path != "" {
+			child.path = s.path + "." + name
 		}
-		for _, key := range slices.Sorted(maps.Keys(s.Properties)) {
-			value := s.Properties[key]
-			value.path = name + "." + key
-			all = append(all, value)
+		if len(child.Properties) == 0 {
+			all = append(all, child)
 		}
+		all = append(all, child.below()...)
 	}
 	return all
 }

@@ -1,9 +1,13 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
+	"image"
+	"image/draw"
+	"image/png"
 	"io"
 	"os"
 	"os/exec"
@@ -15,26 +19,39 @@ import (
 	"gitops/ci/rehearsal"
 )
 
-// newPictures makes the README's pictures out of the report of a rehearsal.
+// reviewSample is the comment on a recorded plan with every kind of change. A test keeps
+// it as the review stage writes it.
+const reviewSample = "ci/review/testdata/golden/shop.md"
+
+// newPictures makes the README's pictures: of the sample comment, and of the receipt in the
+// report of a rehearsal.
 func newPictures() *cobra.Command {
-	var from, out string
+	var from, review, out string
 	cmd := &cobra.Command{
 		Use: "pictures", Short: "Make pictures of the review comment and the receipt of a rehearsal", Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			report, err := readReport(from)
+			comment, err := os.ReadFile(review)
 			if err != nil {
-				return err
+				return progress.Invalid("reading the comment: %w", err)
 			}
 			if err := os.MkdirAll(out, 0o755); err != nil {
 				return err
 			}
-			if err := shoot(cmd.Context(), filepath.Join(out, "review.png"), 960, report.WriteReviewPage); err != nil {
+			err = shoot(cmd.Context(), filepath.Join(out, "review.png"), 3000, func(w io.Writer) error {
+				return rehearsal.WriteReviewPage(w, string(comment))
+			})
+			if err != nil {
+				return err
+			}
+			report, err := readReport(from)
+			if err != nil {
 				return err
 			}
 			return shoot(cmd.Context(), filepath.Join(out, "receipt.png"), 800, report.WriteReceiptPage)
 		},
 	}
 	cmd.Flags().StringVar(&from, "from", reportJSON, "report of a rehearsal")
+	cmd.Flags().StringVar(&review, "review", reviewSample, "review comment to show")
 	cmd.Flags().StringVar(&out, "out", "docs/pictures", "folder for the pictures")
 	return cmd
 }
@@ -51,7 +68,8 @@ func readReport(path string) (*rehearsal.Report, error) {
 	return &report, nil
 }
 
-// shoot takes a picture of a page in a browser without a window, height pixels high.
+// shoot takes a picture of a page in a browser without a window, at most height pixels
+// high.
 func shoot(ctx context.Context, picture string, height int, write func(io.Writer) error) error {
 	browser, err := exec.LookPath("chromium")
 	if err != nil {
@@ -80,5 +98,42 @@ func shoot(ctx context.Context, picture string, height int, write func(io.Writer
 	if err != nil {
 		return fmt.Errorf("taking a picture with %s: %w: %s", browser, err, out)
 	}
-	return nil
+	return crop(picture)
+}
+
+// crop cuts the empty rows at a picture's end, except a few.
+func crop(picture string) error {
+	file, err := os.Open(picture)
+	if err != nil {
+		return fmt.Errorf("cropping a picture: %w", err)
+	}
+	defer file.Close()
+	whole, err := png.Decode(file)
+	if err != nil {
+		return fmt.Errorf("cropping a picture: %w", err)
+	}
+	const margin = 16
+	bounds := whole.Bounds()
+	for bounds.Max.Y > bounds.Min.Y && emptyRow(whole, bounds.Max.Y-1) {
+		bounds.Max.Y--
+	}
+	bounds.Max.Y = min(bounds.Max.Y+margin, whole.Bounds().Max.Y)
+	cut := image.NewRGBA(bounds)
+	draw.Draw(cut, bounds, whole, bounds.Min, draw.Src)
+	var out bytes.Buffer
+	if err := (&png.Encoder{CompressionLevel: png.BestCompression}).Encode(&out, cut); err != nil {
+		return fmt.Errorf("cropping a picture: %w", err)
+	}
+	return os.WriteFile(picture, out.Bytes(), 0o644)
+}
+
+// emptyRow reports whether a row has one colour.
+func emptyRow(picture image.Image, y int) bool {
+	bounds := picture.Bounds()
+	for x := bounds.Min.X; x < bounds.Max.X; x++ {
+		if picture.At(x, y) != picture.At(bounds.Min.X, y) {
+			return false
+		}
+	}
+	return true
 }

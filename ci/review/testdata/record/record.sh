@@ -9,9 +9,11 @@ trap 'rm -rf "$work"' EXIT
 unset TF_CLI_CONFIG_FILE
 export CHECKPOINT_DISABLE=1 TF_IN_AUTOMATION=1
 
-plan() { # NAME: plans $work and keeps its JSON and its text
+plan() { # NAME ARGUMENTS: plans $work and keeps its JSON and its text
   terraform -chdir="$work" init -no-color -input=false ${PLUGINS:+-plugin-dir="$PLUGINS"} >/dev/null
-  terraform -chdir="$work" plan -no-color -input=false -out="$work/$1.plan" >/dev/null
+  name=$1; shift
+  terraform -chdir="$work" plan -no-color -input=false -out="$work/$name.plan" "$@" >/dev/null
+  set -- "$name"
   terraform -chdir="$work" show -json "$work/$1.plan" >"$plans/$1.json"
   terraform -chdir="$work" show -no-color "$work/$1.plan" >"$plans/$1.txt"
 }
@@ -39,6 +41,13 @@ terraform -chdir="$work" plan -no-color -input=false -destroy -out="$work/destro
 terraform -chdir="$work" show -json "$work/destroy.plan" >"$plans/destroy.json"
 terraform -chdir="$work" show -no-color "$work/destroy.plan" >"$plans/destroy.txt"
 rm -f "$work"/terraform.tfstate*
+configure values-first
+plan values # applied, and written anew below
+terraform -chdir="$work" apply -no-color -input=false "$work/values.plan" >/dev/null
+configure values
+plan values
+plan target -target=terraform_data.lists
+rm -f "$work"/terraform.tfstate*
 configure scale
 plan scale
 gzip -9 -n -f "$plans/scale.json" "$plans/scale.txt"
@@ -46,5 +55,8 @@ if [ -n "$PLUGINS_GIVEN" ]; then
   PLUGINS=$PLUGINS_GIVEN
   configure aws
   plan aws
+  configure shop
+  cp "$here/shop/state.json" "$work/terraform.tfstate"
+  plan shop -refresh=false
 fi
 ls -l "$plans"

@@ -242,9 +242,9 @@ func hashFile(path string) string {
 // hashTree is the hash of all files in a folder, or of one file.
 func hashTree(dir string) string {
 	sum := sha256.New()
-	_ = filepath.WalkDir(dir, func(path string, entry fs.DirEntry, err error) error {
+	err := filepath.WalkDir(dir, func(path string, entry fs.DirEntry, err error) error {
 		if err != nil {
-			return nil
+			return err
 		}
 		if entry.IsDir() {
 			if path != dir && ignored(entry.Name(), true) {
@@ -253,8 +253,11 @@ func hashTree(dir string) string {
 			return nil
 		}
 		relative, _ := filepath.Rel(dir, path)
-		_, _ = io.WriteString(sum, relative+"\n"+hashFile(path)+"\n")
-		return nil
+		_, err = io.WriteString(sum, relative+"\n"+hashFile(path)+"\n")
+		return err
 	})
+	if err != nil {
+		return "not readable"
+	}
 	return hex.EncodeToString(sum.Sum(nil))
 }

@@ -295,14 +295,14 @@ func TestHiddenSecrets(t *testing.T) {
 		t.Error("another secret makes no difference")
 	}
 	// Read back from what is shown, with the digests of what is not.
-	back, err := Recheck(first.shown(t, "geheimnis"), first.Record, first.Masks)
+	back, err := Recheck(first.shown(t), first.Record, first.Masks)
 	if err != nil || back.Fingerprint != first.Fingerprint || compactJSON(back.Record) != compactJSON(first.Record) {
 		t.Errorf("%v: read back it is\n%s\nwant\n%s", err, compactJSON(back.Record), compactJSON(first.Record))
 	}
 }
 
 // shown is the masked plan of TestHiddenSecrets.
-func (o Observation) shown(t *testing.T, word string) *tfjson.Plan {
+func (o Observation) shown(t *testing.T) *tfjson.Plan {
 	t.Helper()
 	if len(o.Masks) != 3 {
 		t.Errorf("the masks are %v, want those of address, size and tags", o.Masks)

@@ -66,7 +66,7 @@ type Observation struct {
 // is known after apply.
 func Observe(plan *tfjson.Plan, e Extra) Observation {
 	h := newHasher(e)
-	return observe(plan, e.Shown, h, func(path string, l leaf) string { return h.keyed(l.form) }, nil, h.inputs(e))
+	return observe(plan, e.Shown, h, h.mask, nil, h.inputs(e))
 }
 
 // ObserveAs observes plan as it was when reviewed was recorded: with the same key, and
@@ -77,7 +77,7 @@ func ObserveAs(reviewed Record, plan *tfjson.Plan, e Extra) (Observation, error)
 	if err != nil {
 		return Observation{}, err
 	}
-	return observe(plan, e.Shown, h, func(path string, l leaf) string { return h.keyed(l.form) }, reviewed.hides(), h.inputs(e)), nil
+	return observe(plan, e.Shown, h, h.mask, reviewed.hides(), h.inputs(e)), nil
 }
 
 // hasherOf returns the hasher that made a record.

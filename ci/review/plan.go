@@ -13,7 +13,7 @@ import (
 func ParsePlan(data []byte) (*tfjson.Plan, error) {
 	plan := &tfjson.Plan{}
 	plan.UseJSONNumber(true)
-	if err := json.Unmarshal(data, plan); err != nil {
+	if err := json.Unmarshal(slim(data), plan); err != nil {
 		return nil, progress.Invalid("reading plan JSON: %w; give the output of `terraform show -json PLANFILE`", err)
 	}
 	return plan, nil

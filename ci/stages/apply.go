@@ -150,14 +150,15 @@ func (o ApplyOptions) recorded(ctx context.Context, p planned, r found) (found, 
 		return r, nil
 	}
 	now.Record = now.Clean(o.Output.Redactor.Redact)
-	if beyond, left := review.Left(record, now); left {
+	beyond, left := review.Left(record, now)
+	if left {
 		o.Output.Progress.Say("going on with what was reviewed (%s) and is left to do: %d of %d effects", r.where, now.Of, record.Of)
 		return r, nil
-	} else if !review.Compare(record, now.Record).Empty() || beyond.Empty() {
-		return found{}, o.refuse(ctx, p, r, review.Compare(record, now.Record))
-	} else {
-		return found{}, o.refuse(ctx, p, r, beyond)
 	}
+	if difference := review.Compare(record, now.Record); !difference.Empty() || difference.Note != "" {
+		beyond = difference
+	}
+	return found{}, o.refuse(ctx, p, r, beyond)
 }
 
 // halves says as much as two fingerprints alone tell.

@@ -37,6 +37,10 @@ func (m *Gitops) Drift(
 	// Profiles of the manifest that start.
 	// +optional
 	profiles []string,
+	// What is done about drift of the cloud: pull-request opens one whose merge applies what
+	// git says; the name of a workflow file starts that workflow.
+	// +optional
+	fix string,
 ) (string, error) {
 	source, err := repository(source, workspace)
 	if err != nil {
@@ -46,7 +50,7 @@ func (m *Gitops) Drift(
 	if err != nil {
 		return "", err
 	}
-	flags := concat([]string{"drift"}, m.terraformFlags(), repeated("--profile", profiles))
+	flags := concat([]string{"drift"}, m.terraformFlags(), repeated("--profile", profiles), optional("--fix", fix), m.Github.runFlag())
 	if deployed != nil {
 		c = c.WithDirectory("/gitops/deployed", deployed)
 		flags = append(flags, "--deployed", "/gitops/deployed")

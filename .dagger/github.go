@@ -13,6 +13,8 @@ type Github struct {
 	// +private
 	Token *dagger.Secret
 	// +private
+	ReviewKey *dagger.Secret
+	// +private
 	Server string
 	// +private
 	Workflow string
@@ -26,12 +28,39 @@ type Github struct {
 func (m *Gitops) WithGithub(
 	// Repository, owner/name.
 	repo string,
-	// Token with the permissions of the stage: pull-requests write for review,
-	// pull-requests read for provision, issues write for drift.
+	// Token with the permissions of the stage: pull-requests write for review, the same and
+	// statuses write for provision, issues write for drift; actions read where a lock of the
+	// state is explained.
 	token *dagger.Secret,
 ) *Gitops {
 	m.Github.Repo, m.Github.Token = repo, token
 	return m
+}
+
+// WithReviewKey signs reviews, and has apply believe only those that were made with the key.
+func (m *Gitops) WithReviewKey(
+	// Any secret of 32 characters or more, the same for review and for apply.
+	key *dagger.Secret,
+) *Gitops {
+	m.Github.ReviewKey = key
+	return m
+}
+
+// withReviewKey returns a container that has the key. Terraform does not get it.
+func (g *Github) withReviewKey(ctx context.Context, c *dagger.Container) (*dagger.Container, error) {
+	there, err := exists(ctx, g.ReviewKey)
+	if err != nil || !there {
+		return c, err
+	}
+	return c.WithSecretVariable("GITOPS_REVIEW_KEY", g.ReviewKey), nil
+}
+
+// runFlag returns the flag with the address of the workflow's run, where it is known.
+func (g *Github) runFlag() []string {
+	if g.Server == "" || g.Repo == "" || g.Run == "" {
+		return nil
+	}
+	return []string{"--run-url", g.Server + "/" + g.Repo + "/actions/runs/" + g.Run}
 }
 
 // onGithub returns a container that can talk to GitHub, and the arguments of a

@@ -186,7 +186,10 @@ func (m *Gitops) Review(
 		return "", err
 	}
 	args := concat([]string{"review", "--plan-dir", "/plan", "--pull-request", strconv.Itoa(pullRequest), "--commit", commit},
-		m.Layout.terraformDir(), given("--require-cost", requireCost))
+		m.Layout.terraformDir(), given("--require-cost", requireCost), m.Github.runFlag())
+	if c, err = m.Github.withReviewKey(ctx, c); err != nil {
+		return "", err
+	}
 	c, args, err = m.onGithub(ctx, c.WithDirectory("/plan", plan, dagger.ContainerWithDirectoryOpts{Include: planFiles}), args...)
 	if err != nil {
 		return "", err
@@ -239,11 +242,14 @@ func (m *Gitops) Apply(
 	if err != nil {
 		return "", err
 	}
+	if c, err = m.Github.withReviewKey(ctx, c); err != nil {
+		return "", err
+	}
 	c, args, err := m.onGithub(ctx, c, "apply")
 	if err != nil {
 		return "", err
 	}
-	args = concat(args, m.terraformFlags(), optional("--reviewed", reviewed), optional("--commit", commit), given("--accept-unreviewed", acceptUnreviewed))
+	args = concat(args, m.terraformFlags(), m.Github.runFlag(), optional("--reviewed", reviewed), optional("--commit", commit), given("--accept-unreviewed", acceptUnreviewed))
 	return effect(c, args...).Stdout(ctx)
 }
 
@@ -269,4 +275,30 @@ func (m *Gitops) Outputs(
 		return nil, err
 	}
 	return effect(c, concat([]string{"outputs", "--out", "/outputs.json"}, m.terraformFlags())...).File("/outputs.json"), nil
+}
+
+// UnlockState removes a lock of Terraform's state that was left behind.
+//
+// +cache="never"
+func (m *Gitops) UnlockState(
+	ctx context.Context,
+	// Repository with the folder terraform; the caller's by default.
+	// +optional
+	// +ignore=["**/.git", "**/node_modules", "**/.terraform"]
+	source *dagger.Directory,
+	// The caller's repository, which the engine fills in.
+	// +optional
+	workspace *dagger.Workspace,
+	// ID of the lock, which the error about it names. A lock with another ID stays.
+	lock string,
+) (string, error) {
+	source, err := repository(source, workspace)
+	if err != nil {
+		return "", err
+	}
+	c, err := m.terraform(ctx, source, "outputs")
+	if err != nil {
+		return "", err
+	}
+	return effect(c, concat([]string{"unlock-state", "--lock", lock}, m.terraformFlags())...).Stdout(ctx)
 }

@@ -138,6 +138,9 @@ func New(
 	// Token for comments and issues.
 	// +optional
 	githubToken *dagger.Secret,
+	// Key that signs reviews: with it apply believes only those that were made with it.
+	// +optional
+	reviewKey *dagger.Secret,
 	// Repository on GitHub, owner/name.
 	// +optional
 	githubRepo string,
@@ -150,7 +153,7 @@ func New(
 	// GITHUB_WORKFLOW_REF, for the provenance of images.
 	// +optional
 	workflow string,
-	// GITHUB_RUN_ID, for the provenance of images.
+	// GITHUB_RUN_ID, for the provenance of images and for links to the run.
 	// +optional
 	run string,
 	// GITHUB_RUN_ATTEMPT, for the provenance of images.
@@ -198,7 +201,7 @@ func New(
 		Terraform:      &Terraform{},
 		Host:           &Host{SSHKey: sshKey, Address: address, HostKey: hostKey},
 		Signing:        &Signing{Key: signingKey, Password: signingPassword},
-		Github:         &Github{Repo: githubRepo, Token: githubToken, Server: githubServer, Workflow: workflow, Run: run, Attempt: attempt},
+		Github:         &Github{Repo: githubRepo, Token: githubToken, ReviewKey: reviewKey, Server: githubServer, Workflow: workflow, Run: run, Attempt: attempt},
 		Registries:     []*Registry{{Address: registryAddress, Username: registryUsername, Password: registryPassword}},
 		Defaults:       &Defaults{InfracostApiKey: infracostApiKey, GitToken: gitToken, Variables: variables, ExtraVars: extraVars, Actor: actor},
 		TerraformImage: either(terraformImage, images.Terraform),

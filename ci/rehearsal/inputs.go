@@ -32,6 +32,7 @@ type Credentials struct {
 	GitPassword      secret.Value
 	GitHubToken      secret.Value
 	RegistryPassword secret.Value
+	ReviewKey        secret.Value // signs reviews
 	HostKey          secret.Value // of the host's sshd, PEM
 	HostPublicKey    string
 	LoginKey         secret.Value // PEM
@@ -42,7 +43,7 @@ type Credentials struct {
 
 // NewCredentials makes credentials.
 func NewCredentials() (Credentials, error) {
-	c := Credentials{User: user, GitPassword: random(), GitHubToken: random(), RegistryPassword: random()}
+	c := Credentials{User: user, GitPassword: random(), GitHubToken: random(), RegistryPassword: random(), ReviewKey: random()}
 	var err error
 	if c.HostKey, c.HostPublicKey, err = host.GenerateKey(); err != nil {
 		return c, fmt.Errorf("making the host key: %w", err)

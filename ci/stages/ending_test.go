@@ -185,7 +185,7 @@ func TestRunWithoutGitHubTellsNobody(t *testing.T) {
 	}
 	// A fingerprint by hand has no comment, and its commit is told all the same.
 	c.apply.GitHub = c.github
-	c.apply.GitHub.Token = c.double.AddToken(provisionPermissions(t))
+	c.apply.GitHub.Token = c.double.AddToken(permissionsOf(t, "terraform-apply.yml", "provision"))
 	c.apply.end(t.Context(), found{where: "--reviewed"}, c.plan, ApplyResult{}, c.now, false)
 	if state := c.double.State(); len(state.Statuses) != 1 || len(state.Comments) != 0 {
 		t.Errorf("told %+v", state)

@@ -46,14 +46,6 @@ func permissionsOf(t *testing.T, file, job string) map[string]string {
 	return workflow.Jobs[job].Permissions
 }
 
-// provisionPermissions are those of the job that applies, with what it needs to tell
-// the pull request and the commit.
-func provisionPermissions(t *testing.T) map[string]string {
-	may := permissionsOf(t, "terraform-apply.yml", "provision")
-	may["pull-requests"], may["statuses"] = "write", "write"
-	return may
-}
-
 // court is a repository with a plan that is reviewed and applied.
 type court struct {
 	*testing.T
@@ -98,7 +90,7 @@ func sit(t *testing.T, terraform TerraformOptions, folder string) *court {
 	t.Cleanup(server.Close)
 	c.github = GitHubOptions{Repo: "owner/shop", APIURL: server.URL, Token: c.double.AddToken(permissionsOf(t, "terraform-review.yml", "review"))}
 	c.apply = ApplyOptions{Terraform: terraform, GitHub: c.github, Commit: mergeM}
-	c.apply.GitHub.Token = c.double.AddToken(provisionPermissions(t))
+	c.apply.GitHub.Token = c.double.AddToken(permissionsOf(t, "terraform-apply.yml", "provision"))
 	var err error
 	if c.plan, _, err = readPlan(folder); err != nil {
 		t.Fatal(err)

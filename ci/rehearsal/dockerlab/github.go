@@ -30,6 +30,7 @@ func environments(in rehearsal.Inputs) map[string]actions.Environment {
 	maps.Copy(production, registry)
 	return map[string]actions.Environment{
 		"plan": {Variables: aws(planRole), Secrets: map[string]secret.Value{"SSH_HOST_PRIVATE_KEY": c.HostKey}},
+		"review": {Branches: []string{"infra_main"}, Secrets: map[string]secret.Value{"GITOPS_REVIEW_KEY": c.ReviewKey}},
 		"drift": {Variables: aws(planRole), Branches: []string{"infra_main"}, Secrets: map[string]secret.Value{
 			"SSH_HOST_PRIVATE_KEY": c.HostKey, "SSH_PRIVATE_KEY": c.LoginKey,
 		}},
@@ -37,7 +38,7 @@ func environments(in rehearsal.Inputs) map[string]actions.Environment {
 			"DOCKERHUB_TOKEN": c.RegistryPassword, "COSIGN_PRIVATE_KEY": c.Signing.Private, "COSIGN_PASSWORD": c.Signing.Password,
 		}},
 		"production": {Variables: production, Branches: []string{"infra_main", "deployment"}, Secrets: map[string]secret.Value{
-			"SSH_PRIVATE_KEY": c.LoginKey, "SSH_HOST_PRIVATE_KEY": c.HostKey, "ANSIBLE_EXTRA_VARS": in.ExtraVars,
+			"SSH_PRIVATE_KEY": c.LoginKey, "SSH_HOST_PRIVATE_KEY": c.HostKey, "GITOPS_REVIEW_KEY": c.ReviewKey, "ANSIBLE_EXTRA_VARS": in.ExtraVars,
 			"DEPLOY_ENV": in.DeployEnv, "DOCKERHUB_TOKEN": c.RegistryPassword,
 		}},
 	}

@@ -26,10 +26,10 @@ func TestSlim(t *testing.T) {
 	}
 	for text, want := range map[string]string{
 		``: ``, `{`: `{`, `[]`: `[]`, `{"prior_state"`: `{"prior_state"`, `{"prior_state":{}}`: `{"prior_state":{}}`,
-		`{"prior_state":{"a":"}\"{"},"b":1}`:                                `{"b":1}`,
-		` { "x" : [1,{"prior_state":2}] , "prior_state" : "," , "y":"\\" }`: ` { "x" : [1,{"prior_state":2}] , "y":"\\" }`,
-		`{"planned_values":1,"prior_state":null,"b":1}`:                     `{"b":1}`,
-		`{"prior_state":{,"b":1}`:                                           `{"prior_state":{,"b":1}`,
+		`{"prior_state":{"a":"}\"{"},"b":1}`:                               `{"b":1}`,
+		`{ "x" : [1,{"prior_state":2}] , "prior_state" : "," , "y":"\\" }`: `{ "x" : [1,{"prior_state":2}] , "y":"\\" }`,
+		`{"planned_values":1,"prior_state":null,"b":1}`:                    `{"b":1}`,
+		`{"prior_state":{,"b":1}`:                                          `{"prior_state":{,"b":1}`,
 	} {
 		if got := string(slim([]byte(text))); got != want {
 			t.Errorf("slim(%s) = %s, want %s", text, got, want)

@@ -10,6 +10,7 @@ import (
 	tfjson "github.com/hashicorp/terraform-json"
 	"golang.org/x/sync/errgroup"
 
+	"gitops/ci/program"
 	"gitops/ci/progress"
 )
 
@@ -20,6 +21,7 @@ type Plan struct {
 	Masked     *tfjson.Plan // JSON without sensitive values and known secrets: to show and write
 	Text       string       // the plan as Terraform prints it, without sensitive values and known secrets
 	HasChanges bool         // whether anything would be done, outputs included
+	Warnings   []string     // what Terraform warned of, without sensitive values and known secrets
 
 	redact func(string) string
 }
@@ -39,10 +41,13 @@ func (w *Workspace) plan(ctx context.Context, doing, planFile string, extra ...t
 		return nil, err
 	}
 	plan := &Plan{File: file}
+	printed := &program.Words{}
+	w.tf.SetStdout(printed)
 	err = w.tf.run(ctx, doing, w.progress, func() (err error) {
 		plan.HasChanges, err = w.tf.Plan(ctx, append(w.planOptions(file), extra...)...)
 		return err
 	})
+	w.tf.SetStdout(nil)
 	if err != nil {
 		return nil, err
 	}
@@ -50,6 +55,9 @@ func (w *Workspace) plan(ctx context.Context, doing, planFile string, extra ...t
 		return nil, err
 	}
 	w.mask(plan)
+	for _, warning := range warnings(printed.String()) {
+		plan.Warnings = append(plan.Warnings, plan.redact(warning))
+	}
 	return plan, nil
 }
 

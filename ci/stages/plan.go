@@ -36,6 +36,8 @@ type PlanResult struct {
 	// Platforms are those of PlanOptions, and Warning says that they are not the server's.
 	Platforms []string `json:"platforms,omitempty"`
 	Warning   string   `json:"warning,omitempty"`
+	// Warnings are Terraform's.
+	Warnings []string `json:"warnings,omitempty"`
 }
 
 // Plan writes a plan folder: the plan file, its masked JSON, its text, its effects and
@@ -103,6 +105,7 @@ func newPlanned(made *infra.Plan, extra review.Extra) planned {
 	o := review.Observe(made.JSON, extra)
 	p := planned{plan: made.JSON, extra: extra, record: o.Record.Clean(made.Redact), masks: o.Masks, masked: made.Masked, text: made.Text}
 	p.Changes, p.Fingerprint = made.HasChanges, o.Fingerprint.String()
+	p.Warnings = made.Warnings
 	p.Headline = review.Headline(review.Summarize(made.Masked), nil)
 	return p
 }

@@ -81,6 +81,7 @@ func (p planned) show(c *review.Comment) {
 	for _, v := range p.Volatile {
 		c.Warnings = append(c.Warnings, fmt.Sprintf("%s:%d: %s gives another value each time: %s", v.File, v.Line, v.Function, v.Remedy))
 	}
+	c.Warnings = append(c.Warnings, p.Warnings...)
 }
 
 // platforms are the server's, and those that images were built for where it was planned.

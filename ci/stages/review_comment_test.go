@@ -112,11 +112,35 @@ func TestTheCommentSaysWhatIsNewSince(t *testing.T) {
 		}
 	}
 	next(`resource "terraform_data" "one" { input = "1" }`, "")
-	next(`resource "terraform_data" "two" { input = "1" }`, "**Since you last looked**: 1 new, 1 gone\n\n- new: **add** `terraform_data.two`\n- gone: **add** `terraform_data.one`\n")
+	next(`resource "terraform_data" "two" { input = "1" }`, "**Since you last looked**: 1 new, 1 gone, 1 other input\n\n- new: **add** `terraform_data.two`\n- gone: **add** `terraform_data.one`\n- input `configuration main.tf`\n")
 	next(`resource "terraform_data" "two" {`, "failed")
 	next(`resource "terraform_data" "two" { input = "1" }`, "**Since you last looked**: there was no plan then")
 	if comments := double.State().Comments; len(comments) != 1 {
 		t.Errorf("there are %d comments", len(comments))
+	}
+}
+
+// What an apply runs besides its changes stands in the comment, as does what would make
+// another plan of it each time.
+func TestTheCommentSaysWhatElseRuns(t *testing.T) {
+	dir := configuration(t, `
+resource "terraform_data" "x" {
+  input = plantimestamp()
+  provisioner "local-exec" { command = "echo EVIL-command > effect.txt" }
+}
+`)
+	file := filepath.Join(dir, "more.tfvars")
+	if err := os.WriteFile(file, []byte("missing = 1\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	r, err := Review(t.Context(), ReviewOptions{Terraform: TerraformOptions{Dir: dir, VarFiles: []string{file}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"**Terraform warns**\n\n- `main.tf:3: plantimestamp() gives another value each time: ", "- `Value for undeclared variable`", "**What this plan also runs**", "| `local-exec` | `terraform_data.x` | `", "EVIL-command"} {
+		if !strings.Contains(r.Text, want) {
+			t.Errorf("no %q in\n%s", want, r.Text)
+		}
 	}
 }
 

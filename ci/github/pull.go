@@ -74,17 +74,40 @@ func (c *Client) OpenPullRequest(ctx context.Context, head, base string) (url st
 // Head returns the head of pull request pr, and the commit of its merge: before it is
 // merged, the one that GitHub tries it with.
 func (c *Client) Head(ctx context.Context, pr int) (head, merge string, err error) {
+	pull, err := c.pull(ctx, pr)
+	return pull.GetHead().GetSHA(), pull.GetMergeCommitSHA(), err
+}
+
+// Facts returns the labels of pull request pr, and the logins of the people who may push
+// and approve its head.
+func (c *Client) Facts(ctx context.Context, pr int) (labels, approvals []string, err error) {
+	pull, err := c.pull(ctx, pr)
+	if err != nil {
+		return nil, nil, err
+	}
+	for _, label := range pull.Labels {
+		labels = append(labels, label.GetName())
+	}
+	opinions, err := c.Opinions(ctx, Merged{Number: pr, id: pull.GetNodeID()})
+	for _, opinion := range opinions {
+		if opinion.Approved && opinion.Commit == pull.GetHead().GetSHA() {
+			approvals = append(approvals, opinion.By)
+		}
+	}
+	return labels, approvals, err
+}
+
+func (c *Client) pull(ctx context.Context, pr int) (pull *gh.PullRequest, err error) {
 	r := request{
 		what:       fmt.Sprintf("reading pull request %d of %s/%s", pr, c.owner, c.repo),
 		permission: "pull-requests: read",
 		repeatable: true,
 	}
-	var pull *gh.PullRequest
 	err = c.do(ctx, r, func() (response *gh.Response, err error) {
 		pull, response, err = c.api.PullRequests.Get(ctx, c.owner, c.repo, pr)
 		return response, err
 	})
-	return pull.GetHead().GetSHA(), pull.GetMergeCommitSHA(), err
+	return pull, err
 }
 
 // PullRequest is a pull request to open.

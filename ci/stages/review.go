@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -73,7 +74,11 @@ func Review(ctx context.Context, o ReviewOptions) (ReviewResult, error) {
 		return ReviewResult{}, planErr
 	}
 	if planErr == nil {
-		comment.Violations = review.CheckPolicy(o.Policy, comment.Summary, comment.Cost, o.Facts)
+		facts, err := o.facts(ctx)
+		if err != nil {
+			return ReviewResult{}, err
+		}
+		comment.Violations = review.CheckPolicy(o.Policy, comment.Summary, comment.Cost, facts)
 	}
 	r, err := o.deliver(ctx, comment)
 	switch {
@@ -87,6 +92,20 @@ func Review(ctx context.Context, o ReviewOptions) (ReviewResult, error) {
 		return r, errPolicy(r.Violations)
 	}
 	return r, nil
+}
+
+// facts returns what may allow what the policy forbids: those that were given, and those
+// of the pull request.
+func (o ReviewOptions) facts(ctx context.Context) (review.Facts, error) {
+	if o.PullRequest == 0 || len(o.Policy.NoDestroy) == 0 && o.Policy.MaxCost == "" {
+		return o.Facts, nil
+	}
+	client, err := o.GitHub.client(o.Output)
+	if err != nil {
+		return o.Facts, err
+	}
+	labels, approvals, err := client.Facts(ctx, o.PullRequest)
+	return review.Facts{Labels: slices.Concat(o.Facts.Labels, labels), Approvals: slices.Concat(o.Facts.Approvals, approvals)}, err
 }
 
 func errPolicy(violations []review.Violation) error {

@@ -423,3 +423,47 @@ func TestReviewOfTheMergeIsOfItsHead(t *testing.T) {
 	r, err := c.apply.reviewed(t.Context(), c.plan)
 	c.judge(r.where, err, nil)
 }
+
+// What the policy forbids is allowed by what GitHub says of the pull request.
+func TestThePullRequestAllows(t *testing.T) {
+	for name, one := range map[string]struct {
+		policy review.Policy
+		wrong  func(*court) // does not allow it
+		right  func(*court)
+	}{
+		"a label": {
+			review.Policy{NoDestroy: []string{"aws_db_instance"}},
+			func(c *court) { c.double.Relabel(1, "urgent") },
+			func(c *court) { c.double.Relabel(1, "urgent", "allow-destroy") },
+		},
+		"an approval": {
+			review.Policy{MaxCost: "0.01", CostApproval: []string{alice.Login}},
+			func(c *court) {
+				c.double.AddReview(1, githubtest.Review{User: mallory, State: "APPROVED", CanPush: true})
+			},
+			func(c *court) {
+				c.double.AddReview(1, githubtest.Review{User: alice, State: "APPROVED", CanPush: true})
+			},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			terraform, folder := onePlan(t)
+			c := sit(t, terraform, folder)
+			o := ReviewOptions{
+				Plan: "../review/testdata/plans/aws.json", Cost: "../cost/testdata/v01.json", GitHub: c.github, PullRequest: 1, Commit: commitA,
+				Terraform: terraform, Policy: one.policy,
+			}
+			if one.policy.MaxCost == "" {
+				o.Plan, o.Cost = "../review/testdata/plans/shop.json", "../cost/testdata/shop.json"
+			}
+			one.wrong(c)
+			if _, err := Review(t.Context(), o); progress.ExitCode(err) != progress.ExitRefused {
+				t.Errorf("%v, want a refusal", err)
+			}
+			one.right(c)
+			if r, err := Review(t.Context(), o); err != nil || len(r.Violations) > 0 {
+				t.Errorf("%v, %v, want none", err, r.Violations)
+			}
+		})
+	}
+}

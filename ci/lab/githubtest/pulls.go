@@ -20,6 +20,7 @@ func (s *Server) pullBody(r *http.Request, issue *Issue) map[string]any {
 		"base":             branch(r, pull.Base, ""),
 		"merged_at":        pull.MergedAt,
 		"merge_commit_sha": nil,
+		"labels":           issue.Labels,
 		"created_at":       issue.CreatedAt,
 		"updated_at":       issue.UpdatedAt,
 	}

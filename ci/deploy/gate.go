@@ -20,8 +20,9 @@ func (e *gateError) Error() string {
 	return fmt.Sprintf("service %s %s", e.service.Service, e.reason)
 }
 
-// gatePoll is how often the gate looks at the containers.
-const gatePoll = time.Second
+// gatePoll is the least time between two looks of the gate at the containers. A look at
+// many containers takes longer, and so does the pause after it.
+const gatePoll = 250 * time.Millisecond
 
 // gate waits until every named service is healthy, or running and stable when
 // it has no health check, or finished when it is a job that others wait for. The
@@ -33,10 +34,12 @@ func (r *run) gate(ctx context.Context, names, leaving, forgiven []string, jobs 
 		since: map[string]time.Time{}, exits: map[string]int{}}
 	told := ""
 	for {
+		looked := time.Now()
 		services, err := r.containers(ctx)
 		if err != nil {
 			return err
 		}
+		pause := max(gatePoll, time.Since(looked))
 		services = slices.DeleteFunc(services, func(s Service) bool {
 			return slices.Contains(leaving, s.id) || !slices.Contains(names, s.Service)
 		})
@@ -51,7 +54,7 @@ func (r *run) gate(ctx context.Context, names, leaving, forgiven []string, jobs 
 		if time.Now().After(deadline) {
 			return &gateError{*waiting, "did not get healthy within " + progress.Seconds(r.o.GateTimeout) + ": it is " + describe(*waiting)}
 		}
-		if err := retry.Sleep(ctx, gatePoll); err != nil {
+		if err := retry.Sleep(ctx, pause); err != nil {
 			return fmt.Errorf("waiting for %s: %w", waiting.Service, err)
 		}
 	}

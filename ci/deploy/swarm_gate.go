@@ -21,6 +21,9 @@ type swarmGate struct {
 	since    map[string]time.Time // since when a task was seen running
 }
 
+// swarmPoll is how often the gate looks at the tasks, which a manager has to ask for.
+const swarmPoll = time.Second
+
 // gateSwarm waits until all services of a stack run as it says. Each task that gets ready
 // starts the time anew: a roll of many tasks takes as long as it takes.
 func (r *run) gateSwarm(ctx context.Context, stack swarmStack, before map[string]bool, forgiven []string) error {
@@ -49,7 +52,7 @@ func (r *run) gateSwarm(ctx context.Context, stack swarmStack, before map[string
 		if time.Now().After(deadline) {
 			return &gateError{*waiting, "made no progress for " + progress.Seconds(r.o.GateTimeout) + ": " + waiting.State}
 		}
-		if err := retry.Sleep(ctx, gatePoll); err != nil {
+		if err := retry.Sleep(ctx, swarmPoll); err != nil {
 			return fmt.Errorf("waiting for %s: %w", waiting.Service, err)
 		}
 	}

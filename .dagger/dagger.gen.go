@@ -637,7 +637,14 @@ func invoke(ctx context.Context, parentJSON []byte, parentName string, fnName st
 					panic(fmt.Errorf("%s: %w", "failed to unmarshal input arg profiles", err))
 				}
 			}
-			return (*Gitops).Drift(&parent, ctx, source, workspace, manifest, deployed, manifests, profiles)
+			var fix string
+			if inputArgs["fix"] != nil {
+				err = json.Unmarshal([]byte(inputArgs["fix"]), &fix)
+				if err != nil {
+					panic(fmt.Errorf("%s: %w", "failed to unmarshal input arg fix", err))
+				}
+			}
+			return (*Gitops).Drift(&parent, ctx, source, workspace, manifest, deployed, manifests, profiles, fix)
 		case "Outputs":
 			var parent Gitops
 			err = json.Unmarshal(parentJSON, &parent)
@@ -1135,6 +1142,34 @@ func invoke(ctx context.Context, parentJSON []byte, parentName string, fnName st
 				}
 			}
 			return (*Gitops).Unlock(&parent, ctx, workspace)
+		case "UnlockState":
+			var parent Gitops
+			err = json.Unmarshal(parentJSON, &parent)
+			if err != nil {
+				panic(fmt.Errorf("%s: %w", "failed to unmarshal parent object", err))
+			}
+			var source *dagger.Directory
+			if inputArgs["source"] != nil {
+				err = json.Unmarshal([]byte(inputArgs["source"]), &source)
+				if err != nil {
+					panic(fmt.Errorf("%s: %w", "failed to unmarshal input arg source", err))
+				}
+			}
+			var workspace *dagger.Workspace
+			if inputArgs["workspace"] != nil {
+				err = json.Unmarshal([]byte(inputArgs["workspace"]), &workspace)
+				if err != nil {
+					panic(fmt.Errorf("%s: %w", "failed to unmarshal input arg workspace", err))
+				}
+			}
+			var lock string
+			if inputArgs["lock"] != nil {
+				err = json.Unmarshal([]byte(inputArgs["lock"]), &lock)
+				if err != nil {
+					panic(fmt.Errorf("%s: %w", "failed to unmarshal input arg lock", err))
+				}
+			}
+			return (*Gitops).UnlockState(&parent, ctx, source, workspace, lock)
 		case "Validate":
 			var parent Gitops
 			err = json.Unmarshal(parentJSON, &parent)
@@ -1415,6 +1450,20 @@ func invoke(ctx context.Context, parentJSON []byte, parentName string, fnName st
 				}
 			}
 			return (*Gitops).WithRegistry(&parent, username, password, address), nil
+		case "WithReviewKey":
+			var parent Gitops
+			err = json.Unmarshal(parentJSON, &parent)
+			if err != nil {
+				panic(fmt.Errorf("%s: %w", "failed to unmarshal parent object", err))
+			}
+			var key *dagger.Secret
+			if inputArgs["key"] != nil {
+				err = json.Unmarshal([]byte(inputArgs["key"]), &key)
+				if err != nil {
+					panic(fmt.Errorf("%s: %w", "failed to unmarshal input arg key", err))
+				}
+			}
+			return (*Gitops).WithReviewKey(&parent, key), nil
 		case "WithRobot":
 			var parent Gitops
 			err = json.Unmarshal(parentJSON, &parent)
@@ -1806,6 +1855,13 @@ func invoke(ctx context.Context, parentJSON []byte, parentName string, fnName st
 					panic(fmt.Errorf("%s: %w", "failed to unmarshal input arg githubToken", err))
 				}
 			}
+			var reviewKey *dagger.Secret
+			if inputArgs["reviewKey"] != nil {
+				err = json.Unmarshal([]byte(inputArgs["reviewKey"]), &reviewKey)
+				if err != nil {
+					panic(fmt.Errorf("%s: %w", "failed to unmarshal input arg reviewKey", err))
+				}
+			}
 			var githubRepo string
 			if inputArgs["githubRepo"] != nil {
 				err = json.Unmarshal([]byte(inputArgs["githubRepo"]), &githubRepo)
@@ -1918,7 +1974,7 @@ func invoke(ctx context.Context, parentJSON []byte, parentName string, fnName st
 					panic(fmt.Errorf("%s: %w", "failed to unmarshal input arg syftImage", err))
 				}
 			}
-			return New(awsAccessKeyId, awsSecretAccessKey, awsSessionToken, hostPrivateKey, infracostApiKey, sshKey, address, hostKey, extraVars, variables, actor, registryAddress, registryUsername, registryPassword, signingKey, signingPassword, gitToken, githubToken, githubRepo, githubServer, githubApi, workflow, run, attempt, environment, authority, tool, terraformImage, infracostImage, ansibleImage, gitImage, goImage, cosignImage, syftImage), nil
+			return New(awsAccessKeyId, awsSecretAccessKey, awsSessionToken, hostPrivateKey, infracostApiKey, sshKey, address, hostKey, extraVars, variables, actor, registryAddress, registryUsername, registryPassword, signingKey, signingPassword, gitToken, githubToken, reviewKey, githubRepo, githubServer, githubApi, workflow, run, attempt, environment, authority, tool, terraformImage, infracostImage, ansibleImage, gitImage, goImage, cosignImage, syftImage), nil
 		default:
 			return nil, fmt.Errorf("unknown function %s", fnName)
 		}

@@ -62,7 +62,7 @@ func TestActionsArePinned(t *testing.T) {
 			t.Fatal(err)
 		}
 		for line := range strings.Lines(string(content)) {
-			if line = strings.TrimSpace(line); !strings.Contains(line, "uses: ") {
+			if line = strings.TrimSpace(line); !strings.HasPrefix(strings.TrimPrefix(line, "- "), "uses: ") {
 				continue
 			}
 			if actions++; !pinned.MatchString(line) {

@@ -29,7 +29,7 @@ func environments(in rehearsal.Inputs) map[string]actions.Environment {
 	production := aws(applyRole)
 	maps.Copy(production, registry)
 	return map[string]actions.Environment{
-		"plan": {Variables: aws(planRole), Secrets: map[string]secret.Value{"SSH_HOST_PRIVATE_KEY": c.HostKey}},
+		"plan":   {Variables: aws(planRole), Secrets: map[string]secret.Value{"SSH_HOST_PRIVATE_KEY": c.HostKey}},
 		"review": {Branches: []string{"infra_main"}, Secrets: map[string]secret.Value{"GITOPS_REVIEW_KEY": c.ReviewKey}},
 		"drift": {Variables: aws(planRole), Branches: []string{"infra_main"}, Secrets: map[string]secret.Value{
 			"SSH_HOST_PRIVATE_KEY": c.HostKey, "SSH_PRIVATE_KEY": c.LoginKey,

@@ -311,10 +311,12 @@ func (p *composeFile) where(text, key string) string {
 // missingFile says what to do about a file that is not there.
 func (r *reading) missingFile(n named, use Use) error {
 	remedy := "commit the file"
-	switch use {
-	case UseBind:
+	switch {
+	case n.where == n.text:
+		return progress.Invalid("%s does not exist: give the path of a compose file, from the root of the repository", n.text)
+	case use == UseBind:
 		remedy += fmt.Sprintf(", or, where it is data that the service writes on the host, name it with --data %s (deploy.data in gitops.yml): it then stays in the deploy folder there", n.text)
-	case UseSecret:
+	case use == UseSecret:
 		remedy = "put the file there before the deploy, from the secrets of your CI, and do not commit it; or have its text in a variable, with environment: NAME instead of file:"
 	}
 	return progress.Invalid("%s: %s is not in the repository: %s", n.where, n.text, remedy)

@@ -33,6 +33,9 @@ type Source struct {
 	// Data are the sources of bind mounts that hold data on the host and are no files
 	// of the release: relative to the project directory, as the manifest has them.
 	Data []string
+	// Withheld are files below Root, relative to it, that no folder takes along: the values
+	// of variables.
+	Withheld []string
 	// FilesElsewhere says that the files for containers are on the host already: they
 	// are named and not looked for.
 	FilesElsewhere bool

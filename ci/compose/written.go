@@ -78,6 +78,17 @@ func (m *Manifest) Labels(name string) map[string]string {
 	return labels
 }
 
+// Name is the project's name as the manifest has it, with its variables; empty where it
+// has none.
+func (m *Manifest) Name() (name string) {
+	for _, file := range m.composed {
+		if text, ok := file.model["name"].(string); ok {
+			name = text
+		}
+	}
+	return name
+}
+
 // Relative returns a path of the Project relative to the Source's Root, with slashes.
 // It is false for a path of the host.
 func (m *Manifest) Relative(source string) (string, bool) {

@@ -26,7 +26,9 @@ func TestRollbackFindsFilesOfAFolder(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	write("app/compose.yml", strings.ReplaceAll(l.manifest(image("v1")), "    restart: always\n", "    restart: always\n    volumes: [\"./conf/a.txt:/a.txt:ro\", \"../shared/b.txt:/b.txt:ro\", \".:/all:ro\"]\n"))
+	write("app/values.env", "PASSWORD=planted")
+	write("app/token.txt", "planted")
+	write("app/compose.yml", strings.ReplaceAll(l.manifest(image("v1")), "    restart: always\n", "    restart: always\n    volumes: [\"./conf/a.txt:/a.txt:ro\", \"../shared/b.txt:/b.txt:ro\", \".:/all:ro\"]\n    secrets: [token]\n")+"secrets: {token: {file: token.txt}}\n")
 	sources := func() string {
 		t.Helper()
 		return run(t, exec.Command("sh", "-ec", `docker inspect --format '{{range .Mounts}}{{println .Source}}{{end}}' "$1" | sort`, "mounts", l.containers("web")))
@@ -35,7 +37,7 @@ func TestRollbackFindsFilesOfAFolder(t *testing.T) {
 		write("app/conf/a.txt", text)
 		write("shared/b.txt", text)
 		o := l.options(commit, "")
-		o.Source.Root, o.Source.Manifests = root, []string{"app/compose.yml"}
+		o.Source.Root, o.Source.Manifests, o.Source.Withheld = root, []string{"app/compose.yml"}, []string{"app/values.env"}
 		return o
 	}
 	l.deploy(options(commitA, "first"))
@@ -51,6 +53,11 @@ func TestRollbackFindsFilesOfAFolder(t *testing.T) {
 	}
 	for file := range strings.Lines(first) {
 		if !strings.HasSuffix(file, ".txt\n") {
+			for _, withheld := range []string{"values.env", "token.txt"} {
+				if _, err := os.Stat(filepath.Join(strings.TrimSpace(file), withheld)); !os.IsNotExist(err) {
+					t.Errorf("%s travelled with the folder: %v", withheld, err)
+				}
+			}
 			file = filepath.Join(strings.TrimSpace(file), "conf/a.txt") // the folder of the manifest
 		}
 		if text, err := os.ReadFile(strings.TrimSpace(file)); err != nil || string(text) != "first" {

@@ -197,6 +197,10 @@ const checkFolder = "/tmp/gitops-check-"
 
 // check has Compose read the manifest, with every variable, and touches nothing.
 func (r *run) check(ctx context.Context) error {
+	if name := r.target.manifest.Name(); name != "" && !strings.Contains(name, "$") && name != r.Project && r.o.Project == "" {
+		r.warn("the manifest is named %s, and the project here is %s, after the folder --deploy-dir: containers that run as %s are left alone, and volumes are others. "+
+			"Give --project %s to take them over", name, r.Project, name, name)
+	}
 	if r.onSwarm() {
 		return r.checkStack(ctx)
 	}

@@ -167,6 +167,7 @@ func pack(m *compose.Manifest, s compose.Source) (bundle, error) {
 	var read bytes.Buffer
 	archive := tar.NewWriter(&read)
 	sums := map[string]string{}
+	kept := withheld(m, s)
 	for _, file := range m.Files {
 		full, err := filepath.EvalSymlinks(filepath.Join(s.Root, filepath.FromSlash(file.Path)))
 		if err != nil {
@@ -182,7 +183,7 @@ func pack(m *compose.Manifest, s compose.Source) (bundle, error) {
 			}
 			continue
 		}
-		c, err := packContent(full, file)
+		c, err := packContent(full, file, kept)
 		if err != nil {
 			return b, progress.Invalid("%s: reading %s: %w", file.Where, file.Path, err)
 		}
@@ -205,7 +206,22 @@ func addRead(archive *tar.Writer, full, name string) (string, error) {
 	return sum(content), add(archive, full, name, 0o600)
 }
 
-func packContent(full string, file compose.File) (content, error) {
+// withheld are the files that a folder which has them does not take along: files of secrets,
+// which have a place and a mode of their own on the host, and those of variables' values.
+func withheld(m *compose.Manifest, s compose.Source) map[string]bool {
+	all := map[string]bool{}
+	for _, file := range s.Withheld {
+		all[file] = true
+	}
+	for _, file := range m.Files {
+		if file.Use == compose.UseSecret {
+			all[file.Path] = true
+		}
+	}
+	return all
+}
+
+func packContent(full string, file compose.File, withheld map[string]bool) (content, error) {
 	c := content{base: path.Base(file.Path), use: file.Use}
 	var out bytes.Buffer
 	archive := tar.NewWriter(&out)
@@ -223,6 +239,9 @@ func packContent(full string, file compose.File) (content, error) {
 		inside, err := filepath.Rel(full, p)
 		if err != nil {
 			return err
+		}
+		if inside != "." && withheld[path.Join(file.Path, filepath.ToSlash(inside))] {
+			return nil
 		}
 		return add(archive, p, path.Join(c.base, filepath.ToSlash(inside)), mode)
 	})

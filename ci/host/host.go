@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -167,8 +168,8 @@ func normalize(address string) (string, error) {
 		return net.JoinHostPort(address, defaultPort), nil
 	}
 	host, port, err := net.SplitHostPort(address)
-	if err != nil || host == "" || port == "" {
-		return "", progress.Invalid("address %q is not host or host:port", address)
+	if number, bad := strconv.ParseUint(port, 10, 16); err != nil || host == "" || bad != nil || number == 0 {
+		return "", progress.Invalid("address %q is not host or host:port, with a port from 1 to 65535", address)
 	}
 	return net.JoinHostPort(host, port), nil
 }

@@ -73,7 +73,7 @@ func configuration(dir string) (string, error) {
 	native, _ := filepath.Glob(filepath.Join(dir, "*.tf"))
 	asJSON, _ := filepath.Glob(filepath.Join(dir, "*.tf.json"))
 	if len(native)+len(asJSON) == 0 {
-		return "", progress.Invalid("no Terraform configuration in %s: name the folder that holds main.tf", dir)
+		return "", progress.Invalid("no Terraform configuration in %s: name the folder that holds main.tf, or leave Terraform out where the stage has --only", dir)
 	}
 	return dir, nil
 }

@@ -3,6 +3,7 @@
 package secret
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"strings"
@@ -24,6 +25,9 @@ func FromEnv(name string) Value { return New(os.Getenv(name)) }
 // FromFile returns the secret in the file at path, without its final newline
 // unless the secret is a PEM block, which keeps it.
 func FromFile(path string) (Value, error) {
+	if strings.Contains(path, "-----BEGIN ") {
+		return Value{}, errors.New("reading secret: this is a key and not the path of a file with one: write it into a file, or give it in the environment")
+	}
 	data, err := os.ReadFile(path)
 	if err != nil {
 		return Value{}, fmt.Errorf("reading secret: %w", err)

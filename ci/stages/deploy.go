@@ -112,6 +112,7 @@ func (o DeployOptions) deployment(ctx context.Context) (deploy.Options, error) {
 	if options.Source, err = sourceOf(".", o.Manifests, o.Profiles, o.Data); err != nil {
 		return options, err
 	}
+	options.Source.Withheld = below(options.Source.Root, o.EnvFiles)
 	options.Commit, options.Rename, options.OverRollback = o.Commit, o.Rename, o.OverRollback
 	for _, text := range o.Before {
 		before, err := deploy.ParseBefore(text)
@@ -147,6 +148,24 @@ func sourceOf(root string, manifests, profiles, data []string) (compose.Source, 
 		s.Manifests = append(s.Manifests, filepath.ToSlash(relative))
 	}
 	return s, nil
+}
+
+// below returns the files that are below root, relative to it.
+func below(root string, files []string) (inside []string) {
+	root, err := filepath.Abs(root)
+	if err != nil {
+		return nil
+	}
+	for _, file := range files {
+		full, err := filepath.Abs(file)
+		if err != nil {
+			continue
+		}
+		if relative, err := filepath.Rel(root, full); err == nil && filepath.IsLocal(relative) {
+			inside = append(inside, filepath.ToSlash(relative))
+		}
+	}
+	return inside
 }
 
 // receipt hands on a receipt, also beside an error, if the deploy began.
@@ -185,7 +204,6 @@ func (o RollOptions) environment(address string) (map[string]secret.Value, error
 	env := map[string]secret.Value{"DOMAIN": secret.New(address)}
 	given, err := environment(o.EnvFiles, o.Variables, o.Output)
 	maps.Copy(env, given)
-	o.Output.Redactor.Add(env["DOMAIN"])
 	return env, err
 }
 

@@ -50,7 +50,7 @@ type DriftOptions struct {
 
 // DriftResult is how what runs differs from what git says.
 type DriftResult struct {
-	Drift       string           `json:"drift"` // "none", "cloud", "host" or "both"
+	Drift       string           `json:"drift"` // "none", "cloud", "host" or "both"; "unknown" where a side could not be looked at and the other has none
 	Cloud       []string         `json:"cloud"` // addresses of resources, with what differs
 	Directories []DirectoryDrift `json:"directories,omitempty"`
 	Host        []deploy.Finding `json:"host"`
@@ -82,8 +82,10 @@ func Drift(ctx context.Context, o DriftOptions) (DriftResult, error) {
 			failed = append(failed, fmt.Errorf("looking for drift on the host: %w", err))
 		}
 	}
-	r.Drift = driftWord(len(r.Cloud) > 0, len(r.Host) > 0)
-	if o.GitHub.Repo != "" && (len(failed) == 0 || r.Drift != "none") {
+	if r.Drift = driftWord(len(r.Cloud) > 0, len(r.Host) > 0); r.Drift == "none" && len(failed) > 0 {
+		r.Drift = "unknown"
+	}
+	if o.GitHub.Repo != "" && (len(failed) == 0 || r.Drift != "unknown") {
 		failed = append(failed, o.tell(ctx, &r, len(failed) > 0))
 	}
 	return r, errors.Join(failed...)

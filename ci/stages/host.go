@@ -11,6 +11,8 @@ import (
 	"strings"
 	"time"
 
+	"golang.org/x/crypto/ssh"
+
 	"gitops/ci/host"
 	"gitops/ci/infra"
 	"gitops/ci/progress"
@@ -70,6 +72,9 @@ func (h HostOptions) resolve() (infra.Outputs, error) {
 	}
 	if h.HostKey == "" && h.KnownHosts == "" && h.SSHConfig == "" {
 		return infra.Outputs{}, progress.Invalid("--host needs --host-key or --known-hosts: nothing connects to a host whose key is not known")
+	}
+	if _, _, _, _, err := ssh.ParseAuthorizedKey([]byte(h.HostKey)); h.HostKey != "" && err != nil {
+		return infra.Outputs{}, progress.Invalid("--host-key of %s is no public key: give it as in /etc/ssh/ssh_host_ed25519_key.pub of the host, \"ssh-ed25519 AAAA…\"", h.Address)
 	}
 	alias, err := h.alias(h.Address)
 	if err != nil {

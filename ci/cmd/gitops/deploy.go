@@ -72,6 +72,9 @@ func (f *rollFlags) options(c *console) (stages.RollOptions, error) {
 func fromEnvironment(names []string) (map[string]secret.Value, error) {
 	values := map[string]secret.Value{}
 	for _, name := range names {
+		if name, _, given := strings.Cut(name, "="); given {
+			return nil, progress.Invalid("--env takes the name of a variable alone, and its value from the environment: --env %s", name)
+		}
 		value, set := os.LookupEnv(name)
 		if !set {
 			return nil, progress.Invalid("--env %s: the variable is not set in the environment", name)

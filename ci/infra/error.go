@@ -35,11 +35,33 @@ func explain(doing, dir, words string, err error) error {
 	if lock, ok := parseLock(words); ok {
 		return &LockedError{Lock: lock, dir: dir}
 	}
-	words = lastWords(words)
+	words = lastWords(withoutValues(words))
 	if strings.Contains(words, "Saved plan is stale") {
 		return progress.Refused("%s: the state has changed since this plan was made, so nothing was applied: plan again, review it, apply that", doing)
 	}
 	return &Error{Doing: doing, Words: words + remedy(words), Err: exit(err)}
+}
+
+var (
+	excerptHead = regexp.MustCompile(`^\W*on (.+?) line \d+`)
+	excerptLine = regexp.MustCompile(`^(\W*\d+: ).*$`)
+)
+
+// withoutValues takes out the lines that Terraform quotes of variable files and of the
+// backend's settings: their values may be secrets. Lines of the configuration stay.
+func withoutValues(words string) string {
+	lines, hides := strings.Split(words, "\n"), false
+	for i, line := range lines {
+		if head := excerptHead.FindStringSubmatch(line); head != nil {
+			file := strings.Trim(head[1], `"`)
+			hides = !strings.HasSuffix(file, ".tf") && !strings.HasSuffix(file, ".tf.json")
+			continue
+		}
+		if found := excerptLine.FindStringSubmatch(line); found != nil && hides {
+			lines[i] = found[1] + "(not shown: it may have secrets)"
+		}
+	}
+	return strings.Join(lines, "\n")
 }
 
 // interrupted reports whether err is the end of a context.

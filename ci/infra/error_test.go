@@ -107,3 +107,15 @@ func TestLastWords(t *testing.T) {
 		t.Errorf("a long text: %d bytes, ends %q", len(long), long[len(long)-40:])
 	}
 }
+
+// Terraform quotes the lines of variable files and of the backend's settings, whose values
+// may be secrets.
+func TestNoValueOfAVariableFileIsQuoted(t *testing.T) {
+	for file, shown := range map[string]bool{"main.tf": true, "net.tf.json": true, "secret.tfvars": false, "be.hcl": false, "<value for var.tok>": false} {
+		words := "│ Error: Unsupported argument\n│ \n│   on " + file + " line 1:\n│    1: pasword = \"planted-value\"\n│    2: more = \"planted-value\"\n│ \n│ An argument is not expected here.\n"
+		got := withoutValues(words)
+		if strings.Contains(got, "planted-value") != shown || !strings.Contains(got, "on "+file+" line 1") || !strings.Contains(got, "not expected here") {
+			t.Errorf("of %s it says\n%s", file, got)
+		}
+	}
+}

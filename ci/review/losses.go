@@ -23,7 +23,7 @@ func (r *renderer) losses() {
 		return
 	}
 	head := "> [!CAUTION]\n> **" + lost(r.Summary.Counts) + "**\n>\n"
-	r.page.entries(lossBudget, head, entries, func(left int) string {
+	r.cut += r.page.entries(lossBudget, head, entries, func(left int) string {
 		return fmt.Sprintf("> - … and %d more\n", left)
 	}, "\n")
 }

@@ -57,10 +57,11 @@ type entry struct {
 const leastRoom = 100
 
 // entries adds head, the entries within budget bytes, and tail. All are written in short
-// before one is written whole; the first ones are written whole.
-func (p *page) entries(budget int, head string, entries []entry, more func(left int) string, tail string) {
+// before one is written whole; the first ones are written whole. It returns how many are
+// not.
+func (p *page) entries(budget int, head string, entries []entry, more func(left int) string, tail string) (cut int) {
 	if len(entries) == 0 {
-		return
+		return 0
 	}
 	budget = min(budget, p.left) - len(head) - len(tail)
 	var rows []string
@@ -70,21 +71,26 @@ func (p *page) entries(budget int, head string, entries []entry, more func(left 
 		room -= len(entry.brief)
 	}
 	if len(more(len(entries))) > budget {
-		return
+		return len(entries)
 	}
 	for i, entry := range entries {
-		if room < leastRoom {
-			break
-		}
 		if entry.full == nil {
 			continue
 		}
-		if full := entry.full(); len(full)-len(entry.brief) <= room {
-			room -= len(full) - len(entry.brief)
-			rows[i] = full
+		if room < leastRoom {
+			cut++
+			continue
 		}
+		full := entry.full()
+		if len(full)-len(entry.brief) > room {
+			cut++
+			continue
+		}
+		room -= len(full) - len(entry.brief)
+		rows[i] = full
 	}
 	p.write(head)
 	p.list(budget, "", rows, more)
 	p.write(tail)
+	return cut
 }

@@ -60,13 +60,12 @@ const (
 // Render writes the comment as GitHub's Markdown, never longer than Limit. Its
 // first line is Marker, its second is for ParseFingerprint.
 func Render(c Comment) string {
-	r := renderer{Comment: c, clean: cleaner{c.Redactor}}
 	if c.Failure != nil {
-		r.Fingerprint, r.Record, r.Cost, r.NoCost = "", Record{}, nil, "" // nothing of a failed plan may be applied
+		c.Fingerprint, c.Record, c.Cost, c.NoCost = "", Record{}, nil, "" // nothing of a failed plan may be applied
 	}
+	r := renderer{Comment: c, clean: cleaner{c.Redactor}}
 	footer := r.footer()
-	r.page.left = Limit - sealSize - endingSize - len(footer)
-	r.page.write(Marker(c.Dir, c.Workspace) + "\n" + fingerprintMark(r.Fingerprint) + "\n" + r.record() + "\n")
+	r.begin(footer)
 	switch {
 	case c.Failure != nil:
 		r.failure()
@@ -75,8 +74,37 @@ func Render(c Comment) string {
 		return r.page.text.String()
 	default:
 		r.changes()
+		if r.cut > 0 { // values get the room that other parts left
+			r = r.again(footer, 0, r.spare-len(r.tooMany(r.cut))-noPlanRoom)
+		}
+		if r.cut > 0 { // what still does not fit is said where everybody reads it
+			r = r.again(footer, r.cut, r.extra)
+		}
 	}
 	return r.page.text.String() + footer
+}
+
+// noPlanRoom is how many bytes it takes to say that the full plan does not fit.
+const noPlanRoom = 200
+
+// again writes the changes anew, with more room for values.
+func (r *renderer) again(footer string, missing, extra int) renderer {
+	next := renderer{Comment: r.Comment, clean: r.clean, missing: missing, extra: max(0, extra)}
+	next.begin(footer)
+	next.changes()
+	return next
+}
+
+// begin writes the hidden lines, and leaves room for what comes last.
+func (r *renderer) begin(footer string) {
+	r.page.left = Limit - sealSize - endingSize - len(footer)
+	r.page.write(Marker(r.Dir, r.Workspace) + "\n" + fingerprintMark(r.Fingerprint) + "\n" + r.record() + "\n")
+}
+
+// tooMany says that some resources are named without their values.
+func (r *renderer) tooMany(count int) string {
+	return fmt.Sprintf("> [!WARNING]\n> The values of up to %d %s do not fit into this comment: read them in the whole plan before you approve.\n\n",
+		count, plural(count, "change", "changes"))
 }
 
 // record is the hidden line that explains the fingerprint.
@@ -92,10 +120,18 @@ type renderer struct {
 	clean cleaner
 	page  page
 	costs map[string]string // what resources cost, by address
+
+	cut     int // resources whose values did not fit
+	missing int // the same, of a first attempt
+	spare   int // bytes that were left for the full plan
+	extra   int // bytes that values get beside their budget
 }
 
 func (r *renderer) changes() {
 	r.page.write("### " + r.headline() + "\n\n" + r.where() + "\n\n")
+	if r.missing > 0 {
+		r.page.write(r.tooMany(r.missing))
+	}
 	r.violations()
 	r.since()
 	r.losses()
@@ -107,6 +143,7 @@ func (r *renderer) changes() {
 	r.outputs()
 	r.cost()
 	r.notices()
+	r.spare = r.page.left
 	r.plan()
 }
 

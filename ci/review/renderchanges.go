@@ -19,7 +19,7 @@ func (r *renderer) changed() {
 			entries = append(entries, r.valued(resource))
 		}
 	}
-	r.page.entries(valueBudget, "", entries, func(left int) string {
+	r.cut += r.page.entries(valueBudget+r.extra, "", entries, func(left int) string {
 		return fmt.Sprintf("… and %d more to change\n\n", left)
 	}, "")
 }

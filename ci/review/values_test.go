@@ -90,7 +90,7 @@ func TestTheBudgetIsForDestroysFirst(t *testing.T) {
 			t.Fatalf("the destroy of a.gone[%d] is not named", i)
 		}
 	}
-	for _, want := range []string{"**change** `a.other[0]`\n\n```diff\n! text, by line:\n- a\n", "| add | `a.new[0]` |", "cut here"} {
+	for _, want := range []string{"**change** `a.other[0]`\n\n```diff\n! text, by line:\n- a\n", "| add | `a.new[0]` |", "characters in all"} {
 		if !strings.Contains(body, want) {
 			t.Errorf("%q is not in the comment", want)
 		}
@@ -113,5 +113,28 @@ func TestNoChangesSaysWhatIsGone(t *testing.T) {
 	c.Before = Render(c)
 	if body := Render(c); !strings.Contains(body, "**Since you last looked**: the same plan\n") {
 		t.Errorf("the comment is\n%.900s", body)
+	}
+}
+
+// Many changes that look alike do not hide the values of one: it has room, or the comment
+// says that some do not fit.
+func TestValuesThatDoNotFitAreTold(t *testing.T) {
+	change := func(address, before, after string) *tfjson.ResourceChange {
+		return &tfjson.ResourceChange{Address: address, Type: "a", Change: &tfjson.Change{Actions: tfjson.Actions{tfjson.ActionUpdate},
+			Before: map[string]any{"input": before}, After: map[string]any{"input": after}}}
+	}
+	for count, told := range map[int]bool{200: false, 2000: true} {
+		plan := &tfjson.Plan{ResourceChanges: []*tfjson.ResourceChange{change("z.last", "s3:Get", "everything")}}
+		for i := range count {
+			plan.ResourceChanges = append(plan.ResourceChanges, change(fmt.Sprintf("a.same[%d]", i), "one", "two"))
+		}
+		body := Render(Comment{Summary: Summarize(plan), Fingerprint: word("1"), PlanText: strings.Repeat("line\n", 5000)})
+		if strings.Contains(body, "everything") == told || strings.Contains(body, "do not fit into this comment") != told {
+			t.Errorf("%d changes: the last one is shown: %t; that some are not is told: %t\n%.600s", count,
+				strings.Contains(body, "everything"), strings.Contains(body, "do not fit into this comment"), body)
+		}
+		if len(body) > Limit {
+			t.Errorf("%d changes: %d bytes", count, len(body))
+		}
 	}
 }

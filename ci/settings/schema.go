@@ -6,6 +6,7 @@ import (
 	_ "embed"
 	"errors"
 	"fmt"
+	"math"
 	"maps"
 	"slices"
 	"strconv"
@@ -49,11 +50,28 @@ func check(root *yaml.Node, file string) error {
 	if err := root.Decode(&value); err != nil {
 		return progress.Invalid("%s: %w", file, err)
 	}
+	if number := infinite(root); number != nil {
+		return progress.Invalid("%s:%d:%d: %s is no number that a setting can have", file, number.Line, number.Column, number.Value)
+	}
 	var invalid *jsonschema.ValidationError
 	if err := schema.Validate(value); errors.As(err, &invalid) {
 		return mistake(root, file, first(root, invalid))
 	} else if err != nil {
 		return progress.Invalid("%s: %w", file, err)
+	}
+	return nil
+}
+
+// infinite returns the first number that is infinite or none, which JSON does not have.
+func infinite(node *yaml.Node) *yaml.Node {
+	var value float64
+	if node.Kind == yaml.ScalarNode && node.ShortTag() == "!!float" && node.Decode(&value) == nil && (math.IsInf(value, 0) || math.IsNaN(value)) {
+		return node
+	}
+	for _, child := range node.Content {
+		if found := infinite(child); found != nil {
+			return found
+		}
 	}
 	return nil
 }

@@ -115,3 +115,12 @@ func TestReadMissing(t *testing.T) {
 		t.Errorf("a missing file says %v, %v", s, err)
 	}
 }
+
+// JSON has no such numbers, and neither has the schema's reader.
+func TestNumbersThatAreNone(t *testing.T) {
+	for _, number := range []string{".inf", "-.inf", ".nan"} {
+		if _, err := Parse([]byte("review:\n  policy:\n    max_cost: "+number+"\n"), "gitops.yml"); progress.ExitCode(err) != progress.ExitInvalid || !strings.Contains(err.Error(), "gitops.yml:3:15") {
+			t.Errorf("%s: %v", number, err)
+		}
+	}
+}

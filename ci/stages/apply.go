@@ -60,12 +60,30 @@ type ApplyResult struct {
 // reviewed one, with the difference. The token needs pull-requests: read, and
 // write to tell a pull request why its plan was refused.
 func Apply(ctx context.Context, o ApplyOptions) (ApplyResult, error) {
+	if err := o.check(); err != nil {
+		return ApplyResult{}, err
+	}
 	r, err := o.apply(ctx)
 	err = o.GitHub.explainLock(ctx, o.Output, err)
 	if err != nil && r.Outputs == nil {
 		return ApplyResult{}, err
 	}
 	return r, err
+}
+
+// check refuses options that would fail, or mean less than they say, after the apply.
+func (o ApplyOptions) check() error {
+	if o.Reviewed != "" && o.RequireApproval {
+		return progress.Invalid("--require-approval asks the pull request, and --reviewed asks none: give one of them")
+	}
+	if o.Out == "" {
+		return nil
+	}
+	file, err := os.OpenFile(o.Out, os.O_CREATE|os.O_WRONLY, 0o600)
+	if err != nil {
+		return progress.Invalid("Terraform's outputs cannot be written: %w: give another --out", err)
+	}
+	return file.Close()
 }
 
 func (o ApplyOptions) apply(ctx context.Context) (ApplyResult, error) {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 
@@ -27,13 +28,29 @@ func addApply(cmd *cobra.Command, o *stages.ApplyOptions) {
 	addGitHub(flags, &o.GitHub)
 	addRun(flags, &o.GitHub.Run)
 	addPlatforms(flags, &o.Platforms)
-	flags.StringVar(&o.Reviewed, "reviewed", "", "fingerprint that was reviewed, sha256:…, or the file that review --out wrote, instead of looking it up on GitHub")
+	flags.Var((*notEmpty)(&o.Reviewed), "reviewed", "fingerprint that was reviewed, sha256:…, or the file that review --out wrote, instead of looking it up on GitHub")
 	flags.StringVar(&o.Commit, "commit", os.Getenv("GITHUB_SHA"), "full SHA of the merged commit, whose pull request has the review")
 	flags.StringVar(&o.Branch, "infra-branch", os.Getenv("GITHUB_REF_NAME"), "branch that is applied, which the pull request must have been merged into (default: GITHUB_REF_NAME, then "+stages.DefaultBranch+")")
 	flags.StringVar(&o.ReviewAuthor, "review-author", "", "login of who wrote the review, such as github-actions[bot] (default: who GITHUB_TOKEN belongs to)")
 	flags.BoolVar(&o.RequireApproval, "require-approval", false, "refuse a review that no person who may push approved since its comment was written")
 	flags.BoolVar(&o.AcceptUnreviewed, "accept-unreviewed", false, "apply although no review is found")
 	flags.StringVar(&o.Out, "out", "", "file for Terraform's outputs as JSON")
+}
+
+// notEmpty is a text that is refused when it is empty, as where a script's variable is
+// not set: without the flag something else would count.
+type notEmpty string
+
+func (n *notEmpty) String() string { return string(*n) }
+func (n *notEmpty) Type() string   { return "string" }
+
+// Set implements pflag.Value.
+func (n *notEmpty) Set(text string) error {
+	if text == "" {
+		return errors.New("it is empty: leave the flag out, or give it a value")
+	}
+	*n = notEmpty(text)
+	return nil
 }
 
 func applyText(r stages.ApplyResult) string {

@@ -433,7 +433,7 @@ func TestDriftIsWhatTerraformWouldUndo(t *testing.T) {
 		t.Errorf("drift is %s, want %s", got, want)
 	}
 	said := fmt.Sprintf("%+v", drift)
-	if strings.Contains(said, "-secret-") || strings.Contains(said, "the-second-secret") || strings.Contains(said, "the-first-secret") || !strings.Contains(said, "{Path:value Before:\"[REDACTED]\" After:\"[REDACTED]\"}") {
+	if strings.Contains(said, "-secret-") || strings.Contains(said, "the-second-secret") || strings.Contains(said, "the-first-secret") || !strings.Contains(said, "{Path:value Before:\"[REDACTED]\" After:\"[REDACTED] (changed)\"}") {
 		t.Errorf("the values are %s", said)
 	}
 	if !strings.Contains(said, `{Path:tags.Name Before:"one" After:"two"}`) {

@@ -126,8 +126,8 @@ func TestValues(t *testing.T) {
 		"a rule more":          {`{"a":[{"p":80}]}`, `{"a":[{"p":80},{"p":22}]}`, `{}`, `a[] null {"p":22}`},
 		"two rules for two":    {`{"a":[1,2,5]}`, `{"a":[3,5,4]}`, `{}`, `a[] 1 null; a[] 2 null; a[] null 3; a[] null 4`},
 		"another type":         {`{"a":"1,2"}`, `{"a":[1]}`, `{}`, `a "1,2" [1]`},
-		"sensitive":            {`{"a":"hunter2hunter2"}`, `{"a":"hunter3hunter3"}`, `{"a":true}`, `a "[REDACTED]" "[REDACTED]"`},
-		"sensitive in a field": {`{"a":{"s":"hunter2hunter2","o":1}}`, `{"a":{"s":"hunter3hunter3","o":2}}`, `{"a":{"s":true}}`, `a.o 1 2; a.s "[REDACTED]" "[REDACTED]"`},
+		"sensitive":            {`{"a":"hunter2hunter2"}`, `{"a":"hunter3hunter3"}`, `{"a":true}`, `a "[REDACTED]" "[REDACTED] (changed)"`},
+		"sensitive in a field": {`{"a":{"s":"hunter2hunter2","o":1}}`, `{"a":{"s":"hunter3hunter3","o":2}}`, `{"a":{"s":true}}`, `a.o 1 2; a.s "[REDACTED]" "[REDACTED] (changed)"`},
 		"a secret as a key":    {`{"a":{"hunter2hunter2":1},"b":"hunter2hunter2"}`, `{"a":{"hunter2hunter2":2},"b":"x"}`, `{"b":true}`, `a["[REDACTED]"] "[REDACTED]" "[REDACTED]"`},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -11,8 +11,8 @@ import (
 )
 
 // ProposeAgain opens a pull request to base that changes no file, or finds the open one
-// from the same branch. Its one commit has base's tree: what it is for is the review and
-// the apply that follow from it. The token needs contents: write and pull-requests:
+// from the same branch. Its one commit has base's tree; the pull request leads to a
+// review and an apply. The token needs contents: write and pull-requests:
 // write.
 func (c *Client) ProposeAgain(ctx context.Context, pull PullRequest) (url string, err error) {
 	if url, err := c.OpenPullRequest(ctx, pull.Head, pull.Base); err != nil || url != "" {

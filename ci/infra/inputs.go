@@ -43,8 +43,8 @@ type Inputs struct {
 	Volatile []Volatile
 }
 
-// Inputs reads what decides or runs beside plan, which this workspace made. Nothing of
-// what it reads is left out because git ignores it: Terraform reads ignored files too.
+// Inputs reads what decides or runs beside plan, which this workspace made. Files that
+// git ignores count: Terraform reads them too.
 func (w *Workspace) Inputs(plan *tfjson.Plan) (Inputs, error) {
 	modules, err := w.modules()
 	if err != nil {

@@ -7,7 +7,7 @@ import (
 
 // Await returns what compute returns, or an error as soon as ctx is done, for work that
 // looks at no context, such as the parsing of a large file. Then compute goes on until
-// it ends, and what it returns is lost: it must change nothing outside of itself.
+// it ends, and its result is dropped: it must change nothing outside of itself.
 func Await[T any](ctx context.Context, doing string, compute func() (T, error)) (T, error) {
 	type outcome struct {
 		value T

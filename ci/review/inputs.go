@@ -71,8 +71,8 @@ func inputLines(inputs []Input) []string {
 	return lines
 }
 
-// InputChange is an input that is not the reviewed one. What is missing on one side is
-// nil there.
+// InputChange is an input that is not the reviewed one. A side that lacks the
+// input is nil.
 type InputChange struct {
 	Kind     string `json:"kind"`
 	Name     string `json:"name,omitempty"`

@@ -15,7 +15,7 @@ import (
 const giveAPlan = "give the output of `terraform show -json PLANFILE`"
 
 // ParsePlan reads the output of `terraform show -json PLANFILE`. Numbers keep
-// all their digits, which a float64 would not. What is not a plan is
+// all their digits, which a float64 would not. Another document is
 // progress.Invalid, and so is a plan that does not say which values are sensitive.
 func ParsePlan(data []byte) (*tfjson.Plan, error) {
 	if what := otherThanPlan(data); what != "" {

@@ -26,8 +26,8 @@ type object struct {
 // forbidden.
 type field func(args map[string]any) (value any, forbidden string)
 
-// graphql answers queries of the schema. What it does not know is an error of GitHub's
-// kind, in an answer with status 200.
+// graphql answers queries of the schema. A field that it does not know is an error, in
+// an answer with status 200, as on GitHub.
 func (s *Server) graphql(w http.ResponseWriter, r *http.Request) {
 	var given struct {
 		Query     string         `json:"query"`

@@ -187,7 +187,7 @@ func (d Difference) Why() string {
 	case len(d.Inputs) > 0 || d.Note != "" && !effects:
 		return ""
 	case effects:
-		return "All inputs are the reviewed ones, so the state or what it describes has changed since the review: an apply in between, or a change outside of Terraform."
+		return "All inputs are the reviewed ones, so the state, or the cloud behind it, has changed since the review: an apply in between, or a change outside of Terraform."
 	}
 	return ""
 }

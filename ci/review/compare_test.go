@@ -223,7 +223,7 @@ func TestDifference(t *testing.T) {
 		"replace terraform_data.imported, where change was reviewed",
 		"add terraform_data.sensitive, with other values than reviewed of: input",
 		"change terraform_data.updated, with other values than reviewed of: input",
-		"All inputs are the reviewed ones, so the state or what it describes has changed since the review: an apply in between, or a change outside of Terraform.",
+		"All inputs are the reviewed ones, so the state, or the cloud behind it, has changed since the review: an apply in between, or a change outside of Terraform.",
 	}
 	if got := d.Lines(); strings.Join(got, "\n") != strings.Join(want, "\n") {
 		t.Errorf("the difference is\n%s", strings.Join(got, "\n"))

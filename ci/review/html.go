@@ -49,7 +49,7 @@ func HTML(body string) (template.HTML, error) {
 	if err := markdown.Convert([]byte(body), &out); err != nil {
 		return "", fmt.Errorf("rendering the comment: %w", err)
 	}
-	return template.HTML(alerts(out.String())), nil //nolint:gosec // what is not Render's stands in code, escaped
+	return template.HTML(alerts(out.String())), nil //nolint:gosec // Render escapes all text of a plan
 }
 
 var alert = regexp.MustCompile(`<blockquote>\n<p>\[!(CAUTION|WARNING|NOTE)\](<br>)?\n`)

@@ -42,7 +42,7 @@ func lost(c Counts) string {
 	say(c.Destroy, "destroyed")
 	say(c.Replace, "replaced")
 	if len(parts) > 0 {
-		parts[len(parts)-1] += ": what " + plural(c.Destroy+c.Replace, "it holds", "they hold") + " is lost"
+		parts[len(parts)-1] += ": " + plural(c.Destroy+c.Replace, "its", "their") + " data is lost"
 	}
 	say(c.Anew, "made anew: the old one stays, and Terraform no longer knows it")
 	return strings.Join(parts, ", ")

@@ -75,7 +75,7 @@ func TestSealsAreReadWhereTheyAreWritten(t *testing.T) {
 	}
 	signed.Commit = "x -->"
 	if Seal(plain, key, signed) != plain {
-		t.Error("what is no commit is written")
+		t.Error("a text that is no commit is written")
 	}
 }
 

@@ -17,7 +17,7 @@ func (r *renderer) notices() {
 func (r *renderer) unfinished() {
 	var said []string
 	if r.Summary.Errored {
-		said = append(said, "**Planning ended with an error.** What is not listed was not planned. Such a plan is not applied.")
+		said = append(said, "**Planning ended with an error.** Changes may be missing from this list. Such a plan is not applied.")
 	}
 	if r.Summary.Partial {
 		said = append(said, "**The plan is not complete**: it was made with `-target`, or defers changes. Plan again without `-target`, or after the apply.")

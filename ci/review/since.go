@@ -32,9 +32,9 @@ func (r *renderer) sinceBefore() (said string, rows []string) {
 	case fingerprint == r.Fingerprint:
 		return "the same plan", nil
 	case !listed || before.Left == LeftEffects || before.Left == LeftEverything:
-		return "another plan; what it did before is not in the comment", nil
+		return "another plan; the comment does not have the effects of the one before", nil
 	case before.Key != now.Key || before.Check != now.Check:
-		return "another plan; what it did before was recorded with another key or for another state", nil
+		return "another plan; the effects of the one before were recorded with another key or for another state", nil
 	}
 	d := Compare(before, now)
 	for _, effect := range d.OnlyNow {

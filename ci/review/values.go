@@ -32,7 +32,7 @@ type value struct {
 	path    string // such as root_block_device[0].volume_size
 	before  string
 	after   string
-	note    string   // says what is different where neither value is shown
+	note    string   // the difference in words, where neither value is shown
 	lines   []string // of a long text: the lines that differ, with signs, instead of before and after
 	unknown bool     // after is known after apply
 	empty   bool     // from nothing to empty, or back

@@ -107,7 +107,7 @@ func TestNoChangesSaysWhatIsGone(t *testing.T) {
 	before.Record = Record{}
 	c = commentOn(t, "everything")
 	c.Before = Render(before)
-	if body := Render(c); !strings.Contains(body, "another plan; what it did before is not in the comment") {
+	if body := Render(c); !strings.Contains(body, "another plan; the comment does not have the effects of the one before") {
 		t.Errorf("the comment is\n%.900s", body)
 	}
 	c.Before = Render(c)

@@ -191,7 +191,7 @@ func halves(reviewed, now string) string {
 	case then.Effects == is.Effects:
 		what = "The effects are the reviewed ones; an input is another: a file, a module, a provider, a variable, the backend, the state or the like"
 	case then.Inputs == is.Inputs:
-		what = "The inputs are the reviewed ones and the effects are not, so the state or what it describes has changed since"
+		what = "The inputs are the reviewed ones and the effects are not, so the state, or the cloud behind it, has changed since"
 	}
 	return what + ". The review is known by its fingerprint alone, so no more can be said. Give --reviewed the file that gitops review --out wrote, " +
 		"or run gitops plan on the reviewed commit and on this one and compare their plan.txt."

@@ -178,7 +178,7 @@ func TestMovedStateIsRefused(t *testing.T) {
 		t.Fatal(err)
 	}
 	d.edit("2", "3")
-	d.refused(file, "change terraform_data.x, with other values than reviewed of: input", "All inputs are the reviewed ones, so the state or what it describes has changed since the review")
+	d.refused(file, "change terraform_data.x, with other values than reviewed of: input", "All inputs are the reviewed ones, so the state, or the cloud behind it, has changed since the review")
 }
 
 const half = `

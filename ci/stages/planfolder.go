@@ -75,6 +75,11 @@ func (p planned) write(dir string) error {
 func (p planned) show(c *review.Comment) {
 	c.Workspace, c.Fingerprint, c.Record = p.Workspace, p.Fingerprint, p.record
 	c.Summary, c.PlanText, c.Platforms = review.Summarize(p.masked), p.text, p.platforms()
+	for _, input := range p.record.Inputs {
+		if input.Kind == infra.InputProvider {
+			c.Providers = append(c.Providers, strings.TrimPrefix(input.Name, "registry.terraform.io/")+" "+input.Value)
+		}
+	}
 	for _, run := range p.Runs {
 		c.Runs = append(c.Runs, review.Run{Kind: run.Kind, Address: run.Address, Text: run.Text})
 	}

@@ -6,10 +6,12 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
 
+	"gitops/ci/infra"
 	"gitops/ci/progress"
 	"gitops/ci/review"
 )
@@ -202,5 +204,18 @@ func TestCostTakesAPlainFileOfAPlansSize(t *testing.T) {
 	}
 	if _, _, err := readPlanJSON(large, nil); progress.ExitCode(err) != progress.ExitInvalid || !strings.Contains(err.Error(), "more than") {
 		t.Errorf("a large plan: %v", err)
+	}
+}
+
+// The comment names the providers that were planned with: the lock file that stands where
+// the comment is written may be of another branch.
+func TestTheCommentNamesTheProvidersOfThePlan(t *testing.T) {
+	var c review.Comment
+	p := planned{record: review.Record{Inputs: []review.Input{
+		{Kind: infra.InputProvider, Name: "registry.terraform.io/hashicorp/aws", Value: "5.100.0"}, {Kind: infra.InputTerraform, Value: "1.11"},
+	}}}
+	p.show(&c)
+	if !slices.Equal(c.Providers, []string{"hashicorp/aws 5.100.0"}) {
+		t.Errorf("it names %q", c.Providers)
 	}
 }

@@ -38,8 +38,6 @@ type ReviewOptions struct {
 	// Out is a file for the comment, and HTML one for a page that shows it as GitHub does.
 	Out  string `json:"out,omitempty"`
 	HTML string `json:"html,omitempty"`
-	// RunURL is the page of the run on GitHub that plans.
-	RunURL string `json:"run_url,omitempty"`
 	// Policy are rules that a plan must keep, and Facts what GitHub says of the pull
 	// request, which may allow what they forbid.
 	Policy review.Policy `json:"policy"`
@@ -175,7 +173,7 @@ func (o ReviewOptions) write(r ReviewResult) error {
 func (o ReviewOptions) comment(ctx context.Context) (review.Comment, error) {
 	c := review.Comment{
 		Dir: o.Terraform.Dir, Commit: o.Commit, Time: time.Now().UTC(), Redactor: o.Output.Redactor,
-		RunURL: o.RunURL, Providers: o.providers(),
+		RunURL: o.GitHub.Run,
 	}
 	switch {
 	case o.Plan != "":
@@ -239,19 +237,6 @@ func failedStep(err error) string {
 		}
 	}
 	return "plan"
-}
-
-// providers are those that the lock file names, with their versions; none where the
-// configuration is not at hand.
-func (o ReviewOptions) providers() []string {
-	if o.Plan != "" {
-		return nil
-	}
-	lock, err := os.ReadFile(filepath.Join(o.Terraform.Dir, ".terraform.lock.hcl"))
-	if err != nil {
-		return nil
-	}
-	return review.LockedProviders(lock)
 }
 
 // addPlan adds a plan to c, and the cost of file, which is the same plan as JSON.

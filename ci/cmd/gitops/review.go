@@ -29,7 +29,7 @@ func newReview(c *console) *cobra.Command {
 	flags.StringVar(&o.Out, "out", "", "file for the comment, instead of a pull request")
 	flags.StringVar(&o.Commit, "commit", os.Getenv("GITHUB_SHA"), "full SHA of the commit that was planned")
 	flags.StringVar(&o.HTML, "html", "", "file for a page that shows the comment as GitHub does")
-	flags.StringVar(&o.RunURL, "run-url", runURL(), "page of the run that plans, to link in the comment (default: GitHub Actions')")
+	addRun(flags, &o.GitHub.Run)
 	addPolicy(flags, &o.Policy, &o.Facts)
 	flags.IntVar(&o.PullRequest, "pull-request", 0, "number of the pull request to comment on")
 	flags.BoolVar(&o.RequireCost, "require-cost", false, "fail when there is no cost estimate")
@@ -47,15 +47,6 @@ func addPolicy(flags *pflag.FlagSet, p *review.Policy, facts *review.Facts) {
 	flags.StringArrayVar(&p.CostApproval, "cost-approval", nil, "login whose approval allows a higher cost (repeatable)")
 	flags.StringArrayVar(&facts.Labels, "label", nil, "label that the pull request has (repeatable)")
 	flags.StringArrayVar(&facts.Approvals, "approved-by", nil, "login that approved the pull request (repeatable)")
-}
-
-// runURL is the page of this run on GitHub Actions, empty elsewhere.
-func runURL() string {
-	server, repo, run := os.Getenv("GITHUB_SERVER_URL"), os.Getenv("GITHUB_REPOSITORY"), os.Getenv("GITHUB_RUN_ID")
-	if server == "" || repo == "" || run == "" {
-		return ""
-	}
-	return server + "/" + repo + "/actions/runs/" + run
 }
 
 func reviewText(r stages.ReviewResult) string {

@@ -113,7 +113,7 @@ func alike(a, b any) bool {
 		fields, is := b.(map[string]any)
 		return is && alikeFields(a, fields) && alikeFields(fields, a)
 	}
-	return compactJSON(canonical(a, nil)) == compactJSON(canonical(b, nil))
+	return CompactJSON(canonical(a, nil)) == CompactJSON(canonical(b, nil))
 }
 
 // alikeFields reports whether b has the fields of a.
@@ -127,7 +127,7 @@ func alikeFields(a, b map[string]any) bool {
 }
 
 // encode writes plain maps, lists and strings, which always succeeds.
-func encode(value any) []byte { return []byte(compactJSON(value)) }
+func encode(value any) []byte { return []byte(CompactJSON(value)) }
 
 // number writes a JSON number as its significant digits and an exponent, so that
 // 1500, 1500.0 and 1.5e3 are the same. It never expands an exponent.

@@ -134,7 +134,7 @@ func TestRecordComesBackFromTheComment(t *testing.T) {
 	body := Render(c)
 	for _, written := range []string{body, strings.ReplaceAll(body, "\n", "\r\n")} {
 		record, found := ParseRecord(written)
-		if want := c.Record; !found || compactJSON(record.Effects) != compactJSON(want.Effects) || !slices.Equal(record.Inputs, shortened(want.Inputs)) || len(record.Effects) != 25 || record.Left != "" {
+		if want := c.Record; !found || CompactJSON(record.Effects) != CompactJSON(want.Effects) || !slices.Equal(record.Inputs, shortened(want.Inputs)) || len(record.Effects) != 25 || record.Left != "" {
 			t.Errorf("%d effects come back, %v, %s; want %d", len(record.Effects), found, record.Left, len(c.Record.Effects))
 		}
 	}
@@ -287,7 +287,7 @@ func TestHiddenSecrets(t *testing.T) {
 		return Observe(plan, e)
 	}
 	bare, again := of("geheimnis", "geheimnis", Extra{}), of("gehoimnis", "gehoimnis", Extra{})
-	if bare.Fingerprint != again.Fingerprint || compactJSON(bare.Record) != compactJSON(again.Record) || strings.Contains(compactJSON(bare.Record), "geheimnis") {
+	if bare.Fingerprint != again.Fingerprint || CompactJSON(bare.Record) != CompactJSON(again.Record) || strings.Contains(CompactJSON(bare.Record), "geheimnis") {
 		t.Errorf("without a key, a secret can be tried:\n%+v\n%+v", bare.Record, again.Record)
 	}
 	first, second := of("geheimnis", "geheimnis", extra), of("gehoimnis", "gehoimnis", extra)
@@ -296,8 +296,8 @@ func TestHiddenSecrets(t *testing.T) {
 	}
 	// Read back from what is shown, with the digests of what is not.
 	back, err := Recheck(first.shown(t), first.Record, first.Masks)
-	if err != nil || back.Fingerprint != first.Fingerprint || compactJSON(back.Record) != compactJSON(first.Record) {
-		t.Errorf("%v: read back it is\n%s\nwant\n%s", err, compactJSON(back.Record), compactJSON(first.Record))
+	if err != nil || back.Fingerprint != first.Fingerprint || CompactJSON(back.Record) != CompactJSON(first.Record) {
+		t.Errorf("%v: read back it is\n%s\nwant\n%s", err, CompactJSON(back.Record), CompactJSON(first.Record))
 	}
 }
 

@@ -115,8 +115,8 @@ func hostileChange(text string) *tfjson.Change {
 	values := func(other string) any {
 		text := text + other
 		return map[string]any{
-			text: text, "list": []any{text, text + "x"}, "json": compactJSON(map[string]any{text: text}),
-			"yaml": "key: " + compactJSON(text) + "\nother: 1\n", "lines": "first\n" + text + "\nlast\n",
+			text: text, "list": []any{text, text + "x"}, "json": CompactJSON(map[string]any{text: text}),
+			"yaml": "key: " + CompactJSON(text) + "\nother: 1\n", "lines": "first\n" + text + "\nlast\n",
 			"hidden": text, "later": text,
 		}
 	}

@@ -21,7 +21,7 @@ func TestFormsOfEffects(t *testing.T) {
 		for _, one := range Observe(recordedPlan(t, name), extra).observed {
 			fmt.Fprintf(&forms, "%s %s\n", one.Action, one.Address)
 			for _, l := range one.leaves {
-				fmt.Fprintf(&forms, "  %s %s\n", l.path, compactJSON(one.bound(l)))
+				fmt.Fprintf(&forms, "  %s %s\n", l.path, CompactJSON(one.bound(l)))
 			}
 		}
 		compare(t, name+".effects.txt", forms.String())
@@ -157,7 +157,7 @@ func TestFingerprintLeavesOutWhatStays(t *testing.T) {
 			}
 			for key, value := range before.(map[string]any) {
 				other := after.(map[string]any)
-				if key == "id" || key == "identity" || compactJSON(value) != compactJSON(other[key]) || anyTrue(at(change["after_unknown"], key)) {
+				if key == "id" || key == "identity" || CompactJSON(value) != CompactJSON(other[key]) || anyTrue(at(change["after_unknown"], key)) {
 					continue
 				}
 				before.(map[string]any)[key], other[key] = "moved by a refresh", "moved by a refresh"
@@ -299,7 +299,7 @@ func TestSensitiveValuesNeedAKey(t *testing.T) {
 		}}}}, e)
 	}
 	lineage, review := Extra{Lineage: "one"}, Extra{Key: secret.New("a key of the repository")}
-	if a, b := of("hunter2", Extra{}), of("hunter3", Extra{}); compactJSON(a.Record) != compactJSON(b.Record) || a.Fingerprint != b.Fingerprint {
+	if a, b := of("hunter2", Extra{}), of("hunter3", Extra{}); CompactJSON(a.Record) != CompactJSON(b.Record) || a.Fingerprint != b.Fingerprint {
 		t.Errorf("without a key, a password can be tried: %+v, %+v", a, b)
 	}
 	seen := map[string]bool{}

@@ -86,7 +86,7 @@ func FuzzRender(f *testing.F) {
 func FuzzValues(f *testing.F) {
 	for _, name := range []string{"values", "shop"} {
 		for _, rc := range recordedPlan(f, name).ResourceChanges {
-			f.Add(compactJSON(rc.Change.Before), compactJSON(rc.Change.After), compactJSON(rc.Change.AfterUnknown), compactJSON(rc.Change.AfterSensitive))
+			f.Add(CompactJSON(rc.Change.Before), CompactJSON(rc.Change.After), CompactJSON(rc.Change.AfterUnknown), CompactJSON(rc.Change.AfterSensitive))
 		}
 	}
 	f.Add("a: &x [1]\nb: *x\n", "a: [1, 2]\nb: ~\n", `{"a":true}`, `true`)
@@ -118,7 +118,7 @@ func jsonOr(text string) string {
 	if json.Valid([]byte(text)) {
 		return text
 	}
-	return compactJSON(text)
+	return CompactJSON(text)
 }
 
 func FuzzRedacted(f *testing.F) {

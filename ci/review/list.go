@@ -30,7 +30,7 @@ func length(list any) int {
 func encoded(list []any) []string {
 	texts := make([]string, len(list))
 	for i, element := range list {
-		texts[i] = compactJSON(element)
+		texts[i] = CompactJSON(element)
 	}
 	return texts
 }

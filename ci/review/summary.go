@@ -270,7 +270,7 @@ func shown(value, unknown, sensitive any) string {
 	}
 	text, isText := value.(string)
 	if !isText {
-		text = compactJSON(value)
+		text = CompactJSON(value)
 	}
 	if anyTrue(unknown) {
 		text += " (partly known after apply)"
@@ -278,7 +278,9 @@ func shown(value, unknown, sensitive any) string {
 	return text
 }
 
-func compactJSON(value any) string {
+// CompactJSON writes a value in one line of JSON, as a person reads it: without escapes
+// for HTML.
+func CompactJSON(value any) string {
 	var b strings.Builder
 	encoder := json.NewEncoder(&b)
 	encoder.SetEscapeHTML(false)

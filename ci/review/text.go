@@ -25,7 +25,7 @@ const (
 func (c *comparison) texts(path, rawBefore, rawAfter string) {
 	before, after := c.redactor.Redact(rawBefore), c.redactor.Redact(rawAfter)
 	if before == after {
-		c.add(value{sign: signChanged, path: path, note: cut(compactJSON(before), valueLimit) + " (changed in what is hidden)"})
+		c.add(value{sign: signChanged, path: path, note: cut(CompactJSON(before), valueLimit) + " (changed in what is hidden)"})
 		return
 	}
 	if old, now, ok := documents(before, after); ok && c.depth < mostNested {
@@ -39,7 +39,7 @@ func (c *comparison) texts(path, rawBefore, rawAfter string) {
 		}
 	}
 	before, after = aroundDifference(before, after)
-	c.add(value{sign: signChanged, path: path, before: compactJSON(before), after: compactJSON(after)})
+	c.add(value{sign: signChanged, path: path, before: CompactJSON(before), after: CompactJSON(after)})
 }
 
 // document compares what two texts hold.

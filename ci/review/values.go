@@ -146,7 +146,7 @@ const oneLine = 80
 func long(v any) bool {
 	switch v.(type) {
 	case map[string]any, []any:
-		return len(compactJSON(withoutEmpty(v))) > oneLine
+		return len(CompactJSON(withoutEmpty(v))) > oneLine
 	}
 	return false
 }
@@ -213,7 +213,7 @@ func (c *comparison) text(v any) string {
 	if v == nil {
 		return "null"
 	}
-	return cut(c.redactor.Redact(compactJSON(withoutEmpty(v))), valueLimit)
+	return cut(c.redactor.Redact(CompactJSON(withoutEmpty(v))), valueLimit)
 }
 
 // withoutEmpty leaves out of a map what is empty, as most fields of a block are.
@@ -308,7 +308,7 @@ var plainKey = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_-]*$`)
 func joined(path, key string) string {
 	switch {
 	case !plainKey.MatchString(key):
-		return path + "[" + compactJSON(cut(key, 80)) + "]"
+		return path + "[" + CompactJSON(cut(key, 80)) + "]"
 	case path == "":
 		return key
 	}

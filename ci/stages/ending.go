@@ -1,7 +1,6 @@
 package stages
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -98,7 +97,7 @@ func changedOutputs(p planned, outputs json.RawMessage) []review.OutputValue {
 		}
 		value := review.OutputValue{Name: name, Before: "none", After: "none"}
 		if change.Before != nil {
-			value.Before = oneLine(change.Before)
+			value.Before = review.CompactJSON(change.Before)
 		}
 		if is, set := now[name]; set && is.Sensitive {
 			value.After = secret.Redacted
@@ -106,20 +105,9 @@ func changedOutputs(p planned, outputs json.RawMessage) []review.OutputValue {
 				value.Before = secret.Redacted
 			}
 		} else if set {
-			value.After = oneLine(is.Value)
+			value.After = review.CompactJSON(is.Value)
 		}
 		changed = append(changed, value)
 	}
 	return changed
-}
-
-// oneLine writes a value as JSON, as it reads in a configuration.
-func oneLine(value any) string {
-	var text bytes.Buffer
-	encoder := json.NewEncoder(&text)
-	encoder.SetEscapeHTML(false)
-	if encoder.Encode(value) != nil {
-		return ""
-	}
-	return string(bytes.TrimSpace(text.Bytes()))
 }
